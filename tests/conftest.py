@@ -1,0 +1,22 @@
+"""Makes this checkout importable as ``ansible_collections.kindling.flatcar``, wherever it lies.
+
+Ansible's loader has to be set up before anything imports the collection, so this happens when pytest is configured.
+"""
+
+from __future__ import annotations
+
+import pathlib
+import tempfile
+
+from ansible.plugins.loader import init_plugin_loader
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+
+
+def pytest_configure(config):
+    tree = tempfile.TemporaryDirectory(prefix="kindling-collections-")
+    config.add_cleanup(tree.cleanup)
+    namespace = pathlib.Path(tree.name, "ansible_collections", "kindling")
+    namespace.mkdir(parents=True)
+    (namespace / "flatcar").symlink_to(ROOT, target_is_directory=True)
+    init_plugin_loader([tree.name])

@@ -1,0 +1,76 @@
+"""The boot hosts of this scenario, as their operator reaches them, and their racks, as the machines there see them."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import testinfra
+import yaml
+
+PROJECT = Path(__file__).parents[3]
+STATE = PROJECT / ".cache" / "lab"
+LAB = PROJECT / "tests" / "lab" / "lab.py"
+BOOT_HOSTS = yaml.safe_load((Path(__file__).parents[1] / "hosts.yml").read_text())["boot_hosts"]["hosts"]
+
+#: Prints what udhcpc learned, in place of configuring an interface with it.
+ANSWER = Path(__file__).parent / "dhcp_answer.sh"
+
+
+@pytest.fixture(scope="session", params=sorted(BOOT_HOSTS))
+def name(request):
+    """The boot host's name in the inventory."""
+    return request.param
+
+
+@pytest.fixture(scope="session")
+def host(name):
+    return testinfra.get_host(
+        f"ssh://operator@{BOOT_HOSTS[name]['ansible_host']}",
+        ssh_identity_file=str(STATE / "operator"),
+        ssh_extra_args=f"-o UserKnownHostsFile={STATE / 'known_hosts'}",
+    )
+
+
+class Rack:
+    """One rack's network, and one port on its switch for a client that is whatever a test wants."""
+
+    def __init__(self, name):
+        self.name = name
+
+    def run(self, script, check=True):
+        """Run a shell script on the rack's network, beside the boot host."""
+        lab = [sys.executable, str(LAB), "exec", self.name, "--", "sh", "-ec", script]
+        return subprocess.run(lab, capture_output=True, text=True, check=check)
+
+    def dhcp(self, mac, *options):
+        """What a machine with this MAC address is told, by option name; None when nobody answers it."""
+        asked = " ".join(f"-x {option}" for option in options)
+        done = self.run(
+            f"""
+            trap 'ip link delete client' EXIT
+            ip link add client address {mac} type veth peer name port
+            ip link set port master br0 up
+            ip link set client up
+            udhcpc -f -q -n -t 3 -T 1 -i client -s {ANSWER} -O bootfile {asked}
+            """,
+            check=False,
+        )
+        return dict(line.split("=", 1) for line in done.stdout.splitlines() if "=" in line) or None
+
+    def http(self, path, address="10.77.0.254"):
+        """The status and the body that a machine with this address gets."""
+        done = self.run(
+            f"""
+            trap 'ip address delete {address}/32 dev br0 2>/dev/null || true' EXIT
+            [ {address} = 10.77.0.254 ] || ip address add {address}/32 dev br0
+            curl --silent --path-as-is --write-out '\\n%{{http_code}}' --interface {address} 'http://10.77.0.1{path}'
+            """
+        )
+        body, _, status = done.stdout.rpartition("\n")
+        return int(status), body
+
+
+@pytest.fixture(scope="session")
+def rack(name):
+    return Rack(BOOT_HOSTS[name]["lab_rack"])

@@ -1,0 +1,57 @@
+"""A boot host as its operator sees it."""
+
+import json
+
+import pytest
+
+
+@pytest.mark.parametrize("unit", ["kindling-dnsmasq", "kindling-web"])
+def test_the_services_run_now_and_after_a_reboot(host, unit):
+    service = host.service(unit)
+    assert service.is_running
+    assert service.is_enabled
+
+
+@pytest.mark.parametrize(("unit", "user"), [("kindling-dnsmasq", "dnsmasq"), ("kindling-web", "www-data")])
+def test_no_process_of_a_service_is_roots(host, unit, user):
+    with host.sudo():
+        pids = host.check_output(
+            f"cat /sys/fs/cgroup/systemd$(systemctl show -P ControlGroup {unit})/cgroup.procs "
+            f"|| cat /sys/fs/cgroup$(systemctl show -P ControlGroup {unit})/cgroup.procs"
+        )
+        owners = {host.check_output(f"stat -c %U /proc/{pid}") for pid in pids.split()}
+    assert owners == {user}
+
+
+def test_the_services_listen_on_the_racks_network_alone(host):
+    with host.sudo():
+        sockets = [line.split() for line in host.check_output("ss -Hln4tu").splitlines()]
+    addresses = {(line[0], line[4]) for line in sockets if not line[4].endswith(":22")}
+    assert addresses == {
+        ("udp", "0.0.0.0%lan0:67"),
+        ("udp", "10.77.0.1:53"),
+        ("udp", "10.77.0.1:69"),
+        ("tcp", "10.77.0.1:53"),
+        ("tcp", "10.77.0.1:80"),
+    }
+
+
+def test_debians_own_services_stay_off(host):
+    assert not host.service("nginx").is_running
+    assert not host.service("nginx").is_enabled
+    assert not host.package("dnsmasq").is_installed
+
+
+def test_what_is_published_is_not_for_everybody(host):
+    assert host.run("cat /srv/kindling/fleet/current/web/ignition/10.77.0.11.ign").rc != 0
+    with host.sudo("www-data"):
+        config = json.loads(host.check_output("cat /srv/kindling/fleet/current/web/ignition/10.77.0.11.ign"))
+        assert config["ignition"]["version"] == "3.3.0"
+        for path in ("/srv/kindling/fleet", "/srv/kindling/images", "/srv/kindling/fleet/current/web"):
+            assert host.run(f"test -w {path}").rc == 1
+
+
+def test_a_served_release_is_complete_and_verified(host):
+    with host.sudo():
+        names = host.file("/srv/kindling/images/amd64-usr/9999.2.0").listdir()
+    assert {"flatcar_production_pxe.vmlinuz", "flatcar_production_pxe_image.cpio.gz"} <= set(names)

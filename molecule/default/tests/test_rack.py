@@ -1,0 +1,111 @@
+"""A boot host as the machines of its rack see it."""
+
+import json
+
+import pytest
+
+RAM, DISK, STRANGER = "52:54:00:77:00:11", "52:54:00:77:00:12", "52:54:00:77:00:99"
+
+#: DHCP options as a client sends them: 93 is the firmware's architecture, 77 the user class (here "iPXE").
+BIOS, UEFI, UEFI_BYTE_CODE, IPXE = "0x5d:0000", "0x5d:0007", "0x5d:0009", "0x4d:69505845"
+
+
+@pytest.mark.parametrize(
+    ("options", "program"),
+    [
+        ([BIOS], "undionly.kpxe"),
+        ([UEFI], "snponly.efi"),
+        ([UEFI_BYTE_CODE], "snponly.efi"),
+        ([BIOS, IPXE], "http://10.77.0.1/boot.ipxe"),
+        ([UEFI, IPXE], "http://10.77.0.1/boot.ipxe"),
+    ],
+)
+def test_a_known_machine_is_told_its_address_and_what_to_boot(rack, options, program):
+    answer = rack.dhcp(RAM, *options)
+    assert (answer["ip"], answer["siaddr"], answer["bootfile"]) == ("10.77.0.11", "10.77.0.1", program)
+    assert answer["dns"] == "10.77.0.1"
+    assert "router" not in answer
+
+
+def test_a_machine_keeps_its_address_whatever_client_id_it_sends(rack):
+    assert {
+        rack.dhcp(RAM, f"0x3d:{client_id}")["ip"] for client_id in ("ff00aabb", "0052540077", "01525400770011")
+    } == {"10.77.0.11"}
+
+
+def test_a_stranger_gets_no_answer(rack):
+    assert rack.dhcp(STRANGER, UEFI) is None
+
+
+@pytest.mark.parametrize("program", ["undionly.kpxe", "snponly.efi"])
+def test_tftp_serves_debians_boot_programs(host, rack, program):
+    digest = host.check_output(f"sha256sum /usr/lib/ipxe/{program}").split()[0]
+    served = rack.run(f"curl -s tftp://10.77.0.1/{program} | sha256sum").stdout.split()[0]
+    assert served == digest
+
+
+def test_every_machine_gets_its_own_script(rack):
+    status, script = rack.http("/boot.ipxe")
+    assert (status, script.splitlines()[0]) == (200, "#!ipxe")
+    assert "flatcar_production_pxe.vmlinuz" in rack.http(f"/ipxe/{RAM.replace(':', '-')}.ipxe")[1]
+    assert "boots its own disk" in rack.http(f"/ipxe/{DISK.replace(':', '-')}.ipxe")[1]
+
+
+def test_a_stranger_is_told_that_it_is_one_and_sent_to_its_disk(rack):
+    status, script = rack.http(f"/ipxe/{STRANGER.replace(':', '-')}.ipxe")
+    assert status == 200
+    assert "is not in the inventory" in script
+    assert "kernel" not in script
+
+
+def test_a_config_is_for_the_machine_that_has_the_address(rack):
+    status, config = rack.http("/ignition/config.ign", "10.77.0.11")
+    assert status == 200
+    (hostname,) = [file for file in json.loads(config)["storage"]["files"] if file["path"] == "/etc/hostname"]
+    assert hostname["contents"]["source"] == f"data:,{rack.name}-ram%0A"
+
+
+@pytest.mark.parametrize("address", ["10.77.0.12", "10.77.0.99", "10.77.0.254"])
+def test_nobody_else_gets_it(rack, address):
+    assert rack.http("/ignition/config.ign", address)[0] == 404
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/",
+        "/ignition/",
+        "/ignition/10.77.0.11.ign",
+        "/ignition/..%2fignition%2f10.77.0.11.ign",
+        "/ipxe/..%2fignition/10.77.0.11.ign",
+        "/ipxe/",
+        "/images/",
+        "/images/amd64-usr/",
+        "/images/amd64-usr/9999.2.0/",
+        "/images../fleet/current/web/ignition/10.77.0.11.ign",
+        "/images/../ignition/10.77.0.11.ign",
+        "/images.partial/lock",
+        "/dnsmasq/dhcp-hosts",
+    ],
+)
+def test_there_is_no_way_around(rack, path):
+    assert rack.http(path, "10.77.0.11")[0] in (403, 404)
+
+
+def test_a_release_is_served_as_it_was_verified(host, rack):
+    _, text = rack.http("/images/amd64-usr/9999.2.0/version.txt")
+    assert "FLATCAR_VERSION=9999.2.0" in text
+
+
+def test_the_machines_have_names(rack):
+    answer = rack.run(f"busybox nslookup {rack.name}-ram.rack.test 10.77.0.1").stdout
+    assert "10.77.0.11" in answer.split("Name:")[1]
+
+
+def test_a_machines_whole_way_is_in_the_journal(host, rack):
+    rack.dhcp(RAM, UEFI)
+    rack.http(f"/ipxe/{RAM.replace(':', '-')}.ipxe")
+    with host.sudo():
+        journal = host.check_output("journalctl --no-pager -o cat -u 'kindling-*'")
+    assert f"DHCPACK(lan0) 10.77.0.11 {RAM}" in journal
+    assert '"GET /ipxe/52-54-00-77-00-11.ipxe HTTP/1.1" 200' in journal

@@ -1,0 +1,97 @@
+# Copyright: Kindling contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Runs the module ``flatcar_image`` in the background of the boot host and shows how far it is.
+
+A module's output is only seen when it has ended, and a download can take ten minutes. So the module writes its progress
+to a small file, Ansible's own async wrapper keeps it running, and this plugin reads both now and then.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import secrets
+import time
+import typing
+
+from ansible.plugins.action import ActionBase
+from ansible_collections.kindling.flatcar.plugins.module_utils.flatcar_image.progress import describe_progress
+
+MODULE = "kindling.flatcar.flatcar_image"
+
+_FIRST_LOOK = 1.0  # seconds; a run that has nothing to fetch is over by then
+
+
+class ActionModule(ActionBase):
+    """See the documentation of the module."""
+
+    def run(self, tmp: None = None, task_vars: dict[str, typing.Any] | None = None) -> dict[str, typing.Any]:
+        result = super().run(tmp, task_vars)
+        args = dict(self._task.args)
+        interval = float(args.get("progress_interval", 5))
+        if self._task.check_mode or interval <= 0:
+            result.update(self._execute_module(module_name=MODULE, module_args=args, task_vars=task_vars))
+            return result
+        args["progress_file"] = f"{args.get('work_dir')}/progress-{secrets.token_hex(8)}.json"
+        job = self._start(args, task_vars)
+        if "ansible_job_id" not in job:
+            result.update(job)
+            return result
+        result.update(self._wait(job["ansible_job_id"], args, interval, task_vars))
+        return result
+
+    def _start(self, args: dict[str, typing.Any], task_vars: dict[str, typing.Any]) -> dict[str, typing.Any]:
+        self._task.async_val = int(args.get("time_limit", 14400))
+        try:
+            return self._execute_module(module_name=MODULE, module_args=args, task_vars=task_vars, wrap_async=True)
+        finally:
+            self._task.async_val = 0
+
+    def _wait(
+        self, job: str, args: dict[str, typing.Any], interval: float, task_vars: dict[str, typing.Any]
+    ) -> dict[str, typing.Any]:
+        """Poll until the job has ended; its result, without what only concerns the job."""
+        before = None
+        shown = ""
+        pause = min(_FIRST_LOOK, interval)
+        give_up = time.monotonic() + int(args.get("time_limit", 14400)) + 60
+        while True:
+            time.sleep(pause)
+            pause = interval
+            status = self._job(job, "status", task_vars)
+            lost = status.get("failed") and "finished" not in status
+            if status.get("finished") or lost or time.monotonic() > give_up:
+                break
+            now = self._read_progress(args["progress_file"], task_vars)
+            if now is None:
+                continue
+            line = describe_progress(now, before)
+            before = now
+            if line != shown:
+                self._display.display(f"{task_vars['inventory_hostname']}: {line}")
+                shown = line
+        self._job(job, "cleanup", task_vars)
+        for key in ("ansible_job_id", "started", "finished", "results_file", "stdout_lines", "stderr_lines"):
+            status.pop(key, None)
+        if not status.get("stdout"):
+            status.pop("stdout", None)
+        if not status.get("stderr"):
+            status.pop("stderr", None)
+        return status
+
+    def _job(self, job: str, mode: str, task_vars: dict[str, typing.Any]) -> dict[str, typing.Any]:
+        directory = self._remote_expand_user(self.get_shell_option("async_dir", default="~/.ansible_async"))
+        return self._execute_module(
+            module_name="ansible.legacy.async_status",
+            module_args={"jid": job, "mode": mode, "_async_dir": directory},
+            task_vars=task_vars,
+        )
+
+    def _read_progress(self, path: str, task_vars: dict[str, typing.Any]) -> dict[str, typing.Any] | None:
+        answer = self._execute_module(
+            module_name="ansible.legacy.slurp", module_args={"src": path}, task_vars=task_vars
+        )
+        try:
+            return json.loads(base64.b64decode(answer["content"]))
+        except (KeyError, ValueError):
+            return None

@@ -1,0 +1,17 @@
+"""The Flatcar variant of Butane to Ignition, in pure Python.
+
+    result = translate(source, files_dir="files")
+    print(dumps(result.checked()))
+
+``translate`` takes a mapping or YAML text and never raises for what a config says; ``Result.checked`` raises
+``ButaneError``. What the language is stands in ``schema``; everything else reads that table.
+"""
+
+from __future__ import annotations
+
+from .encode import dumps
+from .report import ButaneError, Entry, Origin, Report
+from .schema import DEFAULT_VERSION
+from .translate import Result, translate, with_header
+
+__all__ = ("DEFAULT_VERSION", "ButaneError", "Entry", "Origin", "Report", "Result", "dumps", "translate", "with_header")

@@ -1,0 +1,154 @@
+"""``data:`` URLs: choosing one for some bytes, and checking one.
+
+Source: Butane's ``MakeDataURL``; the Go package dataurl, with which Ignition reads them.
+"""
+
+from __future__ import annotations
+
+import base64
+import re
+import string
+import zlib
+from urllib.parse import quote_from_bytes
+
+_KEPT = "-_.!~*'()"
+_KEPT_BYTES = (_KEPT + string.ascii_letters + string.digits).encode("ascii")
+_GZIP_MARGIN = 4
+"""The reference wants gzip to save this many characters before it takes it."""
+_GZIP_HEADER = b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x02\xff"
+_SHORTEST_GZIP = len(_GZIP_HEADER) + 2 + 8
+
+
+class DataUrlError(ValueError):
+    """Not a data URL; the text is the reference's message."""
+
+
+def data_url(content: bytes, *, may_compress: bool) -> tuple[str, bool]:
+    """The shortest URL that holds the content, and whether it had to be compressed for that."""
+    escaped_bytes = len(content.translate(None, delete=_KEPT_BYTES))
+    percent_length = len(",") + len(content) + 2 * escaped_bytes
+    shortest = min(percent_length, _base64_length(len(content)))
+    if may_compress and shortest > _base64_length(_SHORTEST_GZIP) + _GZIP_MARGIN:
+        compressed = gzip(content)
+        if _base64_length(len(compressed)) + _GZIP_MARGIN < shortest:
+            return _base64_url(compressed), True
+    if shortest == percent_length:
+        return "data:," + quote_from_bytes(content, safe=_KEPT), False
+    return _base64_url(content), False
+
+
+def _base64_length(size: int) -> int:
+    return len(";base64,") + (size + 2) // 3 * 4
+
+
+def _base64_url(content: bytes) -> str:
+    return "data:;base64," + base64.b64encode(content).decode("ascii")
+
+
+def gzip(content: bytes) -> bytes:
+    """Always the same bytes for the same content: no time and no name, whatever Python's own header says."""
+    deflate = zlib.compressobj(9, zlib.DEFLATED, -zlib.MAX_WBITS)
+    body = deflate.compress(content) + deflate.flush()
+    trailer = zlib.crc32(content).to_bytes(4, "little") + (len(content) & 0xFFFFFFFF).to_bytes(4, "little")
+    return _GZIP_HEADER + body + trailer
+
+
+_TOKEN = r"[!#$%&'*+\-.0-9A-Z^_`a-z{|}~]"  # noqa: S105 - a character class
+_MEDIA = re.compile(rf"({_TOKEN}+)(/?)({_TOKEN}*)")
+_MEDIA_TYPE = re.compile(r"(?:text|image|audio|video|application|message|multipart|[xX]-)")
+_ATTRIBUTE = re.compile(rf"{_TOKEN}+")
+_PLAIN_VALUE = re.compile(rf"{_TOKEN}+")
+_QUOTED_VALUE = re.compile(
+    r"""
+    " (?: [\x20\x21\x23-\x5b\x5d-\x7e]
+        | \\ (?: [abfnrtv\\"] | x[0-9a-fA-F]{2} | [0-3][0-7]{2}
+               | u (?![dD][89a-fA-F]) [0-9a-fA-F]{4}
+               | U 000 (?!0[dD][89a-fA-F]) [0-9a-fA-F]{5} | U 0010 [0-9a-fA-F]{4} )
+      )* "
+    """,
+    re.VERBOSE,
+)
+_DATA = re.compile(r"""[!$%&'()*+,\-./0-9:;=?@A-Z_a-z~]*\Z""")
+_BASE64_CHARACTERS = re.compile(r"[A-Za-z0-9+/=]*\Z")
+_BASE64 = re.compile(r"(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?\Z")
+_BAD_ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})")
+
+
+def check_data_url(text: str) -> None:
+    """Raises DataUrlError unless ``data:[type/subtype][;attribute=value]...[;base64],data``."""
+    if not text.startswith("data:"):
+        raise DataUrlError("missing data prefix")
+    position = _after_media_type(text, len("data:"))
+    while text[position : position + 1] == ";":
+        if text.startswith(";base64,", position):
+            _check_base64(text[position + len(";base64,") :])
+            return
+        position = _after_parameter(text, position + 1)
+    if position == len(text):
+        raise DataUrlError("missing comma before data")
+    if text[position] != ",":
+        raise DataUrlError("expected semicolon or comma")
+    _check_plain(text[position + 1 :])
+
+
+def _after_media_type(text: str, position: int) -> int:
+    if position == len(text):
+        raise DataUrlError("missing comma before data")
+    if text[position] in ",;":
+        return position
+    media = _MEDIA.match(text, position)
+    if not media:
+        raise DataUrlError("invalid character after data prefix")
+    if not media[2]:
+        raise DataUrlError("missing media type slash")
+    if not _MEDIA_TYPE.match(media[1]):
+        raise DataUrlError("invalid media type")
+    if media.end() == len(text):
+        raise DataUrlError("incomplete media type")
+    if text[media.end()] not in ",;":
+        raise DataUrlError("invalid character for media subtype")
+    return media.end()
+
+
+def _after_parameter(text: str, position: int) -> int:
+    attribute = _ATTRIBUTE.match(text, position)
+    if text[position : position + 1] in ("", "=", ",") or (attribute and attribute.end() == len(text)):
+        raise DataUrlError("unterminated parameter sequence")
+    if not attribute:
+        raise DataUrlError("invalid character for parameter attribute")
+    start = attribute.end() + 1
+    if text[attribute.end()] == ",":
+        raise DataUrlError(f"expected base64, got {attribute[0][:40]}")
+    if text[attribute.end()] != "=":
+        raise DataUrlError("invalid character for parameter attribute")
+    quoted = text.startswith('"', start)
+    value = (_QUOTED_VALUE if quoted else _PLAIN_VALUE).match(text, start)
+    if not value:
+        raise DataUrlError("unclosed quoted string" if quoted else "invalid character for parameter value")
+    if not quoted:
+        _check_escapes(value[0])
+    return value.end()
+
+
+def _check_plain(data: str) -> None:
+    if not _DATA.match(data):
+        raise DataUrlError("invalid data character")
+    _check_escapes(data)
+
+
+def _check_escapes(text: str) -> None:
+    bad = _BAD_ESCAPE.search(text)
+    if bad and len(text) - bad.start() < 3:
+        raise DataUrlError("rfc2396: unexpected end of unescape sequence")
+    if bad:
+        raise DataUrlError("rfc2396: invalid char 0x25 in unescape sequence")
+
+
+def _check_base64(data: str) -> None:
+    if not _BASE64_CHARACTERS.match(data):
+        raise DataUrlError("invalid data character")
+    if not _BASE64.match(data):
+        raise DataUrlError("illegal base64 data")
+
+
+__all__ = ("DataUrlError", "check_data_url", "data_url", "gzip")

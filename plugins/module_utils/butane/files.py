@@ -1,0 +1,125 @@
+"""The files directory: local files and trees are read below it, and nothing else is, symbolic links included.
+
+The reference follows links to anywhere. Kindling publishes what it reads to a network, so it does not.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Iterator
+from enum import Enum
+from pathlib import Path as FilePath
+from typing import NamedTuple
+
+from . import paths
+from .limits import MAX_CONTENT_BYTES
+
+NO_FILES_DIR = "local file paths are relative to a files directory that must be specified with files_dir"
+_READ_WITHOUT_WAITING = os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC
+"""A FIFO that nobody writes to must not stop the run."""
+OUTSIDE = "local file path traverses outside the files directory"
+NOT_A_TREE = "root of tree must be a directory"
+
+
+class LocalFileError(ValueError):
+    """A local file cannot be read."""
+
+
+class Kind(Enum):
+    DIRECTORY = "directory"
+    FILE = "file"
+    LINK = "link"
+    OTHER = "other"
+
+
+class LocalNode(NamedTuple):
+    """What lies in a tree; ``below`` is its path relative to the tree, '.' for the tree itself."""
+
+    kind: Kind
+    below: str
+    location: FilePath
+    executable: bool
+
+
+class FilesDir:
+    """Access to what lies below one directory."""
+
+    def __init__(self, root: str | os.PathLike | None) -> None:
+        self._root = FilePath(root) if root else None
+
+    @property
+    def given(self) -> bool:
+        return self._root is not None
+
+    def read(self, local: str) -> bytes:
+        """The content of a file. Raises LocalFileError."""
+        return self.read_at(self._locate(local))
+
+    def read_at(self, location: FilePath) -> bytes:
+        """The content of a file that ``walk`` found. Raises LocalFileError."""
+        try:
+            descriptor = os.open(self._confined(location), _READ_WITHOUT_WAITING)
+            with os.fdopen(descriptor, "rb") as file:
+                if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+                    raise LocalFileError(f"read {location}: is not a regular file")
+                return file.read(MAX_CONTENT_BYTES + 1)
+        except IsADirectoryError as failure:
+            raise LocalFileError(f"read {location}: is a directory") from failure
+        except (OSError, ValueError) as failure:
+            raise _unreadable("open", location, failure) from failure
+
+    def walk(self, local: str) -> Iterator[LocalNode]:
+        """A tree, depth first, the names of each directory in the order of their bytes. Raises LocalFileError."""
+        root = self._locate(local)
+        try:
+            if not stat.S_ISDIR(FilePath(self._confined(root)).stat().st_mode):
+                raise LocalFileError(NOT_A_TREE)
+            yield from _walk(root)
+        except (OSError, ValueError) as failure:
+            raise _unreadable("stat", root, failure) from failure
+
+    def _locate(self, local: str) -> FilePath:
+        if self._root is None:
+            raise LocalFileError(NO_FILES_DIR)
+        below = paths.join(".", "./" + local)
+        if below == ".." or below.startswith("../"):
+            raise LocalFileError(OUTSIDE)
+        return self._root / below
+
+    def _confined(self, location: FilePath) -> str:
+        """The location without links, which must not lead out of the files directory."""
+        root, real = os.path.realpath(self._root), os.path.realpath(location)
+        if os.path.commonpath((root, real)) != root:
+            raise LocalFileError(OUTSIDE)
+        return real
+
+
+def _walk(root: FilePath) -> Iterator[LocalNode]:
+    waiting = [(root, ".")]
+    while waiting:
+        location, below = waiting.pop()
+        mode = location.lstat().st_mode
+        kind = _kind(mode)
+        yield LocalNode(kind, below, location, executable=bool(mode & 0o111))
+        if kind is Kind.DIRECTORY:
+            names = sorted((entry.name for entry in location.iterdir()), key=os.fsencode, reverse=True)
+            waiting += ((location / name, paths.join(below, name)) for name in names)
+
+
+def _kind(mode: int) -> Kind:
+    if stat.S_ISDIR(mode):
+        return Kind.DIRECTORY
+    if stat.S_ISLNK(mode):
+        return Kind.LINK
+    return Kind.FILE if stat.S_ISREG(mode) else Kind.OTHER
+
+
+def _unreadable(operation: str, location: FilePath, failure: Exception) -> LocalFileError:
+    if isinstance(failure, LocalFileError):
+        return failure
+    reason = failure.strerror if isinstance(failure, OSError) and failure.strerror else str(failure)
+    return LocalFileError(f"{operation} {location}: {reason.lower()}")
+
+
+__all__ = ("FilesDir", "Kind", "LocalFileError", "LocalNode")

@@ -1,0 +1,87 @@
+"""What the passes of the translation share: the files, the limits, the lineage and the errors."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .data_urls import data_url
+from .files import FilesDir, LocalFileError
+from .limits import Budget
+from .lineage import Lineage
+from .report import Path
+from .structure import Finding, Form, Object, Spec, Structure, error, members, objects_in
+
+NODE_LISTS = ("directories", "files", "links")
+NODE_EXISTS = "matching filesystem node has existing contents or different type"
+
+
+class Lowering:
+    """One translation from the author's terms to Ignition's."""
+
+    def __init__(self, spec: Spec, files: FilesDir, budget: Budget) -> None:
+        self.spec = spec
+        self.files = files
+        self.budget = budget
+        self.lineage = Lineage()
+        self.errors: list[Finding] = []
+
+    def lower(self, struct: Structure, obj: Object, path: Path = ()) -> None:
+        """Applies the sugar of each object in place, members first."""
+        for member in members(obj, objects_in(struct, self.spec, Form.BUTANE), path):
+            self.lower(*member)
+        for rewrite in struct.sugar:
+            rewrite(obj, path, self)
+
+    def refuse(self, path: Path, message: str) -> None:
+        self.errors.append(error(message, *path))
+
+    def read(self, local: str, path: Path) -> bytes | None:
+        """The content of a local file; None, and an error at the path, if it cannot be read."""
+        try:
+            return self.embed(self.files.read(local), path)
+        except LocalFileError as failure:
+            self.refuse(path, str(failure))
+            return None
+
+    def embed(self, content: bytes, path: Path) -> bytes:
+        self.budget.embed(path, len(content))
+        return content
+
+
+def put_contents(resource: Object, content: bytes) -> None:
+    """The content as a source; a given compression means that the content has it already."""
+    given = resource.get("compression")
+    resource["source"], compressed = data_url(content, may_compress=not given)
+    if not given:
+        resource["compression"] = "gzip" if compressed else ""
+
+
+class Nodes:
+    """The files, directories and links of a config by their path; of several with one path the last."""
+
+    def __init__(self, config: Object) -> None:
+        self._storage: Object = config.setdefault("storage", {})
+        self._at: dict[str, tuple[str, int]] = {
+            node.get("path", ""): (kind, index)
+            for kind in NODE_LISTS
+            for index, node in enumerate(self._storage.get(kind, ()))
+        }
+
+    def find(self, kind: str, path: str) -> tuple[Object, Path] | None:
+        """The node of that kind at the path, and where it is in the config."""
+        found = self._at.get(path)
+        if found is None or found[0] != kind:
+            return None
+        return self._storage[kind][found[1]], ("storage", *found)
+
+    def add(self, kind: str, node: Object) -> Path | None:
+        """Appends a node; returns where it is in the config, None if its path is taken."""
+        if node["path"] in self._at:
+            return None
+        siblings: list[Any] = self._storage.setdefault(kind, [])
+        self._at[node["path"]] = (kind, len(siblings))
+        siblings.append(node)
+        return ("storage", kind, len(siblings) - 1)
+
+
+__all__ = ("NODE_EXISTS", "Lowering", "Nodes", "put_contents")

@@ -1,0 +1,22 @@
+"""Paths on the node: cleaned as the reference cleans them."""
+
+from __future__ import annotations
+
+import posixpath
+
+
+def clean(path: str) -> str:
+    """The shortest path of the same meaning, by text alone; '' is '.'.
+
+    Unlike Python's, Go's cleaning has no special meaning for two leading slashes.
+    """
+    cleaned = posixpath.normpath(path) if path else "."
+    return cleaned[1:] if cleaned.startswith("//") else cleaned
+
+
+def join(*parts: str) -> str:
+    """The parts with a slash between them, cleaned; unlike Python's, an absolute part does not start anew."""
+    return clean("/".join(part for part in parts if part))
+
+
+__all__ = ("clean", "join")

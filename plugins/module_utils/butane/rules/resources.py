@@ -1,0 +1,92 @@
+"""Contents and where they come from.
+
+Source: Ignition's ``types/resource.go``, ``headers.go``, ``verification.go`` and ``url.go``; Butane's base validation.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from .. import urls
+from ..structure import Finding, Object, Scope, error
+
+_HASH_LENGTHS = {"sha512": 128, "sha256": 64}
+
+
+def has_one_origin(resource: Object, _scope: Scope) -> Iterator[Finding]:
+    given = [field for field in ("inline", "local", "source") if field in resource]
+    order = [field for field in ("local", "inline", "source") if field in resource]
+    if len(given) > 1:
+        yield error("only one of the following can be set: inline, local, source", order[-1])
+
+
+def has_one_contents(unit: Object, _scope: Scope) -> Iterator[Finding]:
+    if "contents" in unit and "contents_local" in unit:
+        yield error("only one of the following can be set: contents, contents_local", "contents_local")
+
+
+def is_compression(name: str | None, _scope: Scope) -> Iterator[Finding]:
+    if name not in (None, "", "gzip"):
+        yield error("invalid compression method")
+
+
+def is_source(source: str | None, scope: Scope) -> Iterator[Finding]:
+    try:
+        urls.check_source(source or "", arns=scope.spec.s3_arns)
+    except (urls.UrlError, urls.DataUrlError) as failure:
+        yield error(str(failure))
+
+
+def have_sources(found: list[Object] | None, scope: Scope) -> Iterator[Finding]:
+    """For configs and certificates that must come from somewhere; a bad source is an error here and at ``source``."""
+    for index, resource in enumerate(found or ()):
+        source = resource.get("source")
+        for finding in is_source(source, scope) if source else [error("source is required")]:
+            yield finding._replace(where=(index,))
+
+
+def key_file_is_there(luks: Object, scope: Scope) -> Iterator[Finding]:
+    """Reported at a path that exists nowhere, besides the error at the source: the reference does so."""
+    if any(is_source(luks.get("key_file", {}).get("source"), scope)):
+        yield error("invalid key-file source", "keys")
+
+
+def is_hash(value: str | None, _scope: Scope) -> Iterator[Finding]:
+    if value is None:
+        return
+    function, dash, digest = value.partition("-")
+    if not dash:
+        yield error("malformed hash specifier")
+    elif function not in _HASH_LENGTHS:
+        yield error("unrecognized hash function")
+    elif len(digest.encode("utf-8", "surrogateescape")) != _HASH_LENGTHS[function]:
+        yield error("incorrect size for hash sum")
+
+
+def hash_has_a_source(resource: Object, _scope: Scope) -> Iterator[Finding]:
+    if "hash" in resource.get("verification", {}) and "source" not in resource:
+        yield error("source must be specified if verification is specified", "verification", "hash")
+
+
+def headers_suit_the_source(resource: Object, _scope: Scope) -> Iterator[Finding]:
+    if not resource.get("http_headers"):
+        return
+    source = resource.get("source")
+    try:
+        scheme = urls.parse(source).scheme if source else None
+    except urls.UrlError:
+        scheme = None
+    if scheme is None:
+        yield error(urls.UNPARSEABLE, "http_headers")
+    elif scheme not in ("http", "https"):
+        yield error("cannot use HTTP headers with this source scheme", "http_headers")
+
+
+def is_header_name(name: str | None, _scope: Scope) -> Iterator[Finding]:
+    if not name:
+        yield error("HTTP header name can't be empty")
+
+
+def is_header_value(value: str | None, _scope: Scope) -> Iterator[Finding]:
+    if value == "":
+        yield error("unable to parse HTTP header")

@@ -1,0 +1,211 @@
+"""The words in which the table of the spec (``schema``) is written: spec versions, structures and fields."""
+
+from __future__ import annotations
+
+import dataclasses
+import enum
+import functools
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from .report import ERROR, WARNING, Path
+
+Object = dict[str, Any]
+"""A decoded object: the fields that are set, by their YAML name."""
+
+
+class Form(enum.Enum):
+    """The two sides of the translation. The same table describes both."""
+
+    BUTANE = "butane"
+    IGNITION = "ignition"
+
+    __hash__ = object.__hash__  # the caches below ask for it at each object; an enum's own hash is ten times slower
+
+
+class Scalar(enum.Enum):
+    """The types of single values; the value is the type's name in messages."""
+
+    STRING = "a string"
+    INT = "an integer"
+    BOOL = "true or false"
+
+
+class Written(enum.Enum):
+    """When a field appears in the output."""
+
+    IF_SET = "if set"
+    ALWAYS = "always"
+    """Required by Ignition's JSON: an absent string is written as ''."""
+    IF_NOT_ZERO = "if not zero"
+
+
+class Unique(NamedTuple):
+    """Elements of a list must differ by ``key``; lists of one object with the same ``among`` are one set."""
+
+    key: Callable[[Any], Any]
+    among: str = ""
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Spec:
+    """One version of the config language.
+
+    forbidden: fields that exist but may not be set, with the message, by ``structure.field``
+    s3_arns: ``arn:aws:s3:...`` is a source
+    special_mode_bits: setuid, setgid and sticky work
+    """
+
+    version: str
+    ignition: str
+    forbidden: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    s3_arns: bool = True
+    special_mode_bits: bool = True
+
+    @property
+    def release(self) -> tuple[int, ...]:
+        return release(self.version)
+
+
+def release(version: str) -> tuple[int, ...]:
+    """``1.2.0-experimental`` as ``(1, 2, 0)``: what "since" compares."""
+    return tuple(int(part) for part in version.partition("-")[0].split("."))
+
+
+class Finding(NamedTuple):
+    """What a rule has to say, at a place below the value that it was given.
+
+    inner: where that value holds a whole config as text, the path inside that one
+    """
+
+    severity: str
+    message: str
+    where: Path = ()
+    inner: Path | None = None
+
+
+def error(message: str, *where: str | int) -> Finding:
+    return Finding(ERROR, message, where)
+
+
+def warning(message: str, *where: str | int) -> Finding:
+    return Finding(WARNING, message, where)
+
+
+class Scope(NamedTuple):
+    """What a rule may look at besides its own value."""
+
+    spec: Spec
+    check_inner: Callable[[str], Iterator[Finding]]
+
+
+Rule = Callable[[Any, Scope], Iterator[Finding]]
+Sugar = Callable[[Object, Path, Any], None]
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Field:
+    """One row of the table; ``one`` and ``many`` make them."""
+
+    name: str
+    type: Scalar | Structure
+    many: bool = False
+    since: str = "1.0.0"
+    form: Form | None = None
+    written: Written = Written.IF_SET
+    unique: Unique | None = None
+    rules: tuple[Rule, ...] = ()
+    json: str = ""
+
+    @property
+    def json_name(self) -> str:
+        head, *tail = self.name.split("_")
+        return self.json or head + "".join(map(str.capitalize, tail))
+
+    def exists(self, spec: Spec, form: Form) -> bool:
+        return self.form in (None, form) and release(self.since) <= spec.release
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Structure:
+    """One kind of object.
+
+    source_rules: hold for what the author wrote
+    sugar: rewrites such an object into Ignition's terms, after its members
+    rules: hold for the config that was generated; those of fields are called with None for an absent value
+    """
+
+    name: str
+    fields: tuple[Field, ...]
+    source_rules: tuple[Rule, ...] = ()
+    sugar: tuple[Sugar, ...] = ()
+    rules: tuple[Rule, ...] = ()
+
+
+def structure(
+    name: str,
+    *fields: Field,
+    source_rules: tuple[Rule, ...] = (),
+    sugar: tuple[Sugar, ...] = (),
+    rules: tuple[Rule, ...] = (),
+) -> Structure:
+    return Structure(name, fields, source_rules, sugar, rules)
+
+
+def one(name: str, type: Scalar | Structure, *rules: Rule, **traits: Any) -> Field:
+    return Field(name, type, rules=rules, **traits)
+
+
+def many(name: str, type: Scalar | Structure, *rules: Rule, **traits: Any) -> Field:
+    return Field(name, type, many=True, rules=rules, **traits)
+
+
+@functools.cache
+def fields_of(struct: Structure, spec: Spec, form: Form) -> tuple[Field, ...]:
+    """The fields that a structure has in one version and form, in the order of the table."""
+    return tuple(field for field in struct.fields if field.exists(spec, form))
+
+
+@functools.cache
+def objects_in(struct: Structure, spec: Spec, form: Form) -> tuple[Field, ...]:
+    """Those of ``fields_of`` that hold objects."""
+    return tuple(field for field in fields_of(struct, spec, form) if isinstance(field.type, Structure))
+
+
+def members(obj: Object, fields: tuple[Field, ...], path: Path) -> Iterator[tuple[Structure, Object, Path]]:
+    """The objects right below an object, with where they are."""
+    for field in fields:
+        value = obj.get(field.name)
+        if not value:
+            continue
+        here = (*path, field.name)
+        if field.many:
+            for index, element in enumerate(value):
+                yield field.type, element, (*here, index)
+        else:
+            yield field.type, value, here
+
+
+__all__ = (
+    "Field",
+    "Finding",
+    "Form",
+    "Object",
+    "Rule",
+    "Scalar",
+    "Scope",
+    "Spec",
+    "Structure",
+    "Sugar",
+    "Unique",
+    "Written",
+    "error",
+    "fields_of",
+    "many",
+    "members",
+    "objects_in",
+    "one",
+    "structure",
+    "warning",
+)

@@ -1,0 +1,66 @@
+"""Sugar: what Butane writes for the author. The table names the rewrite of each structure."""
+
+from __future__ import annotations
+
+import re
+
+from .lowering import Lowering, put_contents
+from .mount_units import add_mount_units
+from .quadlets import add_quadlets
+from .report import Path
+from .structure import Object
+from .trees import add_trees
+
+_LINE_END = re.compile(r"\r?\n")
+
+
+def embed_contents(resource: Object, path: Path, lowering: Lowering) -> None:
+    """``inline`` and ``local`` become a data URL."""
+    if "inline" in resource:
+        field = "inline"
+        content: bytes | None = lowering.embed(resource["inline"].encode("utf-8", "surrogateescape"), path)
+    elif "local" in resource:
+        field = "local"
+        content = lowering.read(resource["local"], (*path, "local"))
+    else:
+        return
+    if content is not None:
+        put_contents(resource, content)
+        lowering.lineage.made((*path, "source"), (*path, field))
+
+
+def read_contents(unit: Object, path: Path, lowering: Lowering) -> None:
+    """``contents_local`` of a unit or drop-in becomes its contents; '' names no file."""
+    local = unit.get("contents_local")
+    content = lowering.read(local, (*path, "contents_local")) if local else None
+    if content is not None:
+        unit["contents"] = content.decode("utf-8", "surrogateescape")
+        lowering.lineage.made((*path, "contents"), (*path, "contents_local"))
+
+
+def read_authorized_keys(user: Object, path: Path, lowering: Lowering) -> None:
+    """The lines of local files follow the keys that are listed."""
+    local_files = user.get("ssh_authorized_keys_local")
+    if not local_files:
+        return
+    here = (*path, "ssh_authorized_keys_local")
+    if not lowering.files.given:
+        lowering.read("", here)
+        return
+    keys = user.setdefault("ssh_authorized_keys", [])
+    for index, local in enumerate(local_files):
+        content = lowering.read(local, (*here, index)) or b""
+        for line in filter(None, _LINE_END.split(content.decode("utf-8", "surrogateescape"))):
+            lowering.budget.visit(here)
+            lowering.lineage.made((*path, "ssh_authorized_keys", len(keys)), (*here, index))
+            keys.append(line)
+
+
+__all__ = (
+    "add_mount_units",
+    "add_quadlets",
+    "add_trees",
+    "embed_contents",
+    "read_authorized_keys",
+    "read_contents",
+)

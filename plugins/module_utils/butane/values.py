@@ -1,0 +1,108 @@
+"""Single values: which of them a typed field accepts. Source: go-yaml 3 decoding into Butane's types."""
+
+from __future__ import annotations
+
+import datetime
+import math
+import reprlib
+from collections.abc import Mapping
+from typing import Any
+
+from . import yaml_text
+from .structure import Scalar
+
+_YES = frozenset(("y", "Y", "yes", "Yes", "YES", "on", "On", "ON"))
+_NO = frozenset(("n", "N", "no", "No", "NO", "off", "Off", "OFF"))
+_INT_MIN, _INT_END = -(1 << 63), 1 << 63
+_COLLECTIONS = (Mapping, list, tuple)
+
+_short = reprlib.Repr()
+_short.maxstring = _short.maxother = _short.maxlong = 40
+
+
+class WrongTypeError(ValueError):
+    """A value of another type than the field's."""
+
+
+def is_null(raw: Any) -> bool:
+    return raw is None or (isinstance(raw, yaml_text.Scalar) and raw.value is None)
+
+
+def convert(raw: Any, wanted: Scalar) -> str | int | bool:
+    """The value as the field's type. Raises WrongTypeError."""
+    return _CONVERTERS[wanted](raw)
+
+
+def describe(raw: Any) -> str:
+    """A value in a message: its kind, and itself if it is short."""
+    value = raw.value if isinstance(raw, yaml_text.Scalar) else raw
+    if value is None:
+        return "null"
+    if isinstance(value, Mapping):
+        return "a mapping"
+    if isinstance(value, list | tuple):
+        return "a list"
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, str):
+        return f"the string {_short.repr(str(value))}"
+    if isinstance(value, int | float):
+        return f"the number {_short.repr(value)}"
+    return f"a value of type {type(value).__name__}"
+
+
+def _string(raw: Any) -> str:
+    """Any single value: as it was written, or, if that is not known, as YAML would write it."""
+    if isinstance(raw, str):
+        return _encodable(raw)
+    if isinstance(raw, yaml_text.Scalar):
+        return _encodable(raw.text)
+    if isinstance(raw, bool):
+        return "true" if raw else "false"
+    if isinstance(raw, int | float):
+        return str(raw) if isinstance(raw, float) or abs(raw) < _INT_END * 2 else _refuse(raw, Scalar.STRING)
+    if isinstance(raw, datetime.datetime | datetime.date):
+        return raw.isoformat()
+    if isinstance(raw, bytes):
+        return raw.decode("utf-8", "surrogateescape")
+    return _refuse(raw, Scalar.STRING)
+
+
+def _encodable(text: str) -> str:
+    """Bytes that are not UTF-8 travel as Python's surrogate escapes; other surrogates are no text."""
+    if not text.isascii():
+        try:
+            text.encode("utf-8", "surrogateescape")
+        except UnicodeEncodeError as failure:
+            raise WrongTypeError("must be valid Unicode text") from failure
+    return str(text)
+
+
+def _integer(raw: Any) -> int:
+    """An integer of 64 bits, or a float without its fraction (what does not fit from below wraps, as in Go)."""
+    value = raw.value if isinstance(raw, yaml_text.Scalar) else raw
+    if isinstance(value, bool):
+        return _refuse(raw, Scalar.INT)
+    if isinstance(value, int):
+        return max(int(value), _INT_MIN) if value < _INT_END else _refuse(raw, Scalar.INT)
+    if isinstance(value, float) and not math.isnan(value) and value <= _INT_END:
+        return int(value) if _INT_MIN <= value < _INT_END else _INT_MIN
+    return _refuse(raw, Scalar.INT)
+
+
+def _boolean(raw: Any) -> bool:
+    value = raw.value if isinstance(raw, yaml_text.Scalar) else raw
+    if isinstance(value, bool):
+        return value
+    if isinstance(value, str) and value in _YES | _NO:
+        return value in _YES
+    return _refuse(raw, Scalar.BOOL)
+
+
+def _refuse(raw: Any, wanted: Scalar) -> Any:
+    raise WrongTypeError(f"must be {wanted.value}, not {describe(raw)}")
+
+
+_CONVERTERS = {Scalar.STRING: _string, Scalar.INT: _integer, Scalar.BOOL: _boolean}
+
+__all__ = ("WrongTypeError", "convert", "describe", "is_null")

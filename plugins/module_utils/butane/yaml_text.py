@@ -1,0 +1,302 @@
+"""Butane configs as YAML text: values with the place where they stand.
+
+PyYAML's parser gives events; what a plain scalar means is decided here, because the reference follows YAML 1.2 with
+remnants of 1.1, and PyYAML follows 1.1. Composing from events, not from PyYAML's nodes, bounds depth and size before
+anything is built.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import math
+import re
+from typing import Any, NamedTuple
+
+import yaml
+
+from .limits import MAX_TEXT_BYTES, MAX_VALUES, MAX_YAML_DEPTH
+from .report import Origin
+
+_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+_TEXT = "<text>"
+_MERGE = "<<"
+
+
+class YamlError(Exception):
+    """The text is not YAML, or more YAML than anybody writes."""
+
+    def __init__(self, message: str, origin: Origin | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.origin = origin
+
+
+class Scalar:
+    """A single value: what it means, and how it was written."""
+
+    __slots__ = ("origin", "text", "value")
+
+    def __init__(self, value: Any, text: str, origin: Origin) -> None:
+        self.value = value
+        self.text = text
+        self.origin = origin
+
+
+class Alias:
+    """``*name``: stands for the value that the anchor marks."""
+
+    __slots__ = ("origin", "target")
+
+    def __init__(self, target: Any, origin: Origin) -> None:
+        self.target = target
+        self.origin = origin
+
+
+class Key(str):
+    """A mapping's key."""
+
+    __slots__ = ("origin",)
+    origin: Origin
+
+
+class Sequence(list):
+    """A list."""
+
+    __slots__ = ("origin",)
+
+    def __init__(self, origin: Origin) -> None:
+        super().__init__()
+        self.origin = origin
+
+
+class Duplicate(NamedTuple):
+    key: Key
+    first_line: int
+
+
+class Mapping(dict):
+    """A mapping with what its merge keys bring in; ``own`` is what was written in it.
+
+    duplicates: keys that were written twice; the first one counts
+    bad_keys: keys that are no scalars
+    bad_merges: values of ``<<`` that are no mappings
+    """
+
+    __slots__ = ("_keys", "bad_keys", "bad_merges", "duplicates", "origin", "own")
+
+    def __init__(self, origin: Origin) -> None:
+        super().__init__()
+        self.origin = origin
+        self.own: dict[Key, Any] = {}
+        self._keys: dict[str, Key] = {}
+        self.duplicates: list[Duplicate] = []
+        self.bad_keys: list[Any] = []
+        self.bad_merges: list[Any] = []
+
+    def put(self, key: Any, value: Any) -> None:
+        if not isinstance(key, Scalar):
+            self.bad_keys.append(key)
+            return
+        name = Key(key.text)
+        name.origin = key.origin
+        first = self._keys.setdefault(key.text, name)
+        if first is not name:
+            self.duplicates.append(Duplicate(name, first.origin.line))
+            return
+        self.own[name] = value
+
+    def close(self) -> int:
+        """All keys are known: explicit ones first, then what is merged in, nearest first. Returns what merging cost."""
+        self.update(self.own)
+        if _MERGE not in self:
+            return 0
+        merge = unwrap(self.pop(_MERGE))
+        cost = 0
+        for source in merge if isinstance(merge, Sequence) else [merge]:
+            source = unwrap(source)
+            if not isinstance(source, Mapping):
+                self.bad_merges.append(source)
+                continue
+            cost += len(source)
+            for key, value in source.items():
+                self.setdefault(key, value)
+        return cost
+
+
+def unwrap(value: Any) -> Any:
+    """What an alias stands for; anything else is itself."""
+    return value.target if isinstance(value, Alias) else value
+
+
+def origin_of(value: Any) -> Origin | None:
+    """Where a value (or key) of this module stands."""
+    return getattr(value, "origin", None)
+
+
+def read(text: str | bytes) -> Any:
+    """The first document of a YAML text; None if there is none.
+
+    Raises YamlError for what is not YAML, is too large or too deep, or contains itself.
+    """
+    if len(text) > MAX_TEXT_BYTES:
+        raise YamlError(f"the text is longer than {MAX_TEXT_BYTES} bytes")
+    try:
+        return _Composer(text).document()
+    except yaml.MarkedYAMLError as failure:
+        mark = failure.problem_mark or failure.context_mark
+        message = failure.problem or failure.context or "this is not YAML"
+        raise YamlError(message, _origin(mark) if mark else None) from failure
+    except (yaml.YAMLError, UnicodeError) as failure:
+        raise YamlError(f"this is not YAML: {failure}") from failure
+
+
+def _origin(mark: yaml.Mark) -> Origin:
+    return Origin(_TEXT, mark.line + 1, mark.column + 1)
+
+
+class _Composer:
+    def __init__(self, text: str | bytes) -> None:
+        self._events = yaml.parse(text, Loader=_LOADER)
+        self._anchors: dict[str, Any] = {}
+        self._left = MAX_VALUES
+
+    def document(self) -> Any:
+        for event in self._events:
+            if isinstance(event, yaml.DocumentStartEvent):
+                return self._value(next(self._events), 0)
+        return None
+
+    def _value(self, event: yaml.Event, depth: int) -> Any:
+        origin = _origin(event.start_mark)
+        self._spend(1, origin)
+        if depth > MAX_YAML_DEPTH:
+            raise YamlError(f"values are nested deeper than {MAX_YAML_DEPTH} levels", origin)
+        if isinstance(event, yaml.AliasEvent):
+            return self._alias(event, origin)
+        if isinstance(event, yaml.ScalarEvent):
+            value = Scalar(_meaning(event, origin), event.value, origin)
+            if event.tag == "tag:yaml.org,2002:binary":
+                value.text = value.value
+        elif isinstance(event, yaml.SequenceStartEvent):
+            return self._sequence(event, origin, depth)
+        else:
+            return self._mapping(event, origin, depth)
+        if event.anchor:
+            self._anchors[event.anchor] = value
+        return value
+
+    def _spend(self, values: int, origin: Origin) -> None:
+        self._left -= values
+        if self._left < 0:
+            raise YamlError(f"the text holds more than {MAX_VALUES} values", origin)
+
+    def _alias(self, event: yaml.AliasEvent, origin: Origin) -> Alias:
+        if event.anchor not in self._anchors:
+            raise YamlError(f"unknown anchor {event.anchor!r}", origin)
+        target = self._anchors[event.anchor]
+        if target is None:
+            raise YamlError(f"the value of anchor {event.anchor!r} contains itself", origin)
+        return Alias(target, origin)
+
+    def _sequence(self, start: yaml.SequenceStartEvent, origin: Origin, depth: int) -> Sequence:
+        sequence = Sequence(origin)
+        self._open(start.anchor)
+        while not isinstance(event := next(self._events), yaml.SequenceEndEvent):
+            sequence.append(self._value(event, depth + 1))
+        return self._closed(start.anchor, sequence)
+
+    def _mapping(self, start: yaml.MappingStartEvent, origin: Origin, depth: int) -> Mapping:
+        mapping = Mapping(origin)
+        self._open(start.anchor)
+        while not isinstance(event := next(self._events), yaml.MappingEndEvent):
+            key = unwrap(self._value(event, depth + 1))
+            mapping.put(key, self._value(next(self._events), depth + 1))
+        self._spend(mapping.close(), origin)
+        return self._closed(start.anchor, mapping)
+
+    def _open(self, anchor: str | None) -> None:
+        if anchor:
+            self._anchors[anchor] = None
+
+    def _closed(self, anchor: str | None, value: Any) -> Any:
+        if anchor:
+            self._anchors[anchor] = value
+        return value
+
+
+_CORE = "tag:yaml.org,2002:"
+_WORDS: dict[str, Any] = {
+    **dict.fromkeys(("", "~", "null", "Null", "NULL")),
+    **dict.fromkeys(("true", "True", "TRUE"), True),
+    **dict.fromkeys(("false", "False", "FALSE"), False),
+    **dict.fromkeys((".nan", ".NaN", ".NAN"), float("nan")),
+    **dict.fromkeys((".inf", ".Inf", ".INF", "+.inf", "+.Inf", "+.INF"), float("inf")),
+    **dict.fromkeys(("-.inf", "-.Inf", "-.INF"), float("-inf")),
+}
+_INTEGER = re.compile(r"[-+]?(?:0[xX][0-9a-fA-F]+|0[bB][01]+|0[oO]?[0-7]+|[1-9][0-9]*|0)\Z")
+_FLOAT = re.compile(r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?\Z")
+_LONGEST_NUMBER = 400
+"""Python refuses integers of thousands of digits; no field holds one with more than nineteen."""
+
+
+def _meaning(event: yaml.ScalarEvent, origin: Origin) -> Any:
+    """The value of a scalar: by its tag, or, for a plain one, by how it looks."""
+    text, tag = event.value, event.tag or ""
+    if not tag:
+        return _resolve(text) if event.implicit[0] else text
+    if tag == _CORE + "binary":
+        try:
+            return base64.b64decode("".join(text.split()), validate=True).decode("utf-8", "surrogateescape")
+        except (binascii.Error, ValueError) as failure:
+            raise YamlError("!!binary value contains invalid base64 data", origin) from failure
+    wanted = _TAGGED.get(tag)
+    if wanted is None:
+        return text
+    value = _resolve(text)
+    if type(value) is int and float in wanted:
+        return float(value)
+    if type(value) not in wanted:
+        raise YamlError(f"cannot decode {text[:40]!r} as a !!{tag.removeprefix(_CORE)}", origin)
+    return value
+
+
+_TAGGED = {
+    _CORE + "int": (int,),
+    _CORE + "float": (float,),
+    _CORE + "bool": (bool,),
+    _CORE + "null": (type(None),),
+}
+
+
+def _resolve(text: str) -> Any:
+    """A plain scalar's value: null, bool, int, float, or the text itself."""
+    if text in _WORDS:
+        return _WORDS[text]
+    if text[0] not in "+-.0123456789" or len(text) > _LONGEST_NUMBER:
+        return text
+    digits = text.replace("_", "")
+    if _INTEGER.match(digits):
+        return _integer(digits)
+    if _FLOAT.match(text if text[0] == "." else digits):
+        return _float(digits)
+    return text
+
+
+def _integer(digits: str) -> int | float | str:
+    """Any base; a leading zero means octal; a decimal number beyond 64 bits is a float."""
+    sign, body = (digits[0], digits[1:]) if digits[0] in "+-" else ("", digits)
+    if len(body) > 1 and body[0] == "0" and body[1].isdigit():
+        body = "0o" + body
+    value = int(sign + body, 0)
+    if -(1 << 63) <= value < 1 << 64:
+        return value
+    return _float(digits) if body.isdigit() else digits
+
+
+def _float(digits: str) -> float | str:
+    value = float(digits)
+    return digits if math.isinf(value) else value
+
+
+__all__ = ("Alias", "Duplicate", "Key", "Mapping", "Scalar", "Sequence", "YamlError", "origin_of", "read", "unwrap")

@@ -1,0 +1,50 @@
+# Copyright: Kindling contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""What can go wrong while images are mirrored. Every message says what happened, where, and what to do."""
+
+from __future__ import annotations
+
+
+class ImageError(Exception):
+    """The base of all expected failures; its text is for the operator."""
+
+
+class RequestError(ImageError):
+    """What was asked for makes no sense (unknown board, version of another channel …)."""
+
+
+class TransferError(ImageError):
+    """A file did not arrive.
+
+    :param retry: the same request may work a moment later (stall, reset, truncated body, busy server).
+    :param missing: the server says that the file does not exist.
+    """
+
+    def __init__(self, message: str, *, retry: bool = False, missing: bool = False) -> None:
+        super().__init__(message)
+        self.retry = retry
+        self.missing = missing
+
+
+class RangeIgnored(TransferError):  # noqa: N818 - it is an answer of the server, which the caller works around
+    """The server cannot continue a file where it was left; the file has to start anew."""
+
+
+class VerificationError(ImageError):
+    """Something arrived that must not be used."""
+
+
+class MismatchError(VerificationError):
+    """Signature and content do not belong together."""
+
+
+class UnknownKeyError(VerificationError):
+    """The signature is by a key that the key file does not have: the key file may be old."""
+
+
+class StorageError(ImageError):
+    """The boot host's disk cannot take the files (full, wrong file system, not writable)."""
+
+
+class LockedError(ImageError):
+    """Another run is at work."""

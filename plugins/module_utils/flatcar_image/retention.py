@@ -1,0 +1,54 @@
+# Copyright: Kindling contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Which releases may go."""
+
+from __future__ import annotations
+
+import collections
+import collections.abc
+import dataclasses
+
+from .release import Version
+
+_DAY = 86400
+
+
+@dataclasses.dataclass(frozen=True)
+class Present:
+    """A release on the disk, and when it was last wanted, or a channel's current one (Unix seconds)."""
+
+    board: str
+    version: Version
+    last_served: float
+
+
+def removable(
+    present: collections.abc.Iterable[Present],
+    wanted: collections.abc.Collection[tuple[str, Version]],
+    *,
+    keep: int,
+    keep_days: int,
+    now: float,
+) -> list[Present]:
+    """The releases that are neither wanted, nor served lately, nor among the newest of their channel and board.
+
+    :param wanted: board and version of everything that a node or the operator asks for.
+    :param keep: how many to keep per board and channel, the wanted ones counted; streams of LTS count apart.
+    :param keep_days: keep what was served within so many days.
+    """
+    groups: dict[tuple[str, str, int], list[Present]] = collections.defaultdict(list)
+    for release in present:
+        stream = release.version.major if release.version.channel == "lts" else 0
+        groups[release.board, release.version.channel, stream].append(release)
+    old: list[Present] = []
+    for group in groups.values():
+        newest_first = sorted(group, key=lambda release: release.version, reverse=True)
+        old += newest_first[keep:]
+    return sorted(
+        (
+            release
+            for release in old
+            if (release.board, release.version) not in wanted and now - release.last_served >= keep_days * _DAY
+        ),
+        key=lambda release: (release.board, release.version),
+    )

@@ -1,0 +1,437 @@
+# Copyright: Kindling contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""One run: resolve what is wanted, fetch what is missing, publish, tidy up, and tell what came of it."""
+
+from __future__ import annotations
+
+import collections.abc
+import concurrent.futures
+import contextlib
+import dataclasses
+import pathlib
+import re
+import shutil
+import time
+import typing
+
+from .errors import ImageError, RequestError, StorageError
+from .keyfile import KeyFile
+from .mirror import DAY, FilePlan, Mirrors, ReleasePlan
+from .progress import Progress
+from .receive import Received, Wanted, receive
+from .release import VERSION_FILE, Channel, Request, Target, Version
+from .retention import Present, removable
+from .store import Store
+from .transfer import Downloader, RateLimit, TransferSettings, without_password
+
+# What the file system must have left after everything was fetched.
+RESERVE = 256 << 20  # bytes
+
+# Space to plan for when a mirror does not tell a file's size.
+_UNKNOWN_SIZE = 1 << 30  # bytes
+
+TOOLS = ("curl", "gpg", "gpgv")
+
+
+@dataclasses.dataclass(frozen=True)
+class Settings:
+    """What a run works with. Times are seconds unless the name says days, sizes are bytes."""
+
+    images: pathlib.Path
+    work: pathlib.Path
+    mirrors: tuple[str, ...]
+    key: str
+    fingerprint: str
+    transfer: TransferSettings = dataclasses.field(default_factory=TransferSettings)
+    bandwidth: int = 0
+    parallel: int = 2
+    keep: int = 2
+    keep_days: int = 14
+    key_warning_days: int = 60
+    spread_days: int = 30
+    allow_older: bool = False
+    lock_timeout: float = 0
+    reserve: int = RESERVE
+    check_mode: bool = False
+    progress_file: pathlib.Path | None = None
+
+
+@dataclasses.dataclass
+class Outcome:
+    """What a run did (in check mode: would do), in words that a playbook can use."""
+
+    images: list[dict[str, typing.Any]] = dataclasses.field(default_factory=list)
+    fetched: list[dict[str, typing.Any]] = dataclasses.field(default_factory=list)
+    links: list[dict[str, str]] = dataclasses.field(default_factory=list)
+    removed: list[str] = dataclasses.field(default_factory=list)
+    warnings: list[str] = dataclasses.field(default_factory=list)
+    problems: list[str] = dataclasses.field(default_factory=list)
+    downloaded: int = 0
+
+    @property
+    def changed(self) -> bool:
+        """True when something that is served became different."""
+        return bool(self.fetched or self.links or self.removed)
+
+
+def mirror_images(requests: collections.abc.Sequence[Request], settings: Settings, scratch: pathlib.Path) -> Outcome:
+    """Have everything that is wanted, verified; the one entry point.
+
+    :param scratch: a private directory that the caller removes.
+    :raises ImageError: when nothing could be done at all (lock, key, layout, tools). What went wrong with single
+        releases is in ``problems``, while the others were served to the end.
+    """
+    check_settings(settings)
+    store = Store(settings.images, settings.work)
+    if absent := [tool for tool in TOOLS if shutil.which(tool) is None]:
+        problem = f"{', '.join(absent)} not installed on this host; install the Debian packages {', '.join(TOOLS)}"
+        if settings.check_mode:
+            return unresolved(requests, problem)
+        raise ImageError(problem)
+    with contextlib.ExitStack() as stack:
+        if not settings.check_mode:
+            store.prepare()
+            stack.enter_context(store.lock(settings.lock_timeout))
+            if settings.progress_file:
+                stack.callback(settings.progress_file.unlink, missing_ok=True)
+        return _Run(requests, settings, store, scratch).run()
+
+
+class _Run:
+    """The steps of a run and what they share."""
+
+    def __init__(
+        self, requests: collections.abc.Sequence[Request], settings: Settings, store: Store, scratch: pathlib.Path
+    ) -> None:
+        self.requests = sorted(set(requests), key=lambda request: (request.board, request.channel, request.requested))
+        self.settings = settings
+        self.store = store
+        self.scratch = scratch
+        self.downloader = Downloader(settings.transfer, RateLimit(settings.bandwidth))
+        kept = settings.work / "key.gpg"
+        self.key = KeyFile(settings.key, settings.fingerprint, kept, self.downloader, scratch)
+        self.mirrors = Mirrors(settings.mirrors, self.downloader, self.key, scratch, settings.spread_days)
+        self.progress = Progress(settings.progress_file)
+        self.outcome = Outcome()
+        self.planned: dict[tuple[str, Version], ReleasePlan] = {}
+        self.now = time.time()
+        places = {(request.board, request.channel) for request in self.requests}
+        self.links_before = {place: store.link(*place) for place in places}
+
+    def run(self) -> Outcome:
+        resolved = self.resolve()
+        targets = merge_targets(resolved)
+        self.make_room(resolved)
+        plans = self.plan(targets)
+        if self.settings.check_mode:
+            self.outcome.fetched = [self.describe_plan(plan) for plan in plans]
+        elif plans and self.check_space(plans):
+            self.fetch(plans)
+        self.flip_links(resolved)
+        self.tidy(resolved, targets)
+        self.outcome.images = [self.describe(request, version) for request, version in resolved.items()]
+        self.outcome.downloaded = self.progress.downloaded
+        return self.outcome
+
+    # Steps ---------------------------------------------------------------------------------------------------------
+
+    def resolve(self) -> dict[Request, Version]:
+        """Give every request its exact version; each channel is asked for once."""
+        answers: dict[tuple[str, Channel], Version | None] = {}
+        resolved: dict[Request, Version] = {}
+        for request in self.requests:
+            version = request.version
+            if version is None:
+                place = (request.board, request.channel)
+                if place not in answers:
+                    answers[place] = self.ask_current(*place)
+                version = answers[place]
+            if version is not None:
+                resolved[request] = version
+        return resolved
+
+    def ask_current(self, board: str, channel: Channel) -> Version | None:
+        self.progress.step(f"asking for the current release of {board} {channel.name}")
+        served = None if self.settings.allow_older else self.links_before[board, channel]
+        try:
+            current = self.mirrors.current(board, channel, served)
+        except ImageError as problem:
+            self.outcome.problems.append(str(problem))
+            return None
+        self.warn_of_key(current.signature.key)
+        return current.version
+
+    def plan(self, targets: list[Target]) -> list[ReleasePlan]:
+        """Find out, for each target that is not whole, where to get what it lacks."""
+        for target in targets:
+            missing = self.store.missing_files(target)
+            if not missing:
+                continue
+            self.progress.step(f"looking for {target.label}")
+            try:
+                self.planned[target.board, target.version] = self.mirrors.inspect(target, missing)
+            except ImageError as problem:
+                self.outcome.problems.append(str(problem))
+        return list(self.planned.values())
+
+    def check_space(self, plans: list[ReleasePlan]) -> bool:
+        """Do not start what cannot end."""
+        need = sum(
+            max(0, (file.size or _UNKNOWN_SIZE) - self.store.partial_size(plan.target, file.name))
+            for plan in plans
+            for file in plan.files
+        )
+        free = self.store.free_bytes()
+        if need + self.settings.reserve <= free:
+            return True
+        self.outcome.problems.append(
+            f"{self.settings.work}: {_mib(need)} to fetch and {_mib(self.settings.reserve)} to spare are needed,"
+            f" {_mib(free)} are free. Nothing was fetched; make room, keep fewer releases (flatcar_images_keep,"
+            " flatcar_images_keep_days) or use a larger disk"
+        )
+        return False
+
+    def fetch(self, plans: list[ReleasePlan]) -> None:
+        """Download all files of all plans, a few at once; publish each release when its last file is verified."""
+        for plan in plans:
+            for file in plan.files:
+                self.progress.expect(f"{plan.target.label}/{file.name}", file.size)
+        self.progress.step("downloading")
+        received: dict[Target, dict[str, Received]] = {plan.target: {} for plan in plans}
+        with concurrent.futures.ThreadPoolExecutor(self.settings.parallel) as pool:
+            jobs = {
+                pool.submit(self.fetch_file, plan, file): (plan, file)
+                for plan in plans
+                for file in sorted(plan.files, key=lambda file: -(file.size or 0))
+            }
+            try:
+                for job in concurrent.futures.as_completed(jobs):
+                    plan, file = jobs[job]
+                    try:
+                        received[plan.target][file.name] = job.result()
+                        if len(received[plan.target]) == len(plan.files):
+                            self.publish(plan, received[plan.target])
+                    except ImageError as problem:
+                        self.note_failure(plan, problem)
+            finally:
+                self.downloader.stop.set()
+                pool.shutdown(cancel_futures=True)
+
+    def note_failure(self, plan: ReleasePlan, problem: ImageError) -> None:
+        """Keep what is to be told. After a full disk the other downloads are stopped, and say nothing of their own."""
+        if not self.downloader.stop.is_set():
+            self.outcome.problems.append(f"{plan.target.label}: {problem}")
+        if isinstance(problem, StorageError):
+            self.downloader.stop.set()
+
+    def fetch_file(self, plan: ReleasePlan, file: FilePlan) -> Received:
+        name = f"{plan.target.label}/{file.name}"
+        wanted = Wanted(
+            name=name,
+            urls=self.mirrors.urls(plan, file.name),
+            partial=self.store.partial(plan.target, file.name),
+            size=file.size,
+            sha512=file.sha512,
+            signature=file.signature,
+        )
+        result = receive(wanted, self.downloader, self.key.keyring(), self.scratch, self.progress)
+        self.mirrors.check_spread(result.signature, plan.signature, name)
+        self.store.make_ready(plan.target, file.name)
+        self.store.add_ready(plan.target, f"{file.name}.sig", file.signature)
+        return result
+
+    def publish(self, plan: ReleasePlan, received: dict[str, Received]) -> None:
+        """Let a release appear, or the files that joined it, with a record of what was verified."""
+        target = plan.target
+        self.store.add_ready(target, VERSION_FILE, plan.version_file)
+        self.store.add_ready(target, f"{VERSION_FILE}.sig", plan.version_signature)
+        files = dict(self.store.manifest(target.board, target.version).get("files", {}))
+        files.update({name: {"size": file.size, "sha512": file.sha512} for name, file in received.items()})
+        manifest = {
+            "format": 1,
+            "board": target.board,
+            "version": str(target.version),
+            "files": files,
+            "mirror": without_password(plan.mirror),
+            "signing_key": plan.signature.key,
+            "signed_at": plan.signature.made_at,
+            "published_at": int(self.now),
+        }
+        self.store.publish(target, tuple(received), manifest)
+        self.outcome.fetched.append(self.describe_plan(plan))
+
+    def flip_links(self, resolved: dict[Request, Version]) -> None:
+        """Point the links of the followed channels at what they resolved to, if that is there by now."""
+        followed = {
+            (request.board, request.channel): version
+            for request, version in resolved.items()
+            if request.version is None
+        }
+        for (board, channel), version in followed.items():
+            before = self.links_before[board, channel]
+            there = not self.store.missing_files(Target(board, channel, version, install=False))
+            coming = self.settings.check_mode and (board, version) in self.planned
+            if before == version or not (there or coming):
+                continue
+            if not self.settings.check_mode:
+                self.store.flip(board, channel, version)
+            change = {"link": f"{board}/{channel.link}", "before": str(before or ""), "after": str(version)}
+            self.outcome.links.append(change)
+
+    def make_room(self, resolved: dict[Request, Version]) -> None:
+        """Before the download, remove what retention lets go whatever comes; a full disk gets room this way.
+
+        Nothing is removed while some wish is unresolved, nor what a channel's link points to.
+        """
+        if not self.outcome.problems:
+            self.remove_old(self.wanted(resolved) | self.linked(), set())
+
+    def tidy(self, resolved: dict[Request, Version], targets: list[Target]) -> None:
+        """Note what was in use; once all is well, remove what is old and the remains of earlier runs."""
+        wanted = self.wanted(resolved)
+        if not self.outcome.problems:
+            self.remove_old(wanted, wanted)
+        if self.settings.check_mode:
+            return
+        try:
+            self.key.keep()
+            self.store.note_served((f"{board}/{version}" for board, version in wanted | self.linked()), self.now)
+            if not self.outcome.problems:
+                self.store.clear_remains(targets)
+        except (OSError, StorageError) as problem:
+            self.outcome.problems.append(str(problem))
+
+    def wanted(self, resolved: dict[Request, Version]) -> set[tuple[str, Version]]:
+        return {(request.board, version) for request, version in resolved.items()}
+
+    def linked(self) -> set[tuple[str, Version]]:
+        """What the channels stood at when the run began; it was served until now."""
+        return {(place[0], version) for place, version in self.links_before.items() if version is not None}
+
+    def remove_old(self, needed: set[tuple[str, Version]], coming: set[tuple[str, Version]]) -> None:
+        """Apply retention.
+
+        :param needed: what must stay.
+        :param coming: what counts as there, even if this is check mode and it is not.
+        """
+        present = {(release.board, release.version): release for release in self.store.releases()}
+        for place in coming | (self.linked() & present.keys()):
+            present[place] = Present(*place, self.now)
+        settings = self.settings
+        gone = removable(present.values(), needed, keep=settings.keep, keep_days=settings.keep_days, now=self.now)
+        for release in gone:
+            label = f"{release.board}/{release.version}"
+            if label in self.outcome.removed:
+                continue
+            self.outcome.removed.append(label)
+            if not settings.check_mode:
+                self.store.remove(release.board, release.version)
+
+    # Telling -------------------------------------------------------------------------------------------------------
+
+    def describe_plan(self, plan: ReleasePlan) -> dict[str, typing.Any]:
+        return {
+            "board": plan.target.board,
+            "version": str(plan.target.version),
+            "mirror": without_password(self.mirrors.base(plan.mirror, plan.target)),
+            "files": {file.name: file.size for file in plan.files},
+        }
+
+    def describe(self, request: Request, version: Version) -> dict[str, typing.Any]:
+        """What the playbook gets to know of one wish; in check mode the plan stands in for what is not there yet."""
+        manifest = self.store.manifest(request.board, version)
+        files = dict(manifest.get("files", {}))
+        signing_key, signed_at = manifest.get("signing_key"), manifest.get("signed_at")
+        plan = self.planned.get((request.board, version))
+        if plan is not None and self.settings.check_mode:
+            files.update({file.name: {"size": file.size, "sha512": file.sha512} for file in plan.files})
+            signing_key, signed_at = plan.signature.key, plan.signature.made_at
+        target = Target(request.board, request.channel, version, request.install)
+        return {
+            "board": request.board,
+            "channel": request.channel.name,
+            "requested": request.requested,
+            "version": str(version),
+            "install": request.install,
+            "present": not self.store.missing_files(target),
+            "path": str(self.store.release_directory(request.board, version)),
+            "files": files,
+            "signing_key": signing_key,
+            "signed_at": signed_at,
+            "age_days": int((self.now - signed_at) // DAY) if signed_at else None,
+        }
+
+    def warn_of_key(self, fingerprint: str) -> None:
+        """Warn when a key that signs current releases nears its end: a new key file will be needed."""
+        key = self.key.keyring().key(fingerprint)
+        if key is None or key.expires is None:
+            return
+        left = int((key.expires - self.now) // DAY)
+        if 0 <= left < self.settings.key_warning_days:
+            day = time.strftime("%F", time.gmtime(key.expires))
+            warning = (
+                f"The signing subkey {fingerprint} ends on {day}, in {left} days. Later releases are signed by a new"
+                " subkey: have the current key file ready if flatcar_images_key is not a URL that this host can reach"
+            )
+            if warning not in self.outcome.warnings:
+                self.outcome.warnings.append(warning)
+
+
+def check_settings(settings: Settings) -> None:
+    """Refuse settings with which a run cannot mean anything; raises :class:`RequestError`."""
+    if not re.fullmatch(r"[0-9A-F]{40}|[0-9A-F]{64}", settings.fingerprint):
+        raise RequestError(
+            f"flatcar_images_key_fingerprint: {settings.fingerprint!r} is no fingerprint of a primary key (40 hexadecimal"
+            " digits; a short key id does not identify a key)"
+        )
+    if not settings.mirrors:
+        raise RequestError("flatcar_images_mirrors: give at least one mirror")
+    if settings.keep < 1 or settings.keep_days < 0 or settings.bandwidth < 0 or settings.parallel < 1:
+        raise RequestError(
+            "flatcar_images_keep and _parallel are at least 1, flatcar_images_keep_days and _bandwidth not negative"
+        )
+
+
+def unresolved(requests: collections.abc.Iterable[Request], reason: str) -> Outcome:
+    """Check mode on a host on which nothing can ask a mirror yet: every wish stands for itself."""
+    images = [
+        {
+            "board": request.board,
+            "channel": request.channel.name,
+            "requested": request.requested,
+            "version": request.requested,
+            "install": request.install,
+            "present": False,
+            "files": {},
+        }
+        for request in requests
+    ]
+    return Outcome(images=images, warnings=[f"What would be fetched cannot be told: {reason}"])
+
+
+def merge_targets(resolved: dict[Request, Version]) -> list[Target]:
+    """One target per board and version, with the disk image if anybody installs."""
+    targets: dict[tuple[str, Version], Target] = {}
+    for request, version in resolved.items():
+        place = (request.board, version)
+        install = request.install or (place in targets and targets[place].install)
+        targets[place] = Target(request.board, request.channel, version, install)
+    return list(targets.values())
+
+
+def parse_requests(entries: collections.abc.Iterable[dict[str, typing.Any]]) -> list[Request]:
+    """Read all entries of ``wanted``; raises :class:`RequestError` with everything that is wrong with them."""
+    requests: list[Request] = []
+    problems: list[str] = []
+    for number, entry in enumerate(entries):
+        try:
+            requests.append(Request.parse(**entry))
+        except RequestError as problem:
+            problems.append(f"wanted[{number}]: {problem}")
+    if problems:
+        raise RequestError("; ".join(problems))
+    return requests
+
+
+def _mib(size: int) -> str:
+    return f"{size / (1 << 20):.0f} MiB"

@@ -1,0 +1,312 @@
+# Copyright: Kindling contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Getting bytes from a mirror, with curl(1).
+
+curl follows redirects without taking credentials to another host, resumes by Range and says when a server ignores it,
+gives up on stalls, honours proxies and reads ``file://``. It writes to a pipe, so that the receiver hashes and verifies
+what arrives, when it arrives. Its options go through stdin: no URL with a password is seen in the process list.
+"""
+
+from __future__ import annotations
+
+import collections.abc
+import contextlib
+import dataclasses
+import fcntl
+import re
+import subprocess
+import threading
+import time
+import typing
+import urllib.parse
+
+from .errors import RangeIgnored, TransferError
+
+PIPE = 1 << 20  # bytes; a pipe of the default size costs a process switch for every 64 KiB
+CHUNK = 1 << 18  # bytes per read; a few of these stay in the processor's cache
+SMALL = 1 << 20  # bytes; a signature, DIGESTS, version.txt or key file is far below it
+
+_MAX_REDIRECTS = 5
+_STALL_SPEED = 1024  # bytes per second below which a transfer counts as stalled
+_RETRY_HTTP = {"408", "425", "429", "500", "502", "503", "504"}
+_MISSING_HTTP = {"404", "410"}
+
+# curl(1), "EXIT CODES"
+_RANGE_ERRORS = {33, 36}
+_TOO_LARGE = 63
+_EXPLAINED = {
+    5: "the proxy's name cannot be resolved; check the proxy setting",
+    6: "the server's name cannot be resolved; check the URL and the host's DNS",
+    7: "nothing answers there; check the URL, the route and the firewall, or set a proxy",
+    18: "the server closed the connection before the end of the file",
+    28: "the transfer stalled or the server did not answer in time",
+    35: "the TLS handshake failed",
+    37: "there is no such file, or it cannot be read",
+    47: f"it redirects more than {_MAX_REDIRECTS} times (a loop?)",
+    52: "the server closed the connection without an answer",
+    56: "the connection broke",
+    60: "the server's certificate is not trusted; for an own CA put it in /usr/local/share/ca-certificates",
+}
+_RETRY_EXIT = {5, 6, 7, 16, 18, 28, 35, 52, 55, 56, 92, 95, 96, 97}
+
+
+@dataclasses.dataclass(frozen=True)
+class TransferSettings:
+    """How to download. Times are seconds, the bandwidth bytes per second (0: unlimited)."""
+
+    connect_timeout: int = 10
+    stall_timeout: int = 30
+    retries: int = 4
+    backoff: float = 1.0
+    proxy: str = ""
+    no_proxy: str = ""
+
+
+@dataclasses.dataclass(frozen=True)
+class Remote:
+    """What a server says about a file before it is downloaded; the size is bytes, None when it does not tell."""
+
+    size: int | None
+
+
+class RateLimit:
+    """A bandwidth limit that all parallel transfers share; one that ends leaves its part to the others."""
+
+    def __init__(self, rate: int) -> None:
+        """:param rate: bytes per second, 0 for none."""
+        self._rate = rate
+        self._free_at = 0.0
+        self._lock = threading.Lock()
+
+    @property
+    def chunk(self) -> int:
+        """How many bytes to take at once: a quarter of a second's worth, so that the flow stays even."""
+        return min(CHUNK, max(4096, self._rate // 4)) if self._rate else CHUNK
+
+    def wait(self, size: int) -> None:
+        """Block until this many bytes may have passed."""
+        if not self._rate:
+            return
+        with self._lock:
+            now = time.monotonic()
+            self._free_at = max(self._free_at, now) + size / self._rate
+            delay = self._free_at - now
+        time.sleep(delay)
+
+
+class Source:
+    """The bytes of one transfer."""
+
+    def __init__(self, output: typing.BinaryIO, limit: RateLimit, stop: threading.Event) -> None:
+        self._output = output
+        self._limit = limit
+        self._stop = stop
+
+    def read_into(self, buffer: bytearray) -> int:
+        """Fill a buffer as far as bytes are at hand, and wait for the first of them; 0 at the end."""
+        size = self._output.readinto(memoryview(buffer)[: self._limit.chunk])
+        if self._stop.is_set():
+            raise TransferError("not finished, because another problem ended the run")
+        self._limit.wait(size)
+        return size
+
+
+def without_password(url: str) -> str:
+    """The URL as messages may show it."""
+    parts = urllib.parse.urlsplit(url)
+    if "@" not in parts.netloc:
+        return url
+    return urllib.parse.urlunsplit(parts._replace(netloc="***@" + parts.netloc.rpartition("@")[2]))
+
+
+def looks_like_html(start: bytes) -> bool:
+    """True for a web page: a captive portal, a proxy's login or a friendly error with status 200."""
+    text = start[:512].lstrip(b"\xef\xbb\xbf \t\r\n").lower()
+    return text.startswith((b"<!doctype html", b"<html", b"<head", b"<?xml"))
+
+
+class Downloader:
+    """Everything that is asked of a mirror goes through here. Safe to use from several threads."""
+
+    def __init__(self, settings: TransferSettings, limit: RateLimit | None = None) -> None:
+        self.settings = settings
+        self.limit = limit or RateLimit(0)
+        self.stop = threading.Event()
+
+    def read(self, url: str) -> bytes:
+        """Fetch a small file whole; raises :class:`TransferError`."""
+
+        def attempt() -> bytes:
+            with self._curl(url, {"max-filesize": SMALL}) as output:
+                content = b""
+                while piece := output.read(65536):
+                    content += piece
+                    if len(content) > SMALL:
+                        raise TransferError(f"{without_password(url)}: more than {SMALL} bytes; that is not the file")
+            if looks_like_html(content):
+                raise TransferError(html_message(url))
+            return content
+
+        return self.retry(attempt)
+
+    def probe(self, url: str) -> Remote:
+        """Ask whether a file exists and how large it is, without its content.
+
+        Servers that refuse HEAD are asked for the file itself, and the transfer is dropped after the headers.
+        """
+
+        def attempt() -> Remote:
+            try:
+                return self._headers(url, {"head": True})
+            except TransferError as problem:
+                if problem.missing or problem.retry or url.startswith("file:"):
+                    raise
+                return self._headers(url, {"range": "0-0", "include": True, "max-filesize": 1})
+
+        return self.retry(attempt)
+
+    def _headers(self, url: str, options: dict[str, typing.Any]) -> Remote:
+        headers = b""
+        try:
+            with self._curl(url, options) as output:
+                while piece := output.read(65536):
+                    headers = (headers + piece)[-2 * SMALL :]
+        except TransferError:
+            if b"HTTP/" not in headers or "max-filesize" not in options:
+                raise
+        return _read_headers(headers.decode("latin-1"), url)
+
+    @contextlib.contextmanager
+    def stream(self, url: str, offset: int) -> collections.abc.Iterator[Source]:
+        """Open a file from an offset on; what is read from it stays within the bandwidth limit.
+
+        :raises RangeIgnored: when the server can only start at the beginning.
+        :raises TransferError: when the bytes ended too early, as far as the server told how many there are.
+        """
+        with self._curl(url, {"continue-at": offset or None}) as output:
+            yield Source(output, self.limit, self.stop)
+
+    def retry(self, attempt: collections.abc.Callable[[], typing.Any]) -> typing.Any:
+        """Call until it works, with growing pauses, as long as the failure is one that may pass."""
+        for number in range(self.settings.retries + 1):
+            try:
+                return attempt()
+            except TransferError as problem:
+                if not problem.retry or number == self.settings.retries:
+                    raise
+            self.pause(number)
+        raise AssertionError("unreachable")
+
+    def pause(self, number: int) -> None:
+        """Wait before the attempt after this one: 1, 2, 4 … up to 30 s by default, less when the run is ending."""
+        self.stop.wait(min(30.0, self.settings.backoff * 2**number))
+
+    @contextlib.contextmanager
+    def _curl(self, url: str, options: dict[str, typing.Any]) -> collections.abc.Iterator[typing.BinaryIO]:
+        """Run curl and yield its raw output. What curl reports at its end is raised as :class:`TransferError`."""
+        process = subprocess.Popen(
+            ["curl", "--disable", "--config", "-"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            bufsize=0,
+        )
+        with contextlib.suppress(OSError):  # an unprivileged user may have used up the system's allowance
+            fcntl.fcntl(process.stdout, fcntl.F_SETPIPE_SZ, PIPE)
+        try:
+            process.stdin.write(_config({**self._common(url), **options}).encode())
+            process.stdin.close()
+            yield process.stdout
+            process.stdout.close()
+            report = process.stderr.read().decode(errors="replace")
+            code = process.wait()
+        finally:
+            process.kill()
+            process.wait()
+            for pipe in (process.stdin, process.stdout, process.stderr):
+                pipe.close()
+        if code != 0:
+            raise _transfer_error(code, report, url)
+
+    def _common(self, url: str) -> dict[str, typing.Any]:
+        scheme = url.partition(":")[0].lower()
+        if scheme not in {"http", "https", "file"} or any(ord(char) < 33 for char in url):
+            raise TransferError(f"{without_password(url)!r} is no http, https or file URL")
+        return {
+            "url": url,
+            "silent": True,
+            "show-error": True,
+            "fail": True,
+            "globoff": True,
+            "location": True,
+            "max-redirs": _MAX_REDIRECTS,
+            "proto": f"={scheme}",
+            "proto-redir": "=https" if scheme == "https" else "=http,https",
+            "connect-timeout": self.settings.connect_timeout,
+            "speed-limit": _STALL_SPEED,
+            "speed-time": self.settings.stall_timeout,
+            "user-agent": "kindling.flatcar",
+            "proxy": self.settings.proxy or None,
+            "noproxy": self.settings.no_proxy or None,
+            "write-out": r"%{stderr}\n%{http_code} %{url_effective}",
+        }
+
+
+def _config(options: dict[str, typing.Any]) -> str:
+    r"""curl's config file syntax: ``name = "value"`` with \\ and \" escaped; True is a switch, None is left out."""
+    lines = []
+    for name, value in options.items():
+        if value is True:
+            lines.append(name)
+        elif value is not None:
+            text = str(value) if name == "write-out" else str(value).replace("\\", "\\\\").replace('"', '\\"')
+            lines.append(f'{name} = "{text}"')
+    return "\n".join(lines) + "\n"
+
+
+def _transfer_error(code: int, report: str, url: str) -> TransferError:
+    """Turn curl's exit code and its report (error text, then the ``write-out`` line) into a message with a remedy."""
+    lines = [line for line in report.splitlines() if line.strip()]
+    http, _space, effective = lines.pop().partition(" ") if lines else ("000", "", "")
+    place = without_password(url)
+    if effective and without_password(effective) != place:
+        place += f" (redirected to {without_password(effective)})"
+    said = lines[-1].partition(") ")[2] if lines else ""
+    if code in _RANGE_ERRORS or http == "416":
+        return RangeIgnored(f"{place}: the server cannot continue the file", retry=True)
+    if code == 22:
+        reason = f"the server answers with HTTP status {http}"
+        return TransferError(f"{place}: {reason}", retry=http in _RETRY_HTTP, missing=http in _MISSING_HTTP)
+    if code == _TOO_LARGE:
+        return TransferError(f"{place}: the file is far larger than expected")
+    reason = _EXPLAINED.get(code, f"curl failed with exit code {code}")
+    return TransferError(f"{place}: {reason} ({said})", retry=code in _RETRY_EXIT, missing=code == 37)
+
+
+def _read_headers(text: str, url: str) -> Remote:
+    """Take the size from the last answer's headers (redirects come before it, a body may follow)."""
+    size: int | None = None
+    headers: list[str] = []
+    if "HTTP/" in text:
+        blocks = [block for block in re.split(r"\r?\n\r?\n", text) if block.startswith("HTTP/")]
+        headers = blocks[-1].splitlines()
+    else:
+        headers = text.splitlines()
+    for line in headers:
+        name, _colon, value = line.partition(":")
+        value = value.strip()
+        if name.lower() == "content-type" and value.lower().startswith(("text/html", "application/xhtml")):
+            raise TransferError(html_message(url))
+        if name.lower() == "content-length" and value.isdigit() and size is None:
+            size = int(value)
+        if name.lower() == "content-range" and value.rpartition("/")[2].isdigit():
+            size = int(value.rpartition("/")[2])
+    return Remote(size)
+
+
+def html_message(url: str) -> str:
+    """What to say when a web page comes instead of a file."""
+    return (
+        f"{without_password(url)}: a web page (HTML) came instead of the file: a proxy's or portal's login, or an error"
+        " page; open the URL with curl on the boot host to see which"
+    )

@@ -1,0 +1,34 @@
+"""What is wrong with an inventory, in the words that a person needs to mend it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One mistake.
+
+    ``subject`` is the inventory host it belongs to, ``path`` the variable (and the place in it), ``message`` what was
+    expected and what to do. ``value`` is the offending value as the inventory gave it: Ansible can tell its origin.
+    ``origin`` is that origin (file, line, column) where it is known already.
+    """
+
+    subject: str
+    path: str
+    message: str
+    value: Any = None
+    origin: Any = None
+
+
+class InventoryError(Exception):
+    """The inventory cannot be published; ``problems`` has every reason."""
+
+    def __init__(self, problems: Iterable[Problem]) -> None:
+        self.problems = tuple(problems)
+        super().__init__("\n".join(f"{p.subject}: {p.path}: {p.message}" for p in self.problems))
+
+
+__all__ = ("InventoryError", "Problem")

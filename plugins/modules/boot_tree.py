@@ -1,0 +1,146 @@
+#!/usr/bin/python
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Publishes a generation on the boot host."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: boot_tree
+short_description: Publish a generation of boot files
+description:
+  - Tells what a boot host serves, or writes a new generation of files beside it and switches to it with one rename.
+  - Whenever a run is killed, what is served is a complete generation.
+  - The action plugin M(kindling.flatcar.fleet) calls this module; there is rarely a reason to call it directly.
+version_added: 0.1.0
+author:
+  - The Kindling developers (@kindling)
+attributes:
+  check_mode:
+    support: full
+    description: Tells the state and whether a generation would be published.
+  diff_mode:
+    support: none
+    description: The action plugin that calls this module shows the difference.
+options:
+  path:
+    description: The directory that holds the generations and the symlink C(current).
+    type: path
+    required: true
+  digest:
+    description: The digest of the tree that shall be served.
+    type: str
+    required: true
+  src:
+    description: An archive on the boot host with the tree's files. Without it the module only tells the state.
+    type: path
+  private:
+    description: Top directories of the tree that only root and O(group) can read.
+    type: list
+    elements: str
+    default: []
+  group:
+    description: The group that may read O(private) directories, the web server's.
+    type: str
+    default: www-data
+  keep:
+    description: How many generations stay on the host, the served one among them.
+    type: int
+    default: 5
+  read:
+    description: Top directories whose files' texts are returned in RV(texts), so that a difference can be shown.
+    type: list
+    elements: str
+    default: []
+"""
+
+EXAMPLES = r"""
+- name: Is this generation served?
+  kindling.flatcar.boot_tree:
+    path: /srv/kindling/fleet
+    digest: 5891b5b522d5df086d0ff0b110fbd9d2
+"""
+
+RETURN = r"""
+present:
+  description: Whether the tree with O(digest) was served before this run.
+  returned: success
+  type: bool
+manifest:
+  description: The SHA-256 of every file that was served before this run, by path.
+  returned: success
+  type: dict
+texts:
+  description: The texts of the files below O(read) that were served before this run, by path.
+  returned: success
+  type: dict
+generation:
+  description: The directory of the new generation.
+  returned: when one was published
+  type: str
+"""
+
+import grp
+from pathlib import Path
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.kindling.flatcar.plugins.module_utils import generation
+
+
+def main() -> None:
+    module = AnsibleModule(
+        argument_spec={
+            "path": {"type": "path", "required": True},
+            "digest": {"type": "str", "required": True},
+            "src": {"type": "path"},
+            "private": {"type": "list", "elements": "str", "default": []},
+            "group": {"type": "str", "default": "www-data"},
+            "keep": {"type": "int", "default": 5},
+            "read": {"type": "list", "elements": "str", "default": []},
+        },
+        supports_check_mode=True,
+    )
+    try:
+        module.exit_json(**run(module.params, module.check_mode))
+    except (generation.GenerationError, OSError) as error:
+        module.fail_json(
+            msg=f"Publishing below {module.params['path']} failed: {error}. What was served before still is."
+        )
+
+
+def run(params: dict, check_mode: bool) -> dict:
+    root = Path(params["path"])
+    manifest = generation.read_manifest(root)
+    present = generation.digest_of(manifest) == params["digest"]
+    result = {
+        "changed": not present,
+        "present": present,
+        "manifest": manifest,
+        "texts": _texts(root, manifest, params["read"]),
+    }
+    if present or check_mode or not params["src"]:
+        return result
+    access = generation.Access(private=frozenset(params["private"]), gid=_gid(params["group"]))
+    published = generation.publish(root, Path(params["src"]), params["digest"], access, params["keep"])
+    return result | {"generation": str(published)}
+
+
+def _texts(root: Path, manifest: dict, tops: list) -> dict:
+    served = root / generation.CURRENT
+    return (
+        {path: (served / path).read_text(encoding="utf-8") for path in manifest if path.startswith(tuple(tops))}
+        if tops
+        else {}
+    )
+
+
+def _gid(group: str) -> int:
+    try:
+        return grp.getgrnam(group).gr_gid
+    except KeyError:
+        raise generation.GenerationError(
+            f"the host has no group {group}: the role web installs the server that has it"
+        ) from None
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,318 @@
+#!/usr/bin/python
+# Copyright: Kindling contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: flatcar_image
+short_description: Mirrors verified Flatcar releases on a boot host
+description:
+  - Has the wanted releases in a directory that a web server serves. Downloads what is missing, verifies it while it
+    arrives, and lets a release appear under its version only as a whole, by one rename.
+  - A channel is resolved once to an exact version, by its signed C(version.txt). Nothing else is ever asked for by a
+    channel's name.
+  - Everything must carry exactly one good signature by a key of the pinned primary key, and match its signed digest.
+    C(gpgv) does the cryptography.
+  - An action plugin of the same name runs the module in the background and shows its progress during the run.
+version_added: 0.1.0
+author:
+  - The Kindling developers (@kindling)
+requirements:
+  - curl, gpg and gpgv on the managed host (Debian packages of these names)
+options:
+  images_dir:
+    description: The served directory. Releases are at C(<board>/<version>/) below it.
+    type: path
+    required: true
+  work_dir:
+    description:
+      - Where files gather before they are verified. On the same file system as O(images_dir), and not below it.
+      - It is closed to everybody but its owner.
+    type: path
+    required: true
+  wanted:
+    description: What to have. Entries of the same board and version are merged.
+    type: list
+    elements: dict
+    required: true
+    suboptions:
+      board:
+        description: The board.
+        type: str
+        required: true
+        choices: [amd64-usr, arm64-usr]
+      channel:
+        description: V(stable), V(beta), V(alpha), V(lts), or a stream of LTS such as V(lts-2024).
+        type: str
+        required: true
+      version:
+        description: An exact version, or V(current) for what the channel stands at.
+        type: str
+        default: current
+      install:
+        description: Whether the disk image is needed, since a node installs it to its disk.
+        type: bool
+        default: false
+  mirrors:
+    description:
+      - Where to download from, in the order to try. V({channel}) and V({board}) are filled in.
+      - V(file://) URLs serve sites without access to the Internet.
+    type: list
+    elements: str
+    required: true
+  key:
+    description:
+      - The signing key, as a URL or as the key's text itself.
+      - A key from a URL is fetched once and kept; it is fetched again when a signature needs a newer subkey.
+    type: str
+    required: true
+  key_fingerprint:
+    description: The fingerprint of the one primary key that is accepted.
+    type: str
+    required: true
+  proxy:
+    description: A proxy's URL. Without it, the proxy variables of the module's environment hold.
+    type: str
+    default: ""
+  no_proxy:
+    description: Hosts that are reached without the proxy, separated by commas.
+    type: str
+    default: ""
+  bandwidth:
+    description: The most that all downloads together may use, in bytes per second; 0 for no limit.
+    type: int
+    default: 0
+  parallel:
+    description: How many files are downloaded at once.
+    type: int
+    default: 2
+  connect_timeout:
+    description: Seconds to wait for a connection.
+    type: int
+    default: 10
+  stall_timeout:
+    description: Seconds below 1 KiB/s after which a transfer counts as stalled, and is continued by a new one.
+    type: int
+    default: 30
+  retries:
+    description: How often a transfer that brings nothing is repeated, before the next mirror is tried.
+    type: int
+    default: 4
+  keep:
+    description: How many releases to keep per board and channel, the wanted ones counted.
+    type: int
+    default: 2
+  keep_days:
+    description: Keep every release that was wanted or current within so many days.
+    type: int
+    default: 14
+  key_warning_days:
+    description: Warn when the signing subkey ends within so many days.
+    type: int
+    default: 60
+  signature_spread_days:
+    description: How many days the signatures of one release's files may lie apart.
+    type: int
+    default: 30
+  allow_older:
+    description: Follow a channel even if it goes back to an older release than it stood at on this host.
+    type: bool
+    default: false
+  lock_timeout:
+    description: Seconds to wait for another run on this host to end.
+    type: int
+    default: 0
+  reserve:
+    description: Bytes that the file system must have left after everything was fetched.
+    type: int
+    default: 268435456
+  progress_interval:
+    description: Seconds between two lines of progress; 0 for none. Used by the action plugin.
+    type: int
+    default: 5
+  time_limit:
+    description: Seconds after which the whole run is ended. Used by the action plugin.
+    type: int
+    default: 14400
+  progress_file:
+    description: A file, in a directory that only its owner can read, to write progress to. Set by the action plugin.
+    type: path
+attributes:
+  check_mode:
+    description: Tells what it would fetch and remove. What describes the releases is downloaded, to memory only.
+    support: full
+  diff_mode:
+    description: Shows the served releases and links before and after.
+    support: full
+"""
+
+EXAMPLES = r"""
+- name: Mirror the current stable release, and an exact one with its disk image
+  kindling.flatcar.flatcar_image:
+    images_dir: /srv/kindling/images
+    work_dir: /srv/kindling/images.partial
+    mirrors: ["https://{channel}.release.flatcar-linux.net/{board}"]
+    key: https://www.flatcar.org/security/image-signing-key/Flatcar_Image_Signing_Key.asc
+    key_fingerprint: F88CFEDEFF29A5B4D9523864E25D9AED0593B34A
+    wanted:
+      - {board: amd64-usr, channel: stable}
+      - {board: arm64-usr, channel: lts-2024, version: 4081.3.10, install: true}
+"""
+
+RETURN = r"""
+images:
+  description: One entry for each distinct wish, with the exact version that it came to.
+  returned: always
+  type: list
+  elements: dict
+  sample:
+    - board: amd64-usr
+      channel: stable
+      requested: current
+      version: 4593.2.5
+      install: false
+      present: true
+      path: /srv/kindling/images/amd64-usr/4593.2.5
+      files:
+        flatcar_production_pxe.vmlinuz: {size: 31457280, sha512: 9f86d0…}
+      signing_key: 52F145DFD00BBDCD928CBB5A32DA80F91EF52974
+      signed_at: 1786600000
+      age_days: 12
+fetched:
+  description: Releases of which files were fetched (in check mode, would be), with the sizes in bytes and the source.
+  returned: always
+  type: list
+  elements: dict
+links:
+  description: The channels' links that changed, with the version before and after.
+  returned: always
+  type: list
+  elements: dict
+removed:
+  description: Releases that were removed, as board/version.
+  returned: always
+  type: list
+  elements: str
+downloaded:
+  description: Bytes of images that were downloaded; what describes releases is not counted.
+  returned: always
+  type: int
+"""
+
+import pathlib
+import tempfile
+import typing
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.kindling.flatcar.plugins.module_utils.flatcar_image.errors import ImageError
+from ansible_collections.kindling.flatcar.plugins.module_utils.flatcar_image.release import BOARDS
+from ansible_collections.kindling.flatcar.plugins.module_utils.flatcar_image.service import (
+    Outcome,
+    Settings,
+    mirror_images,
+    parse_requests,
+)
+from ansible_collections.kindling.flatcar.plugins.module_utils.flatcar_image.transfer import TransferSettings
+
+WANTED_SPEC = {
+    "board": {"type": "str", "required": True, "choices": list(BOARDS)},
+    "channel": {"type": "str", "required": True},
+    "version": {"type": "str", "default": "current"},
+    "install": {"type": "bool", "default": False},
+}
+
+ARGUMENT_SPEC = {
+    "images_dir": {"type": "path", "required": True},
+    "work_dir": {"type": "path", "required": True},
+    "wanted": {"type": "list", "elements": "dict", "required": True, "options": WANTED_SPEC},
+    "mirrors": {"type": "list", "elements": "str", "required": True},
+    "key": {"type": "str", "required": True, "no_log": False},
+    "key_fingerprint": {"type": "str", "required": True, "no_log": False},
+    "proxy": {"type": "str", "default": "", "no_log": True},
+    "no_proxy": {"type": "str", "default": ""},
+    "bandwidth": {"type": "int", "default": 0},
+    "parallel": {"type": "int", "default": 2},
+    "connect_timeout": {"type": "int", "default": 10},
+    "stall_timeout": {"type": "int", "default": 30},
+    "retries": {"type": "int", "default": 4},
+    "keep": {"type": "int", "default": 2},
+    "keep_days": {"type": "int", "default": 14},
+    "key_warning_days": {"type": "int", "default": 60, "no_log": False},
+    "signature_spread_days": {"type": "int", "default": 30},
+    "allow_older": {"type": "bool", "default": False},
+    "lock_timeout": {"type": "int", "default": 0},
+    "reserve": {"type": "int", "default": 268435456},
+    "progress_interval": {"type": "int", "default": 5},
+    "time_limit": {"type": "int", "default": 14400},
+    "progress_file": {"type": "path"},
+}
+
+
+def make_settings(params: dict[str, typing.Any], check_mode: bool) -> Settings:
+    """The module's parameters as the pure code takes them."""
+    return Settings(
+        images=pathlib.Path(params["images_dir"]),
+        work=pathlib.Path(params["work_dir"]),
+        mirrors=tuple(params["mirrors"]),
+        key=params["key"],
+        fingerprint=params["key_fingerprint"].replace(" ", "").upper(),
+        transfer=TransferSettings(
+            connect_timeout=params["connect_timeout"],
+            stall_timeout=params["stall_timeout"],
+            retries=params["retries"],
+            proxy=params["proxy"],
+            no_proxy=params["no_proxy"],
+        ),
+        bandwidth=params["bandwidth"],
+        parallel=params["parallel"],
+        keep=params["keep"],
+        keep_days=params["keep_days"],
+        key_warning_days=params["key_warning_days"],
+        spread_days=params["signature_spread_days"],
+        allow_older=params["allow_older"],
+        lock_timeout=params["lock_timeout"],
+        reserve=params["reserve"],
+        check_mode=check_mode,
+        progress_file=pathlib.Path(params["progress_file"]) if params["progress_file"] else None,
+    )
+
+
+def make_diff(outcome: Outcome) -> dict[str, str]:
+    """What is served before and after, as far as it changes."""
+    before = [f"{change['link']} -> {change['before']}" for change in outcome.links if change["before"]]
+    after = [f"{change['link']} -> {change['after']}" for change in outcome.links]
+    before += outcome.removed
+    after += [f"{item['board']}/{item['version']}/{name}" for item in outcome.fetched for name in item["files"]]
+    return {"before": "".join(f"{line}\n" for line in before), "after": "".join(f"{line}\n" for line in after)}
+
+
+def main() -> None:
+    module = AnsibleModule(argument_spec=ARGUMENT_SPEC, supports_check_mode=True)
+    try:
+        requests = parse_requests(module.params["wanted"])
+        with tempfile.TemporaryDirectory(prefix="images-", dir=module.tmpdir) as scratch:
+            outcome = mirror_images(requests, make_settings(module.params, module.check_mode), pathlib.Path(scratch))
+    except ImageError as problem:
+        module.fail_json(msg=str(problem))
+    except OSError as problem:
+        module.fail_json(msg=f"{problem.filename or module.params['work_dir']}: {problem.strerror or problem}")
+    for warning in outcome.warnings:
+        module.warn(warning)
+    result = {
+        "changed": outcome.changed,
+        "images": outcome.images,
+        "fetched": outcome.fetched,
+        "links": outcome.links,
+        "removed": outcome.removed,
+        "downloaded": outcome.downloaded,
+    }
+    if module._diff:
+        result["diff"] = make_diff(outcome)
+    if outcome.problems:
+        module.fail_json(msg="What was served before is still served. " + " | ".join(outcome.problems), **result)
+    module.exit_json(**result)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,110 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Documents the action plugin of the same name."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: fleet
+short_description: Check a boot host's nodes, and publish what they boot
+description:
+  - Reads the variables of all nodes that stand on the boot host's networks, in one pass on the controller, and checks them
+    one by one and against each other. Every problem is reported, with the node, the variable and its place in the inventory.
+  - With O(state=published), builds iPXE scripts, Ignition configs and DHCP reservations, sends what the boot host lacks in
+    one transfer, and switches to it with one rename. The same inventory changes nothing.
+version_added: 0.1.0
+author:
+  - The Kindling developers (@kindling)
+attributes:
+  check_mode:
+    support: full
+    description: Tells what would be published.
+  diff_mode:
+    support: full
+    description: Shows the scripts and reservations that change. Of Ignition configs, which hold secrets, only digests.
+options:
+  state:
+    description:
+      - V(checked) reads and checks, and touches nothing but the controller's memory.
+      - V(published) also publishes.
+    type: str
+    choices: [checked, published]
+    default: published
+  networks:
+    description: The boot host's provisioning networks, as C(kindling_networks) in the inventory.
+    type: list
+    elements: dict
+    required: true
+  images:
+    description:
+      - The releases that the boot host serves, as the role P(kindling.flatcar.flatcar_images#role) tells them.
+      - Needed for O(state=published).
+    type: list
+    elements: dict
+    default: []
+    suboptions:
+      board:
+        description: The board.
+        type: str
+        required: true
+      channel:
+        description: The channel that was asked for.
+        type: str
+        required: true
+      requested:
+        description: The version that was asked for, or V(current).
+        type: str
+        required: true
+      version:
+        description: The exact version that is served.
+        type: str
+        required: true
+  path:
+    description: The directory on the boot host that holds the generations.
+    type: path
+    default: /srv/kindling/fleet
+  group:
+    description: The group that may read scripts and configs, the web server's.
+    type: str
+    default: www-data
+  keep:
+    description: How many generations stay on the boot host.
+    type: int
+    default: 5
+  files_dir:
+    description: The directory on the controller below which Butane's C(local) files lie.
+    type: path
+"""
+
+EXAMPLES = r"""
+- name: Check the nodes before anything changes
+  kindling.flatcar.fleet:
+    state: checked
+    networks: "{{ kindling_networks }}"
+  register: fleet
+
+- name: Publish what the nodes boot
+  kindling.flatcar.fleet:
+    networks: "{{ kindling_networks }}"
+    images: "{{ flatcar_images_resolved }}"
+"""
+
+RETURN = r"""
+nodes:
+  description: The names of the nodes that this boot host serves.
+  returned: success
+  type: list
+  elements: str
+images:
+  description: The releases that the nodes ask for, each with board, channel and version.
+  returned: success
+  type: list
+  elements: dict
+changes:
+  description: The paths that were added, changed and removed.
+  returned: when O(state=published)
+  type: dict
+generation:
+  description: The directory of the new generation on the boot host.
+  returned: when one was published
+  type: str
+"""

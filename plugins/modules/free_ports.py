@@ -1,0 +1,114 @@
+#!/usr/bin/python
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Fails while another service holds a port."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: free_ports
+short_description: Check that no other service holds the ports that a service needs
+description:
+  - Fails with the names of the services that hold one of the ports on the given networks. Changes nothing.
+version_added: 0.1.0
+author:
+  - The Kindling developers (@kindling)
+requirements:
+  - iproute2 on the host
+attributes:
+  check_mode:
+    support: full
+    description: The module never changes anything.
+  diff_mode:
+    support: none
+    description: There is nothing to differ.
+options:
+  ports:
+    description: The ports.
+    type: list
+    elements: dict
+    required: true
+    suboptions:
+      protocol:
+        description: The transport.
+        type: str
+        choices: [tcp, udp]
+        required: true
+      port:
+        description: The number.
+        type: int
+        required: true
+  networks:
+    description: The networks on which the service needs them, as the filter P(kindling.flatcar.boot_networks#filter) gives them.
+    type: list
+    elements: dict
+    required: true
+  unit:
+    description: The service's own systemd unit, which may hold the ports.
+    type: str
+    required: true
+"""
+
+EXAMPLES = r"""
+- name: Check that nothing else answers DHCP here
+  kindling.flatcar.free_ports:
+    ports: [{protocol: udp, port: 67}]
+    networks: "{{ kindling_networks | kindling.flatcar.boot_networks(ansible_facts, inventory_hostname) }}"
+    unit: kindling-dnsmasq.service
+"""
+
+RETURN = r"""
+"""
+
+from pathlib import Path
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.kindling.flatcar.plugins.module_utils import listeners
+
+
+def main() -> None:
+    port = {
+        "protocol": {"type": "str", "choices": ["tcp", "udp"], "required": True},
+        "port": {"type": "int", "required": True},
+    }
+    module = AnsibleModule(
+        argument_spec={
+            "ports": {"type": "list", "elements": "dict", "required": True, "options": port},
+            "networks": {"type": "list", "elements": "dict", "required": True},
+            "unit": {"type": "str", "required": True},
+        },
+        supports_check_mode=True,
+    )
+    module.get_bin_path(listeners.COMMAND[0], required=True)
+    _, output, _ = module.run_command(list(listeners.COMMAND), check_rc=True)
+    # In a container, root cannot see whose socket a service with capabilities holds: the service's own, while it runs
+    networks = module.params["networks"]
+    addresses = [network["address"] for network in networks]
+    found = listeners.conflicts(
+        listeners.parse(output),
+        [(port["protocol"], port["port"]) for port in module.params["ports"]],
+        addresses,
+        [network["interface"] for network in networks],
+    )
+    own = module.params["unit"]
+    own_runs = module.run_command(["systemctl", "is-active", "--quiet", own])[0] == 0
+    strangers = [
+        str(listener) for listener in found if not (_belongs_to(listener.pid, own) if listener.pid else own_runs)
+    ]
+    if strangers:
+        module.fail_json(
+            msg=f"{'; '.join(sorted(set(strangers)))}. {own} needs it on {', '.join(addresses)}: "
+            "stop that service, or have it listen elsewhere. Nothing was changed."
+        )
+    module.exit_json(changed=False)
+
+
+def _belongs_to(pid: int, unit: str) -> bool:
+    """Whether systemd started process *pid* for *unit*: its control group is named after the unit."""
+    try:
+        return f"/{unit}" in Path(f"/proc/{pid}/cgroup").read_text(encoding="ascii")
+    except OSError:
+        return False
+
+
+if __name__ == "__main__":
+    main()

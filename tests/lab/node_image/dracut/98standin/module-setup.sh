@@ -1,0 +1,62 @@
+#!/bin/bash
+# dracut module: what Flatcar's initrd does around Ignition, as small as it can be.
+
+check() {
+    return 255  # only when it is asked for
+}
+
+depends() {
+    echo systemd ignition
+}
+
+install() {
+    local systemd=$initdir/usr/lib/systemd unit
+
+    inst_multiple cat cp grep ip journalctl ln ls mkdir modprobe mount mountpoint poweroff reboot rm sed sleep tail umount
+
+    # Flatcar's kernel arguments instead of upstream's
+    cp "$moddir/ignition-generator" "$systemd/system-generators/ignition-generator"
+    chmod 755 "$systemd/system-generators/ignition-generator"
+
+    # The root: RAM, with /usr from the squashfs that lies in this initrd
+    inst_script "$moddir/standin-root" /usr/sbin/standin-root
+    inst_simple "$moddir/standin-root.service" /usr/lib/systemd/system/standin-root.service
+    mkdir -p "$systemd/system/initrd-root-fs.target.requires"
+    ln -s ../standin-root.service "$systemd/system/initrd-root-fs.target.requires/"
+
+    # When Ignition fails, the console says why before the emergency shell opens
+    inst_script "$moddir/standin-failure" /usr/sbin/standin-failure
+    for unit in emergency.service dracut-emergency.service; do
+        mkdir -p "$systemd/system/$unit.d"
+        printf '[Service]\nExecStartPre=-/usr/sbin/standin-failure\n' > "$systemd/system/$unit.d/10-standin.conf"
+    done
+
+    # As Flatcar in a RAM boot: the MAC is the DHCP client's id, so that the lease is the firmware's
+    mkdir -p "$initdir/etc/systemd/network"
+    cp "$moddir/zz-default.network" "$initdir/etc/systemd/network/"
+
+    # Debian builds Ignition with SELinux relabelling switched on; there is no policy here, and nothing to relabel
+    printf '#!/bin/sh\nexit 0\n' > "$initdir/usr/sbin/setfiles"
+    chmod 755 "$initdir/usr/sbin/setfiles"
+
+    # Speed under emulation: systemd and Ignition do the work, dracut's shell hooks and most of udev are not needed
+    for unit in cmdline cmdline-ask pre-udev pre-trigger initqueue pre-mount mount pre-pivot shutdown; do
+        ln -sf /dev/null "$systemd/system/dracut-$unit.service"
+        rm -f "$initdir"/etc/systemd/system/*.wants/dracut-$unit.service "$systemd"/system/*.wants/dracut-$unit.service
+    done
+    for unit in kmod-static-nodes.service systemd-modules-load.service systemd-sysctl.service systemd-sysusers.service \
+        systemd-network-generator.service systemd-networkd-wait-online.service systemd-journald-audit.socket \
+        systemd-ask-password-console.path; do
+        ln -sf /dev/null "$systemd/system/$unit"
+    done
+    rm -f "$systemd"/system-generators/{dracut-rootfs-generator,systemd-debug-generator,systemd-gpt-auto-generator} \
+        "$initdir"/usr/lib/udev/rules.d/{50-firmware,60-cdrom_id,70-uaccess,71-seat,73-seat-late}.rules \
+        "$initdir"/usr/lib/udev/rules.d/{75-net-description,80-net-setup-link}.rules "$initdir"/etc/udev/rules.d/*
+    mkdir -p "$systemd/system/systemd-udev-trigger.service.d"
+    cp "$moddir/few-devices.conf" "$systemd/system/systemd-udev-trigger.service.d/"
+}
+
+installkernel() {
+    instmods virtio_net virtio_blk virtio_pci virtio_scsi virtio_rng sd_mod loop squashfs overlay vfat nls_cp437 \
+        nls_ascii nls_utf8 btrfs qemu_fw_cfg efivarfs af_packet autofs4
+}

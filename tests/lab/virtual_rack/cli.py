@@ -1,0 +1,87 @@
+"""The lab's commands."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+from . import boot, host_image, rack, release
+from .system import LabError
+
+
+def parser() -> argparse.ArgumentParser:
+    """Every command with its options."""
+    top = argparse.ArgumentParser(prog="lab.py", description="A virtual rack: one boot host, virtual bare-metal nodes.")
+    commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
+
+    up = commands.add_parser("up", help="make a rack (or heal it): its network and a bare Debian boot host")
+    up.add_argument("rack")
+    up.add_argument("--debian", choices=host_image.SUITES, default="bookworm", help="Debian release of the boot host")
+    up.add_argument("--address", default=rack.DEFAULT_ADDRESS, help="management address (default %(default)s)")
+    up.set_defaults(call=lambda given: rack.up(given.rack, given.debian, given.address))
+
+    down = commands.add_parser("down", help="remove a rack and all that it started")
+    which = down.add_mutually_exclusive_group(required=True)
+    which.add_argument("rack", nargs="?")
+    which.add_argument("--all", action="store_true", help="every rack of this checkout")
+    down.set_defaults(call=lambda given: rack.down_all() if given.all else rack.down(given.rack))
+
+    reboot = commands.add_parser("reboot", help="reboot a rack's boot host")
+    reboot.add_argument("rack")
+    reboot.set_defaults(call=lambda given: rack.reboot(given.rack))
+
+    ssh = commands.add_parser("ssh", help="log in to a rack's boot host as its operator, or run a command there")
+    ssh.add_argument("rack")
+    ssh.add_argument("words", nargs=argparse.REMAINDER, metavar="cmd")
+    ssh.set_defaults(call=lambda given: rack.ssh(given.rack, given.words))
+
+    inside = commands.add_parser("exec", help="run a command on a rack's network, beside its boot host")
+    inside.add_argument("rack")
+    inside.add_argument("words", nargs=argparse.REMAINDER, metavar="cmd")
+    inside.set_defaults(call=lambda given: rack.execute(given.rack, given.words))
+
+    published = commands.add_parser("release", help="build, sign and publish the stand-in release")
+    published.add_argument("--version", default=release.DEFAULT_VERSION, help="default %(default)s")
+    published.set_defaults(call=lambda given: release.publish(given.version))
+
+    booted = commands.add_parser("boot", help="power nodes on, follow them, read back what they have become")
+    booted.add_argument("rack")
+    booted.add_argument(
+        "--nodes", type=Path, required=True, metavar="FILE", help="what to boot and what to expect (JSON)"
+    )
+    booted.add_argument(
+        "--timeout", type=float, default=300, metavar="S", help="seconds per node (default %(default)s)"
+    )
+    booted.add_argument("--jobs", type=positive, default=2, metavar="N", help="nodes at a time (default %(default)s)")
+    booted.add_argument("--report", type=Path, metavar="FILE", help="write the result as JSON, too")
+    booted.add_argument("--keep", action="store_true", help="leave the nodes on")
+    booted.set_defaults(
+        call=lambda given: boot.boot(given.rack, given.nodes, given.timeout, given.jobs, given.report, given.keep)
+    )
+
+    off = commands.add_parser("off", help="power off the nodes that an earlier boot left on")
+    off.add_argument("rack")
+    off.set_defaults(call=lambda given: boot.off(given.rack))
+    return top
+
+
+def positive(text: str) -> int:
+    """A whole number above 0."""
+    number = int(text)
+    if number < 1:
+        raise ValueError(text)
+    return number
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run one command; an error is one message."""
+    given = parser().parse_args(arguments)
+    try:
+        return given.call(given) or 0
+    except LabError as problem:
+        print(f"lab: {problem}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("lab: interrupted", file=sys.stderr)
+        return 130

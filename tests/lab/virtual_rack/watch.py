@@ -1,0 +1,201 @@
+"""What a log line says about a node's way: pure functions from text to facts, and the progress that facts add up to."""
+
+from __future__ import annotations
+
+import re
+from collections import deque
+from dataclasses import dataclass, field
+
+STAGES = ("firmware", "dhcp", "ipxe", "kernel", "ignition", "done")
+
+LIMITS = {"firmware": 60.0, "dhcp": 60.0, "ipxe": 120.0, "kernel": 120.0, "ignition": 150.0}
+"""Seconds that a node may stay in a stage. Ignition itself waits 90 s for a disk that is not there."""
+
+
+@dataclass(frozen=True)
+class Fact:
+    """Something that happened to a node: who it was (by MAC or by address), the stage that it shows, and the details."""
+
+    stage: str | None = None
+    mac: str | None = None
+    address: str | None = None
+    detail: str = ""
+    trouble: bool = False
+    """May explain why the node did not get further."""
+    fatal: bool = False
+    """The node will not get any further."""
+    source: str = "boot host"
+
+
+# --- the boot host's journal ---------------------------------------------------------------------------------------
+
+ACK = re.compile(r"DHCPACK\(\S+\) (?P<address>[\d.]+) (?P<mac>[0-9a-f]{2}(?::[0-9a-f]{2}){5})")
+# DHCPDISCOVER(lan0) 52:54:00:77:00:11 ignored; DHCPNAK(lan0) 10.77.0.9 52:54:00:77:00:11 address in use
+REFUSAL = re.compile(
+    r"DHCP(?P<what>\w+)\(\S+\) (?:[\d.]+ )?(?P<mac>[0-9a-f]{2}(?::[0-9a-f]{2}){5}) "
+    r"(?P<why>ignored|no address available|(?:address|wrong|not|lease|unknown|static).*)"
+)
+SENT = re.compile(r"\bsent (?P<file>\S+) to (?P<address>[\d.]+)$")
+NOT_SENT = re.compile(
+    r"\b(?:failed sending (?P<file>\S+)|file (?P<missing>\S+) not found) (?:to|for) (?P<address>[\d.]+)$"
+)
+REQUEST = re.compile(
+    r'(?P<address>\d+\.\d+\.\d+\.\d+) "(?P<method>[A-Z]+) (?P<path>\S+)[^"]*" (?P<status>\d{3}) \d+ "(?P<agent>[^"]*)"'
+)
+NODE_SCRIPT = re.compile(r"/ipxe/(?P<mac>[0-9a-f]{2}(?:-[0-9a-f]{2}){5})\.ipxe$")
+
+
+def read_journal(message: str) -> Fact | None:
+    """What a message of the boot host's dnsmasq or nginx says about a node."""
+    if found := ACK.search(message):
+        return Fact("dhcp", mac=found["mac"], address=found["address"], detail=found["address"])
+    if found := REFUSAL.search(message):
+        return Fact(mac=found["mac"], detail=f"DHCP{found['what']}: {found['why']}", trouble=True)
+    if found := SENT.search(message):
+        return Fact(address=found["address"], detail=f"TFTP: sent {found['file']}")
+    if found := NOT_SENT.search(message):
+        name = found["file"] or found["missing"]
+        return Fact(address=found["address"], detail=f"TFTP: {name} could not be sent", trouble=True)
+    if found := REQUEST.search(message):
+        return read_request(found["address"], found["path"].partition("?")[0], int(found["status"]), found["agent"])
+    return None
+
+
+def read_request(address: str, path: str, status: int, agent: str) -> Fact | None:
+    """What a line of the web server's log says about a node."""
+    detail = f"HTTP {status} {path}" + (f" for {agent}" if agent not in ("", "-") else "")
+    script = NODE_SCRIPT.search(path)
+    mac = script["mac"].replace("-", ":") if script else None
+    if status >= 400:
+        # Ignition's own request shows that Ignition runs, whatever the answer was.
+        stage = "ignition" if agent.startswith("Ignition/") else None
+        return Fact(stage, mac, address, detail, trouble=True)
+    if path.endswith(".ipxe"):
+        return Fact("ipxe", mac, address, f"GET {path}")
+    if path.endswith("/flatcar_production_pxe_image.cpio.gz"):
+        return Fact("kernel", None, address, f"GET {path}")
+    if agent.startswith("Ignition/"):
+        return Fact("ignition", None, address, f"GET {path}")
+    return Fact(None, mac, address, detail)
+
+
+# --- the node's serial console -------------------------------------------------------------------------------------
+
+CONTROL = re.compile(r"\x1b\[[0-9;?=]*[A-Za-z]|\x1b[()][A-Z0-9]|\x1b[78cM=>]|[\x00-\x08\x0b-\x1f\x7f]")
+PROMPT = re.compile(r"^\S+ login:\s*$")
+FAILURE_LINE = re.compile(r"STANDIN-FAILURE(?:: (?P<text>.*)|-END)$")
+END_OF_ROAD = (
+    (re.compile(r"STANDIN-FAILURE-END|[Ee]ntering emergency mode|You are in emergency mode|Press Enter for maintenance"),
+     "ignition", "emergency mode"),
+    (re.compile(r"Kernel panic - not syncing: (?P<text>.*)"), "kernel", "kernel panic"),
+    (re.compile(r"Kindling: (?P<text>.*(?:not in the inventory|going on to its own disk).*)"), None, ""),
+    (re.compile(r"(?P<text>No bootable device\.|Nothing to boot.*|No bootable option or device was found.*)"),
+     None, "there was nothing to boot"),
+    # Nodes boot from the network here: who goes on to the next device has failed.
+    (re.compile(r"No more network devices"), None, "iPXE gave up"),
+    (re.compile(r'BdsDxe: failed to (?:load|start) \w+ "UEFI PXEv4[^"]*".*: (?P<text>[A-Z].*)'),
+     None, "the firmware's network boot failed"),
+)  # fmt: skip
+
+
+def clean(text: str) -> str:
+    """A line of the console without what is meant for a terminal."""
+    return CONTROL.sub("", text).rstrip()
+
+
+def read_serial(line: str) -> Fact | None:
+    """What a (clean) line of a node's serial console says."""
+    if PROMPT.match(line):
+        return Fact("done", detail="login prompt", source="node")
+    if (found := FAILURE_LINE.search(line)) and found["text"]:
+        return Fact(detail=found["text"], trouble=True, source="node")
+    for pattern, stage, what in END_OF_ROAD:
+        if found := pattern.search(line):
+            text = found.groupdict().get("text")
+            detail = ": ".join(part for part in (what, text) if part)
+            return Fact(stage, detail=detail, fatal=True, source="node")
+    return None
+
+
+class SerialText:
+    """Cuts the console's bytes into clean lines; a prompt counts as a line although no line end follows it."""
+
+    def __init__(self) -> None:
+        self._rest = ""
+
+    @property
+    def rest(self) -> str:
+        """What is on the last line as yet."""
+        return clean(self._rest)
+
+    def feed(self, data: bytes) -> list[str]:
+        """The lines that are complete with this data."""
+        pieces = re.split(r"[\r\n]+", self._rest + data.decode("utf-8", "replace"))
+        self._rest = pieces.pop()
+        lines = [line for line in map(clean, pieces) if line]
+        if PROMPT.match(self.rest):
+            lines.append(self.rest)
+            self._rest = ""
+        return lines
+
+
+# --- progress ------------------------------------------------------------------------------------------------------
+
+
+@dataclass
+class Progress:
+    """How far a node came, when, and what was seen on the way. Seconds count from its power-on."""
+
+    reached: dict[str, float] = field(default_factory=dict)
+    address: str | None = None
+    failure: str | None = None
+    notes: deque[str] = field(default_factory=lambda: deque(maxlen=15))
+    """What else the boot host saw of the node, and what the node complained about, each with its source."""
+    console: deque[str] = field(default_factory=lambda: deque(maxlen=8))
+    """The last lines of the serial console."""
+
+    @property
+    def stage(self) -> str:
+        """The last stage that the node reached."""
+        return max(self.reached, key=STAGES.index, default=STAGES[0])
+
+    def apply(self, fact: Fact, seconds: float) -> bool:
+        """Take a fact in; True when the node reached a new stage by it."""
+        if fact.address:
+            self.address = fact.address
+        # A prompt is the end only of a boot that went through Ignition: the firmware's or a shell's is none.
+        if fact.stage == "done" and self.stage != "ignition":
+            return False
+        advanced = fact.stage is not None and STAGES.index(fact.stage) > STAGES.index(self.stage)
+        if advanced and fact.stage is not None:
+            self.reached[fact.stage] = seconds
+        if fact.fatal:
+            self.failure = self.failure or fact.detail
+        elif fact.trouble or (fact.stage is None and fact.detail):
+            note = f"{fact.source}: {fact.detail}"
+            if note not in self.notes:
+                self.notes.append(note)
+        return advanced
+
+    def hear(self, line: str) -> None:
+        """Remember a line of the console, unless it is remembered as a note."""
+        if not FAILURE_LINE.search(line):
+            self.console.append(line)
+
+    def why(self) -> str:
+        """The failure, with Ignition's own word for it when there is one."""
+        blamed = [note[note.index("Ignition failed: ") :] for note in self.notes if "Ignition failed: " in note]
+        return "; ".join([*([self.failure] if self.failure else []), *blamed[-1:]])
+
+    def overdue(self, seconds: float, total: float) -> str | None:
+        """Why the node's time is up, if it is."""
+        stage = self.stage
+        if stage == STAGES[-1]:
+            return None
+        following = STAGES[STAGES.index(stage) + 1]
+        if seconds > total:
+            return f"did not get to {following} within {total:.0f} s in total"
+        limit = LIMITS[stage]
+        if seconds - self.reached.get(stage, 0.0) > limit:
+            return f"did not get from {stage} to {following} within {limit:.0f} s"
+        return None

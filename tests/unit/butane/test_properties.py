@@ -1,0 +1,244 @@
+"""Whatever comes in: a config or the transpiler's own refusal goes out, the same each time, and within bounds."""
+
+from __future__ import annotations
+
+import json
+import math
+import shutil
+import subprocess
+import time
+import tracemalloc
+
+import pytest
+import yaml
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from ansible_collections.kindling.flatcar.plugins.module_utils.butane import Result, dumps, translate
+from ansible_collections.kindling.flatcar.plugins.module_utils.butane.schema import CONFIG, SPECS
+from ansible_collections.kindling.flatcar.plugins.module_utils.butane.structure import Form, Scalar, Structure, fields_of
+
+GENEROUS = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture])
+VERSIONS = [spec.version for spec in SPECS]
+
+
+# Anything -------------------------------------------------------------------------------------------------------------
+
+keys = st.one_of(st.text(max_size=5), st.integers(), st.booleans(), st.none(), st.floats(), st.binary(max_size=3))
+scalars = st.one_of(keys, st.dates(), st.datetimes(), st.complex_numbers(), st.text(st.characters(), max_size=9))
+anything = st.recursive(
+    scalars,
+    lambda inner: st.one_of(
+        st.lists(inner, max_size=4),
+        st.tuples(inner),
+        st.dictionaries(keys, inner, max_size=4),
+        st.frozensets(scalars, max_size=2),
+    ),
+    max_leaves=15,
+)
+
+# What looks like a config: the table's fields with values that are right, wrong, or nearly right ------------------------
+
+strings = st.one_of(
+    st.sampled_from(
+        [
+            "", "/", "/a", "/a/b", "//a", "/a/", "rel", "a.service", "a@.service", "a@b.service", "a.mount", "d.conf",
+            "a.container", "a@b.pod", "x", "ext4", "swap", "vfat", "raid1", "linear", "gzip", "http://h/p", "s3://b/k",
+            "arn:aws:s3:::b/k", "data:,x", "data:;base64,eA==", "ldap://h", "http://[", "sha256-" + "0" * 64, "yes",
+            "[Unit]\nA=1\n[Install]\nWantedBy=x\n", "[Unit", "01234567-89AB-CDEF-EDCB-A98765432101", "é" * 40, "x" * 99,
+            '{"ignition": {"version": "3.4.0"}}', '{"ignition": {"version": "3.3.0"}, "storage": {"files": [{}]}}',
+            "\ud800", "\udcff", "..", "../x", "files",
+        ]
+    ),
+    st.text(max_size=8),
+)  # fmt: skip
+right_values = {
+    Scalar.STRING: strings,
+    Scalar.INT: st.one_of(st.sampled_from([0, 1, 2, 420, 493, 644, 755, 2541, -1, 1 << 62]), st.integers()),
+    Scalar.BOOL: st.booleans(),
+}
+
+
+def of_structure(struct: Structure, spec, spoiled: st.SearchStrategy) -> st.SearchStrategy:
+    fields = {field.name: of_field(field, spec, spoiled) for field in fields_of(struct, spec, Form.BUTANE)}
+    return st.fixed_dictionaries({}, optional={**fields, "unknown": spoiled})
+
+
+def of_field(field, spec, spoiled: st.SearchStrategy) -> st.SearchStrategy:
+    one = of_structure(field.type, spec, spoiled) if isinstance(field.type, Structure) else right_values[field.type]
+    value = st.lists(one, max_size=3) if field.many else one
+    return st.one_of(*[value] * 9, spoiled)
+
+
+def configs(spec) -> st.SearchStrategy:
+    header = {"variant": "flatcar", "version": spec.version}
+    return of_structure(CONFIG, spec, anything).map(lambda config: {**config, **header})
+
+
+likely_configs = st.one_of(*map(configs, SPECS))
+
+
+def assert_is_an_answer(result: Result) -> None:
+    assert isinstance(result, Result)
+    if result.config is None:
+        assert result.report.errors
+        assert str(result.report)
+    else:
+        assert result.report.ok
+        assert json.loads(dumps(result.config)) == result.config
+    for entry in result.report:
+        assert entry.path.startswith("$")
+        assert entry.message
+
+
+@GENEROUS
+@given(anything)
+def test_any_value(source):
+    if not isinstance(source, str | bytes):
+        assert_is_an_answer(translate(source))
+
+
+@GENEROUS
+@given(st.one_of(st.text(st.characters(), max_size=60), st.binary(max_size=60), st.text("[]{}:,-?&*!|>'\"%@` \n#a0~<", max_size=40)))
+def test_any_text(source):
+    assert_is_an_answer(translate(source))
+
+
+@GENEROUS
+@given(likely_configs)
+def test_any_likely_config(source):
+    assert_is_an_answer(translate(source))
+
+
+@GENEROUS
+@given(likely_configs)
+def test_any_likely_config_with_files(tmp_path, source):
+    (tmp_path / "files").mkdir(exist_ok=True)
+    (tmp_path / "files" / "x").write_bytes(b"\xff x")
+    assert_is_an_answer(translate(source, files_dir=tmp_path))
+
+
+@GENEROUS
+@given(likely_configs, st.randoms(use_true_random=False))
+def test_any_likely_text(source, random):
+    """A config as text with a piece of it missing, doubled, or moved."""
+    text = yaml.dump(plain(source), allow_unicode=True)
+    start, end = sorted(random.randrange(len(text) + 1) for _ in range(2))
+    for spoiled in (text, text[:start] + text[end:], text[:end] + text[start:]):
+        assert_is_an_answer(translate(spoiled))
+
+
+@GENEROUS
+@given(likely_configs)
+def test_the_same_answer_each_time(source):
+    one, other = translate(source), translate(source)
+    assert list(one.report) == list(other.report)
+    assert one.config == other.config
+    assert one.config is None or dumps(one.config) == dumps(other.config)
+
+
+@GENEROUS
+@given(likely_configs)
+def test_strict_only_refuses(source):
+    lenient, strict = translate(source), translate(source, strict=True)
+    assert list(strict.report) == list(lenient.report)
+    assert strict.config == (None if lenient.report.warnings else lenient.config)
+
+
+def plain(value):
+    """Without what YAML cannot write: lone surrogates, other objects."""
+    if isinstance(value, dict):
+        return {plain(key): plain(member) for key, member in value.items()}
+    if isinstance(value, list):
+        return [plain(element) for element in value]
+    if isinstance(value, str):
+        return value.encode("utf-8", "replace").decode("utf-8")
+    if isinstance(value, float):
+        return 0.5 if math.isnan(value) else value
+    return value if isinstance(value, bool | int | bytes | None) else str(value).encode("utf-8", "replace").decode()
+
+
+# Bounds ---------------------------------------------------------------------------------------------------------------
+
+HEADER = {"variant": "flatcar", "version": "1.2.0-experimental"}
+N = 8_000
+LARGE = {
+    "unknown keys": {f"k{n}": 1 for n in range(N)},
+    "wrong types": {"passwd": {"users": ["x"] * N}},
+    "duplicates": {"storage": {"files": [{"path": "/a"}] * N}},
+    "links": {"storage": {"links": [{"path": f"/{'l/' * (n % 50)}{n}", "target": "x"} for n in range(N)]}},
+    "slashes": {"storage": {"links": [{"path": "/a", "target": "x"}], "files": [{"path": "/" * 1_000_000}]}},
+    "partitions": {"storage": {"disks": [{"device": "/dev/a", "partitions": [{"start_mib": 1, "size_mib": 1}] * N}]}},
+    "units": {"systemd": {"units": [{"name": f"u@{n}.service", "enabled": True} for n in range(N)]}},
+    "a long unit": {"systemd": {"units": [{"name": "a.service", "contents": "[A]\n" + "X=1\n" * 40_000}]}},
+    "a unit of blanks": {"systemd": {"units": [{"name": "a.service", "contents": "\n" * 150_000}]}},
+    "a unit of ats": {"systemd": {"units": [{"name": "@" * 500_000 + ".service", "enabled": True}]}},
+    "a long url": {"storage": {"files": [{"path": "/a", "contents": {"source": "http://" + "[@:%25" * 200_000}}]}},
+    "quotes": {"storage": {"files": [{"path": "/a", "contents": {"source": 'data:;a="' + '\\"' * 200_000}}]}},
+    "a long version": {"version": "1." * 500_000},
+}
+
+
+@pytest.mark.parametrize("config", LARGE.values(), ids=LARGE)
+def test_time_and_memory_are_bounded(config):
+    """Seconds where something quadratic would take hours; the machine may be busy, so the bound is wide."""
+    tracemalloc.start()
+    started = time.process_time()
+    try:
+        assert_is_an_answer(translate({**HEADER, **config}))
+        assert time.process_time() - started < 15
+        assert tracemalloc.get_traced_memory()[1] < 300_000_000
+    finally:
+        tracemalloc.stop()
+
+
+def test_a_bomb_of_mappings_is_refused_early():
+    users = [{"name": "a", "groups": ["g"] * 1000}] * 1000
+    bomb = {**HEADER, "passwd": {"users": users * 1000}}
+    started = time.process_time()
+    assert translate(bomb).config is None
+    assert time.process_time() - started < 10
+
+
+# Ignition's own opinion -----------------------------------------------------------------------------------------------
+
+IGNITION_VALIDATE = shutil.which("ignition-validate")
+OLDEST = SPECS[0]
+
+node = {"path": st.sampled_from(["/a", "/b/c", "/d"]), "mode": st.sampled_from([0o644, 0o755])}
+contents = st.fixed_dictionaries({}, optional={"inline": st.text(max_size=80)})
+unit = st.fixed_dictionaries(
+    {"name": st.sampled_from(["a.service", "b@.timer", "c.mount"])},
+    optional={"enabled": st.booleans(), "mask": st.booleans(), "contents": st.sampled_from(["[A]\nX=1", "", "[Install]\nA=b"])},
+)
+sound_sections = {
+    "passwd": st.fixed_dictionaries(
+        {"users": st.lists(st.fixed_dictionaries({"name": st.sampled_from(["core", "x", "y"])}, optional={"uid": st.integers(0, 9)}))}
+    ),
+    "storage": st.fixed_dictionaries(
+        {
+            "files": st.lists(st.fixed_dictionaries({"path": node["path"]}, optional={"mode": node["mode"], "contents": contents})),
+            "directories": st.lists(st.fixed_dictionaries({"path": node["path"]}, optional={"mode": node["mode"]})),
+            "filesystems": st.lists(
+                st.fixed_dictionaries(
+                    {"device": st.sampled_from(["/dev/a", "/dev/b"]), "format": st.sampled_from(["ext4", "swap", "none"])},
+                    optional={"path": node["path"], "with_mount_unit": st.booleans(), "label": st.text(max_size=4)},
+                )
+            ),
+        }
+    ),
+    "systemd": st.fixed_dictionaries({"units": st.lists(unit)}),
+}
+sound_configs = st.fixed_dictionaries({}, optional=sound_sections)
+
+
+@pytest.mark.skipif(not IGNITION_VALIDATE, reason="the program ignition-validate (Debian's package ignition) is not on PATH")
+@settings(GENEROUS, max_examples=40)
+@given(st.one_of(sound_configs, configs(OLDEST)))
+def test_ignition_accepts_what_is_accepted(tmp_path, source):
+    """The version of Debian 12 knows Ignition 3.3.0, that is the oldest version of the language."""
+    result = translate({**source, "variant": "flatcar", "version": OLDEST.version})
+    if result.config is not None:
+        config = tmp_path / "config.ign"
+        config.write_text(dumps(result.config), encoding="utf-8")
+        answer = subprocess.run([IGNITION_VALIDATE, config], capture_output=True, text=True, timeout=30, check=False)
+        assert answer.returncode == 0, answer.stderr

@@ -1,0 +1,120 @@
+"""Rules whose answer is computed, not looked up; the rest of the rules are held to the reference by its own cases."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from ansible_collections.kindling.flatcar.plugins.module_utils.butane import translate
+from ansible_collections.kindling.flatcar.plugins.module_utils.butane.rules.disks import partitions_fit_together
+from ansible_collections.kindling.flatcar.plugins.module_utils.butane.rules.nodes import paths_avoid_links
+
+
+def complaints(version="1.1.0", **sections):
+    result = translate({"variant": "flatcar", "version": version, **sections})
+    return [(entry.path, entry.message) for entry in result.report]
+
+
+spans = st.lists(st.tuples(st.integers(0, 12), st.integers(0, 5)), max_size=6)
+
+
+@given(spans)
+def test_overlap_is_found_where_comparing_all_pairs_finds_it(partitions):
+    disk = {
+        "device": "/dev/a",
+        "partitions": [
+            {"number": number, "start_mib": start, "size_mib": size}
+            for number, (start, size) in enumerate(partitions, start=1)
+        ],
+    }
+    found = [finding.where[1] for finding in partitions_fit_together(disk, None)]
+    assert found == first_overlap_of_all_pairs(partitions)
+
+
+def first_overlap_of_all_pairs(partitions):
+    last = [start + size - 1 if size else start for start, size in partitions]
+    for one, (start, _size) in enumerate(partitions):
+        for other, (other_start, _other_size) in enumerate(partitions):
+            if one != other and start and other_start and start <= last[other] and other_start <= last[one]:
+                return [other]
+    return []
+
+
+def test_many_partitions_are_compared_in_time():
+    partitions = [{"number": n, "start_mib": n, "size_mib": 1} for n in range(1, 50_000)]
+    assert list(partitions_fit_together({"device": "/dev/a", "partitions": partitions}, None)) == []
+
+
+def test_a_disk_without_a_name_has_only_that_problem():
+    partitions = [{"number": 1}, {"number": 1, "label": "a"}]
+    found = complaints(storage={"disks": [{"partitions": partitions}]})
+    assert ("$.storage.disks.0.device", "disk device is required") in found
+    assert "partition numbers collide" not in {message for _path, message in found}
+
+
+def test_a_number_is_no_label():
+    partitions = [{"number": 5}, {"label": "5"}]
+    assert complaints(storage={"disks": [{"device": "/dev/a", "partitions": partitions}]}) == []
+
+
+@given(st.lists(st.text("/ab", max_size=6), max_size=5), st.lists(st.text("/ab", max_size=8), max_size=5))
+def test_links_above_are_found_where_comparing_prefixes_finds_them(links, files):
+    storage = {"links": [{"path": path} for path in links], "files": [{"path": path} for path in files]}
+    found = sorted(finding.where for finding in paths_avoid_links(storage, None))
+    expected = sorted(
+        (kind, index)
+        for kind, paths in (("files", files), ("links", links))
+        for index, path in enumerate(paths)
+        for link in links
+        if path.startswith(link + "/")
+    )
+    assert found == expected
+
+
+@pytest.mark.parametrize(
+    ("name", "warned"),
+    [
+        ("t@i.service", True),
+        ("t@@.service", True),
+        ("t@i@j.service", True),
+        ("t@.service", False),
+        ("@i.service", False),
+        ("t@i.timer", False),
+        ("other@i.service", False),
+    ],
+)
+def test_instances_of_templates_that_cannot_be_enabled(name, warned):
+    units = [{"name": "t@.service", "contents": "[Service]\nA=1"}]
+    if name != "t@.service":
+        units.append({"name": name, "enabled": True})
+    messages = [message for _path, message in complaints(systemd={"units": units})]
+    assert bool(messages) == warned
+    assert all(message.startswith('template unit "t@.service" for ') for message in messages)
+
+
+@pytest.mark.parametrize(
+    ("advertisement", "accepted"),
+    [
+        ("", True),
+        ('{"keys": [1.5e3, null, "x"]}', True),
+        ("NaN", False),
+        ("[1] 2", False),
+        ("1e999", False),
+        ("1" * 5000, False),
+        ("[" * 100_000, False),
+    ],
+)
+def test_advertisements(advertisement, accepted):
+    tang = {"url": "http://t", "thumbprint": "x", "advertisement": advertisement}
+    luks = [{"name": "a", "device": "/dev/a", "clevis": {"tang": [tang]}}]
+    found = complaints("1.2.0-experimental", storage={"luks": luks})
+    assert (found == []) == accepted
+
+
+def test_labels_are_measured_in_bytes():
+    filesystem = {"device": "/dev/a", "format": "xfs", "label": "é" * 6}
+    assert complaints(storage={"filesystems": [filesystem]}) == []
+    filesystem["label"] += "x"
+    assert complaints(storage={"filesystems": [filesystem]}) == [
+        ("$.storage.filesystems.0.label", "filesystem labels cannot be longer than 12 characters when using xfs")
+    ]

@@ -1,0 +1,186 @@
+"""Keys, releases, a misbehaving server and a boot host's directories, for the tests of the images."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import os
+import pathlib
+import shutil
+import sys
+import time
+import types
+
+import pytest
+
+sys.path.insert(0, str(pathlib.Path(__file__).parent))
+
+from release_server import PAYLOAD, ReleaseServer, make_release
+from signing import SigningKey, signing_key
+
+DAY = 86400
+BOARD = "amd64-usr"
+OLD, NEW = "4593.2.4", "4593.2.5"
+
+
+@pytest.fixture(scope="session")
+def keys():
+    """A primary key with one subkey of each fate, and a stranger's key."""
+    now = time.time()
+    with signing_key() as ours, signing_key(name="Stranger") as stranger:
+        good = ours.add_subkey(now - 200 * DAY, now + 300 * DAY)
+        expired = ours.add_subkey(now - 900 * DAY, now - 100 * DAY)
+        revoked = ours.add_subkey(now - 800 * DAY)
+        earlier = ours.copy()
+        earlier.gpg("--quick-set-expire", ours.fingerprint, "0", expired)
+        ours.revoke_subkey(revoked)
+        yield types.SimpleNamespace(
+            ours=ours,
+            earlier=earlier,  # with it, gpg signs by the revoked subkey, and by the expired one after its end
+            stranger=stranger,
+            stranger_sub=stranger.add_subkey(now - 200 * DAY),
+            good=good,
+            expired=expired,
+            revoked=revoked,
+        )
+        earlier.close()
+
+
+@pytest.fixture(scope="session")
+def make(keys):
+    """Make a release that is signed by the good subkey: ``make(version, seed) -> files``."""
+    made: dict[tuple, dict[str, bytes]] = {}
+
+    def make_one(version: str, names: tuple[str, ...] = PAYLOAD) -> dict[str, bytes]:
+        if (version, names) not in made:
+            contents = {name: os.urandom(300_000 + 1000 * number) for number, name in enumerate(names)}
+            made[version, names] = make_release(version, lambda content: keys.ours.sign(content, keys.good), contents)
+        return dict(made[version, names])
+
+    return make_one
+
+
+@pytest.fixture
+def server():
+    server = ReleaseServer()
+    yield server
+    server.close()
+
+
+@pytest.fixture(scope="session")
+def old_site(tmp_path_factory, keys, make):
+    """A boot host that serves one release; made once, since nearly every test begins with it."""
+    server = ReleaseServer()
+    site = Site(tmp_path_factory.mktemp("old"), server, keys.ours, make)
+    site.offer(OLD)
+    assert not site.run().problems
+    server.close()
+    return site
+
+
+@pytest.fixture
+def site(tmp_path, server, keys, make, old_site):
+    return Site(tmp_path, server, keys.ours, make, old_site)
+
+
+class Site:
+    """A boot host's image directories and the server that it mirrors from."""
+
+    def __init__(
+        self, root: pathlib.Path, server: ReleaseServer, key: SigningKey, make, old: Site | None = None
+    ) -> None:
+        self.root = root
+        self.images = root / "images"
+        self.work = root / "images.partial"
+        self.server = server
+        self.key = key
+        self.make = make
+        self.old = old
+        self.good: set[str] = set()
+
+    def serve_old(self) -> dict[str, str]:
+        """Begin with a boot host that serves the old release; its tree."""
+        shutil.copytree(self.old.images, self.images, symlinks=True)
+        shutil.copytree(self.old.work, self.work)
+        self.offer(OLD)
+        return self.tree()
+
+    def offer(self, version: str, *, channel: str = "stable", board: str = BOARD, current: str = "current") -> None:
+        """Put a release on the server, as the channel's current one."""
+        files = self.make(version)
+        self.server.add_release(channel, board, version, files)
+        self.good.update(hashlib.sha256(content).hexdigest() for content in files.values())
+        if current:
+            self.point(version, channel=channel, board=board, current=current)
+
+    def point(self, version: str, *, channel: str = "stable", board: str = BOARD, current: str = "current") -> None:
+        """Let a channel's ``version.txt`` name a release."""
+        files = self.make(version)
+        texts = {name: files[name] for name in ("version.txt", "version.txt.sig")}
+        self.server.add_release(channel, board, current, texts)
+
+    def path(self, name: str, version: str = NEW, *, channel: str = "stable", board: str = BOARD) -> str:
+        """A file's path on the server."""
+        return f"/{channel}/{board}/{version}/{name}"
+
+    def parameters(self, **changes) -> dict:
+        """The module's parameters, quick to give up."""
+        return {
+            "images_dir": str(self.images),
+            "work_dir": str(self.work),
+            "wanted": [{"board": BOARD, "channel": "stable"}],
+            "mirrors": [self.server.url + "/{channel}/{board}"],
+            "key": self.key.public().decode(),
+            "key_fingerprint": self.key.fingerprint,
+            "connect_timeout": 2,
+            "stall_timeout": 1,
+            "retries": 1,
+            "reserve": 0,
+            **changes,
+        }
+
+    def run(self, *, check_mode: bool = False, **changes):
+        """One run in this process; its outcome."""
+        # Not at the top: this file may be loaded before the collection can be imported.
+        from ansible_collections.kindling.flatcar.plugins.module_utils.flatcar_image import service
+        from ansible_collections.kindling.flatcar.plugins.modules import flatcar_image
+
+        parameters = {name: spec.get("default") for name, spec in flatcar_image.ARGUMENT_SPEC.items()}
+        parameters.update(self.parameters(**changes))
+        for entry in parameters["wanted"]:
+            entry.setdefault("version", "current")
+            entry.setdefault("install", False)
+        scratch = self.root / "scratch"
+        scratch.mkdir(exist_ok=True)
+        settings = flatcar_image.make_settings(parameters, check_mode)
+        settings = dataclasses.replace(settings, transfer=dataclasses.replace(settings.transfer, backoff=0.01))
+        return service.mirror_images(service.parse_requests(parameters["wanted"]), settings, scratch)
+
+    def tree(self) -> dict[str, str]:
+        """All that is reachable below the served directory: links with their target, files with their digest."""
+        found: dict[str, str] = {}
+        for path in sorted(self.images.rglob("*")):
+            name = str(path.relative_to(self.images))
+            if path.is_symlink():
+                found[name] = f"-> {path.readlink()}"
+            elif path.is_file():
+                found[name] = hashlib.sha256(path.read_bytes()).hexdigest()
+        return found
+
+    def releases(self) -> list[str]:
+        """The served releases."""
+        return sorted(str(path.relative_to(self.images)) for path in self.images.glob("*/*") if not path.is_symlink())
+
+    def assert_nothing_unverified(self) -> None:
+        """Every served file is one that was signed, or our record of it; every release is whole; no link dangles."""
+        for name, value in self.tree().items():
+            if value.startswith("-> "):
+                assert (self.images / name).is_dir(), f"{name} {value} dangles"
+            elif not name.endswith("/release.json"):
+                assert value in self.good, f"{name} is served, and is not what was signed"
+        for release in self.releases():
+            names = {path.name for path in (self.images / release).iterdir()}
+            assert {*PAYLOAD[:2], *(f"{name}.sig" for name in PAYLOAD[:2]), "version.txt", "release.json"} <= names
+        for path in (self.images, *self.images.rglob("*")):
+            if not path.is_symlink():
+                assert path.stat().st_mode & 0o022 == 0, f"{path} is writable by others"

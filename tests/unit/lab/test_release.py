@@ -1,0 +1,66 @@
+"""The stand-in release looks like one of Flatcar's."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+import pytest
+from virtual_rack import node_image, rack, release, system
+from virtual_rack.system import LabError
+
+
+@pytest.mark.parametrize(
+    ("version", "channel"), [("9999.2.0", "stable"), ("4757.1.0", "beta"), ("4790.0.12", "alpha"), ("4081.3.10", "lts")]
+)
+def test_the_middle_number_is_the_channel(version, channel):
+    assert release.channel_of(version) == channel
+
+
+@pytest.mark.parametrize("version", ["current", "9999.4.0", "9999.2", "9999.2.0/..", "9999.2.0\n", ""])
+def test_other_versions_are_refused(version):
+    with pytest.raises(LabError):
+        release.channel_of(version)
+
+
+def test_digests_have_flatcars_six_lines(tmp_path: Path):
+    file = tmp_path / "version.txt"
+    file.write_text("text")
+    lines = release.digests(file).splitlines()
+    assert lines[::2] == ["# MD5 HASH", "# SHA1 HASH", "# SHA512 HASH"]
+    assert lines[5] == f"{hashlib.sha512(b'text').hexdigest()}  version.txt"
+    assert len(lines) == 6
+
+
+def test_version_txt_and_os_release_name_the_version():
+    assert "FLATCAR_VERSION=9999.2.7\n" in release.version_txt("9999.2.7")
+    assert 'FLATCAR_BUILD_ID="standin"\n' in release.version_txt("9999.2.7")
+    assert "\nVERSION_ID=9999.2.7\n" in release.os_release("9999.2.7")
+
+
+def test_the_node_images_name_depends_on_the_mirror_too():
+    assert node_image.digest("a", "") != node_image.digest("b", "")
+    assert "ignition" in node_image.packages()
+
+
+def test_every_package_has_a_reason():
+    listed = system.packages()
+    assert "podman" in listed
+    assert [name for name, why in listed.items() if not why or " " in name] == []
+
+
+@pytest.mark.parametrize("name", ["demo", "r1", "a-b", "x" * 32])
+def test_names_of_racks(name):
+    rack.check_name(name)
+
+
+@pytest.mark.parametrize("name", ["", "A", "a b", "-a", "a-", "a.nics", "../x", "release", "x" * 33])
+def test_names_that_no_rack_can_have(name):
+    with pytest.raises(LabError):
+        rack.check_name(name)
+
+
+@pytest.mark.parametrize("address", ["10.89.77.1", "10.89.77.255", "10.89.78.2", "demo", "fd77::1"])
+def test_addresses_that_no_boot_host_can_have(address):
+    with pytest.raises(LabError):
+        rack.check_address(address)

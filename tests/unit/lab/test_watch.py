@@ -1,0 +1,195 @@
+"""From log lines to a node's stage: the lines are real ones."""
+
+from __future__ import annotations
+
+import pytest
+from virtual_rack import watch
+from virtual_rack.watch import Fact, Progress
+
+MAC = "52:54:00:77:00:11"
+ADDRESS = "10.77.0.11"
+IPXE = "iPXE/1.0.0+git-20190125.36a4c85-5.1"
+IGNITION = "Ignition/Debian 2.14.0+ds1-1+b6"
+
+
+@pytest.mark.parametrize(
+    ("message", "stage", "mac", "address", "detail"),
+    [
+        (f"dnsmasq-dhcp[613]: 2333455032 DHCPACK(lan0) {ADDRESS} {MAC} demo-bios", "dhcp", MAC, ADDRESS, ADDRESS),
+        (f"2333455032 DHCPACK(lan0) {ADDRESS} {MAC}", "dhcp", MAC, ADDRESS, ADDRESS),
+        (f"1 DHCPDISCOVER(lan0) {MAC} ignored", None, MAC, None, "DHCPDISCOVER: ignored"),
+        (f"1 DHCPDISCOVER(lan0) {MAC} no address available", None, MAC, None, "DHCPDISCOVER: no address available"),
+        (f"1 DHCPNAK(lan0) {ADDRESS} {MAC} address in use", None, MAC, None, "DHCPNAK: address in use"),
+        (
+            f"dnsmasq-tftp[613]: sent /srv/tftp/snponly.efi to {ADDRESS}",
+            None,
+            None,
+            ADDRESS,
+            "TFTP: sent /srv/tftp/snponly.efi",
+        ),
+        (
+            f"file /srv/tftp/no.efi not found for {ADDRESS}",
+            None,
+            None,
+            ADDRESS,
+            "TFTP: /srv/tftp/no.efi could not be sent",
+        ),
+        (f'{ADDRESS} "GET /boot.ipxe HTTP/1.1" 200 147 "{IPXE}"', "ipxe", None, ADDRESS, "GET /boot.ipxe"),
+        (
+            f'{ADDRESS} "GET /ipxe/52-54-00-77-00-11.ipxe HTTP/1.1" 200 600 "{IPXE}"',
+            "ipxe",
+            MAC,
+            ADDRESS,
+            "GET /ipxe/52-54-00-77-00-11.ipxe",
+        ),
+        (
+            f'2026-11-23T06:20:40+00:00 {ADDRESS} "GET /images/amd64-usr/9999.2.0/flatcar_production_pxe_image.cpio.gz HTTP/1.1"'
+            f' 200 69579592 "{IPXE}"',
+            "kernel",
+            None,
+            ADDRESS,
+            "GET /images/amd64-usr/9999.2.0/flatcar_production_pxe_image.cpio.gz",
+        ),
+        (
+            f'{ADDRESS} "GET /ignition/config.ign HTTP/1.1" 200 954 "{IGNITION}"',
+            "ignition",
+            None,
+            ADDRESS,
+            "GET /ignition/config.ign",
+        ),
+        (
+            f'{ADDRESS} "GET /ignition/config.ign HTTP/1.1" 404 153 "{IGNITION}"',
+            "ignition",
+            None,
+            ADDRESS,
+            f"HTTP 404 /ignition/config.ign for {IGNITION}",
+        ),
+        (f'{ADDRESS} "GET /images/x HTTP/1.1" 404 153 "-"', None, None, ADDRESS, "HTTP 404 /images/x"),
+    ],
+)
+def test_a_line_of_the_boot_hosts_journal(message, stage, mac, address, detail):
+    fact = watch.read_journal(message)
+    assert fact is not None
+    assert (fact.stage, fact.mac, fact.address, fact.detail) == (stage, mac, address, detail)
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        "dnsmasq-dhcp[613]: 2333455032 sent size:  4 option:  1 netmask  255.255.255.0",
+        f"2333455032 DHCPREQUEST(lan0) {ADDRESS} {MAC}",
+        f"2333455032 DHCPDISCOVER(lan0) {MAC}",
+        f"2333455032 DHCPOFFER(lan0) {ADDRESS} {MAC}",
+        "Started kindling-web.service - Scripts, configs and images for Kindling's racks.",
+        "",
+    ],
+)
+def test_other_lines_say_nothing(message):
+    assert watch.read_journal(message) is None
+
+
+@pytest.mark.parametrize(
+    ("line", "stage", "fatal", "detail"),
+    [
+        ("demo-bios login:", "done", False, "login prompt"),
+        ("STANDIN-FAILURE: Ignition failed: resource not found", None, False, "Ignition failed: resource not found"),
+        ("STANDIN-FAILURE-END", "ignition", True, "emergency mode"),
+        ("Entering emergency mode. Exit the shell to continue.", "ignition", True, "emergency mode"),
+        ("[    1.0] Kernel panic - not syncing: VFS: no root", "kernel", True, "kernel panic: VFS: no root"),
+        (
+            "Kindling: 52:54:00:77:00:99 is not in the inventory (serial , uuid 1); going on to its own disk",
+            None,
+            True,
+            "52:54:00:77:00:99 is not in the inventory (serial , uuid 1); going on to its own disk",
+        ),
+        ("No bootable device.", None, True, "there was nothing to boot: No bootable device."),
+        ("No more network devices", None, True, "iPXE gave up"),
+        (
+            'BdsDxe: failed to load Boot0002 "UEFI PXEv4 (MAC:525400770014)" from PciRoot(0x0)/Pci(0x1,0x0)/MAC(525400770014,'
+            "0x1)/IPv4(0.0.0.0,0x0,DHCP,0.0.0.0,0.0.0.0,0.0.0.0): Not Found",
+            None,
+            True,
+            "the firmware's network boot failed: Not Found",
+        ),
+    ],
+)
+def test_a_line_of_the_serial_console(line, stage, fatal, detail):
+    fact = watch.read_serial(line)
+    assert fact is not None
+    assert (fact.stage, fact.fatal, fact.detail) == (stage, fatal, detail)
+
+
+@pytest.mark.parametrize(
+    "line", ["login: nobody", "Last login: Mon Nov 23", "boot.ipxe : 147 bytes [script]", "emergency"]
+)
+def test_a_console_line_that_only_looks_like_one(line):
+    assert watch.read_serial(line) is None
+
+
+def test_the_console_is_cut_into_clean_lines_wherever_the_data_is_cut():
+    data = "\x1b[2J\x1b[01;01HiPXE initialising devices...ok\r\n\r\n\x1b[1miPXE\x1b[0m 1.0\r\nwüst\r\n"
+    text = watch.SerialText()
+    lines = [line for byte in data.encode() for line in text.feed(bytes([byte]))]
+    assert lines[:2] == ["iPXE initialising devices...ok", "iPXE 1.0"]
+    assert watch.SerialText().feed(data.encode())[2] == "wüst"
+
+
+def test_a_prompt_needs_no_line_end():
+    text = watch.SerialText()
+    assert text.feed(b"\r\ndemo-bios login") == []
+    assert text.feed(b": ") == ["demo-bios login:"]
+    assert text.feed(b"\r\nnext\r\n") == ["next"]
+
+
+def way(*stages: str) -> Progress:
+    progress = Progress(reached={"firmware": 0.0})
+    for seconds, stage in enumerate(stages, 1):
+        assert progress.apply(Fact(stage), float(seconds))
+    return progress
+
+
+def test_stages_are_reached_once_and_in_order():
+    progress = way("dhcp", "ipxe")
+    assert not progress.apply(Fact("dhcp", address=ADDRESS), 9.0)  # iPXE's own DHCP, after the firmware's
+    assert progress.reached == {"firmware": 0.0, "dhcp": 1.0, "ipxe": 2.0}
+    assert progress.address == ADDRESS
+
+
+def test_a_prompt_before_ignition_is_not_the_end():
+    progress = way("dhcp", "ipxe", "kernel")
+    assert not progress.apply(Fact("done"), 5.0)
+    assert progress.stage == "kernel"
+
+
+def test_a_failure_in_the_initrd_is_ignitions():
+    progress = way("dhcp", "ipxe", "kernel")
+    for line in ("STANDIN-FAILURE: CRITICAL : Ignition failed: no such disk", "STANDIN-FAILURE-END"):
+        progress.apply(watch.read_serial(line), 30.0)
+    assert progress.stage == "ignition"
+    assert progress.why() == "emergency mode; Ignition failed: no such disk"
+
+
+def test_what_may_explain_a_failure_is_kept_once():
+    progress = way("dhcp")
+    for _ in range(5):
+        progress.apply(watch.read_journal(f"1 DHCPDISCOVER(lan0) {MAC} ignored"), 2.0)
+    progress.hear("Nothing to boot")
+    progress.hear("STANDIN-FAILURE: is a note already")
+    assert list(progress.notes) == ["boot host: DHCPDISCOVER: ignored"]
+    assert list(progress.console) == ["Nothing to boot"]
+
+
+@pytest.mark.parametrize(
+    ("progress", "seconds", "late"),
+    [
+        (way(), 59.0, None),
+        (way(), 61.0, "did not get from firmware to dhcp within 60 s"),
+        (way("dhcp"), 60.5, None),
+        (way("dhcp", "ipxe"), 123.0, "did not get from ipxe to kernel within 120 s"),
+        (way("dhcp", "ipxe", "kernel", "ignition"), 100.0, None),
+        (way("dhcp", "ipxe", "kernel", "ignition"), 301.0, "did not get to done within 300 s in total"),
+        (way("dhcp", "ipxe", "kernel", "ignition", "done"), 999.0, None),
+    ],
+)
+def test_each_stage_has_a_limit_and_the_whole_has_one(progress, seconds, late):
+    assert progress.overdue(seconds, 300.0) == late

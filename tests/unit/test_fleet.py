@@ -1,0 +1,121 @@
+"""A fleet: what is wrong with its nodes taken together, and the files that they boot."""
+
+from __future__ import annotations
+
+import ipaddress
+import json
+
+import pytest
+from ansible_collections.kindling.flatcar.plugins.module_utils.fleet import build_files, check_fleet, wanted_images
+from ansible_collections.kindling.flatcar.plugins.module_utils.networks import Network
+from ansible_collections.kindling.flatcar.plugins.module_utils.node import read_node
+from ansible_collections.kindling.flatcar.plugins.module_utils.problems import InventoryError
+
+NETWORK = Network(
+    interface="lan0",
+    subnet=ipaddress.IPv4Network("10.1.0.0/24"),
+    racks=("a",),
+    address=ipaddress.IPv4Address("10.1.0.1"),
+    gateway=ipaddress.IPv4Address("10.1.0.254"),
+    dns=(),
+    ntp=(),
+    domain="rack.test",
+)
+
+
+def node(name, number, **variables):
+    own = {"flatcar_rack": "a", "flatcar_mac": f"52:54:00:00:00:{number:02x}", "flatcar_address": f"10.1.0.{number}"}
+    found, problems = read_node(name, own | variables)
+    assert problems == []
+    return found
+
+
+def problems(*nodes):
+    return [(problem.subject, problem.path, problem.message) for problem in check_fleet(nodes, [NETWORK])]
+
+
+def build(*nodes):
+    return build_files(
+        nodes, [NETWORK], lambda image: "9999.2.0" if image["version"] == "current" else image["version"]
+    )
+
+
+def test_right_nodes_have_no_problems():
+    assert problems(node("n1", 11), node("n2", 12)) == []
+
+
+@pytest.mark.parametrize(
+    ("address", "message"),
+    [
+        ("10.2.0.11", "10.2.0.11 is outside of a's network 10.1.0.0/24"),
+        ("10.1.0.0", "10.1.0.0 is the network's own address: choose another"),
+        ("10.1.0.255", "10.1.0.255 is the network's broadcast address: choose another"),
+        ("10.1.0.1", "10.1.0.1 is the boot host's address: choose another"),
+        ("10.1.0.254", "10.1.0.254 is the gateway's address: choose another"),
+    ],
+)
+def test_an_address_has_to_be_free_on_the_racks_network(address, message):
+    assert problems(node("n1", 11, flatcar_address=address)) == [("n1", "flatcar_address", message)]
+
+
+def test_nothing_belongs_to_two_nodes():
+    twin = node("n2", 12, flatcar_mac="52-54-00-00-00-0B", flatcar_address="10.1.0.11", flatcar_hostname="n1")
+    assert problems(node("n1", 11), twin) == [
+        ("n2", "flatcar_mac", "52:54:00:00:00:0b belongs to n1 already"),
+        ("n2", "flatcar_address", "10.1.0.11 belongs to n1 already"),
+        ("n2", "flatcar_hostname", "n1 belongs to n1 already"),
+    ]
+
+
+def test_the_same_name_in_two_domains_is_no_mistake():
+    assert problems(node("n1", 11), node("n2", 12, flatcar_hostname="n1", flatcar_domain="other.test")) == []
+
+
+def test_only_nodes_that_boot_from_the_network_want_an_image():
+    images = wanted_images(
+        [
+            node("n1", 11, flatcar_boot_mode="ram"),
+            node("n2", 12, flatcar_boot_mode="ram"),
+            node("n3", 13, flatcar_version="4790.0.0"),
+        ]
+    )
+    assert images == [{"board": "amd64-usr", "channel": "stable", "version": "current"}]
+
+
+def test_a_node_in_ram_gets_a_script_and_its_config():
+    files = build(node("n1", 11, flatcar_boot_mode="ram", flatcar_mac=["52:54:00:00:00:0b", "52:54:00:00:00:0c"]))
+    script = files["web/ipxe/52-54-00-00-00-0b.ipxe"]
+    assert script == files["web/ipxe/52-54-00-00-00-0c.ipxe"]
+    assert "kernel http://10.1.0.1/images/amd64-usr/9999.2.0/flatcar_production_pxe.vmlinuz " in script
+    assert " ignition.config.url=http://10.1.0.1/ignition/config.ign" in script
+    config = json.loads(files["web/ignition/10.1.0.11.ign"])
+    assert config["storage"]["files"][0]["contents"]["source"] == "data:,n1%0A"
+
+
+def test_a_node_on_disk_is_sent_to_its_disk_and_has_nothing_to_fetch():
+    files = build(node("n1", 11))
+    assert "kernel" not in files["web/ipxe/52-54-00-00-00-0b.ipxe"]
+    assert not [path for path in files if path.startswith("web/ignition/")]
+
+
+def test_every_node_has_one_address_and_a_name():
+    files = build(node("n1", 11), node("n2", 12, flatcar_domain="other.test"))
+    assert files["dnsmasq/dhcp-hosts"] == "52:54:00:00:00:0b,id:*,10.1.0.11,n1\n52:54:00:00:00:0c,id:*,10.1.0.12,n2\n"
+    assert files["dnsmasq/dns-hosts"] == "10.1.0.11 n1.rack.test n1\n10.1.0.12 n2.other.test n2\n"
+
+
+def test_the_order_of_the_nodes_makes_no_difference():
+    nodes = [node("n1", 11, flatcar_boot_mode="ram"), node("n2", 12)]
+    assert build(*nodes) == build(*reversed(nodes))
+
+
+def test_configs_that_the_transpiler_refuses_are_all_named():
+    with pytest.raises(InventoryError) as caught:
+        build(
+            node("n1", 11, flatcar_butane={"storage": {"files": [{"path": "relative"}]}}),
+            node("n2", 12, flatcar_butane={"systemd": {"units": [{"name": "no-extension"}]}}),
+        )
+    assert [(problem.subject, problem.path) for problem in caught.value.problems] == [
+        ("n1", "$.storage.files.1.path"),
+        ("n2", "$.systemd.units.0.name"),
+    ]

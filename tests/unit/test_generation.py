@@ -1,0 +1,160 @@
+"""Generations: complete or not there, whatever happens while they are written."""
+
+from __future__ import annotations
+
+import grp
+import os
+import signal
+import stat
+import subprocess
+import sys
+import tarfile
+from pathlib import Path
+
+import pytest
+from ansible_collections.kindling.flatcar.plugins.module_utils import generation
+
+ACCESS = generation.Access(private=frozenset({"web"}), gid=os.getgid())
+FILES = {"web/boot.ipxe": "#!ipxe\n", "web/ignition/10.0.0.1.ign": "{}", "dnsmasq/dhcp-hosts": "x\n"}
+
+
+def publish(root, files, keep=5, digest=None):
+    archive = root.parent / "archive"
+    archive.write_bytes(generation.pack(files))
+    return generation.publish(
+        root, archive, digest or generation.digest_of(generation.manifest_of(files)), ACCESS, keep
+    )
+
+
+@pytest.fixture
+def root(tmp_path):
+    path = tmp_path / "fleet"
+    path.mkdir()
+    return path
+
+
+def served(root):
+    current = root / "current"
+    return {str(path.relative_to(current)): path.read_text() for path in current.rglob("*") if path.is_file()}
+
+
+def test_what_is_published_is_served(root):
+    directory = publish(root, FILES)
+    assert served(root) == FILES
+    assert (root / "current").readlink() == directory.relative_to(root)
+    assert generation.read_manifest(root) == generation.manifest_of(FILES)
+
+
+def test_secrets_are_for_the_group_alone(root):
+    publish(root, FILES)
+    modes = {
+        str(path.relative_to(root / "current")): stat.S_IMODE(path.stat().st_mode)
+        for path in (root / "current").rglob("*")
+    }
+    assert modes == {
+        "web": 0o750,
+        "web/boot.ipxe": 0o640,
+        "web/ignition": 0o750,
+        "web/ignition/10.0.0.1.ign": 0o640,
+        "dnsmasq": 0o755,
+        "dnsmasq/dhcp-hosts": 0o644,
+    }
+    assert stat.S_IMODE((root / "current/").stat().st_mode) == 0o755
+    assert (root / "current/web").stat().st_gid == ACCESS.gid == grp.getgrgid(os.getgid()).gr_gid
+
+
+def test_the_digest_tells_every_difference():
+    digests = {
+        generation.digest_of(generation.manifest_of(files))
+        for files in ({}, {"a": ""}, {"b": ""}, {"a": "b"}, {"a": "", "b": ""}, {"ab": ""})
+    }
+    assert len(digests) == 6
+
+
+def test_a_damaged_generation_is_replaced_beside_itself(root):
+    first = publish(root, FILES)
+    (root / "current/web/boot.ipxe").write_text("gone bad")
+    assert generation.digest_of(generation.read_manifest(root)) not in first.name
+    second = publish(root, FILES)
+    assert second != first
+    assert served(root) == FILES
+
+
+def test_only_the_newest_stay(root):
+    made = [publish(root, FILES | {"dnsmasq/n": str(number)}, keep=2) for number in range(4)]
+    assert sorted(path.name for path in (root / "generations").iterdir()) == sorted(path.name for path in made[2:])
+
+
+def test_a_wrong_archive_changes_nothing(root):
+    publish(root, FILES)
+    with pytest.raises(generation.GenerationError, match="digest"):
+        publish(root, FILES | {"web/more": "x"}, digest="0" * 32)
+    assert served(root) == FILES
+    assert len(list((root / "generations").iterdir())) == 1
+
+
+@pytest.mark.parametrize("name", ["../escape", "/etc/escape", "web/../../escape"])
+def test_no_archive_writes_outside_of_its_generation(root, name):
+    archive = root / "archive"
+    with tarfile.open(archive, "w:gz") as packed:
+        packed.addfile(tarfile.TarInfo(name))
+    with pytest.raises(generation.GenerationError, match="no plain file"):
+        generation.publish(root, archive, "0" * 32, ACCESS, 5)
+    assert not list(root.parent.rglob("escape"))
+
+
+def test_two_runs_at_once(root):
+    with generation._locked(root), pytest.raises(generation.GenerationError, match="another run is publishing"):
+        publish(root, FILES)
+
+
+PUBLISH = """
+import pathlib, sys
+sys.path.insert(0, {plugins!r})
+from module_utils import generation
+write = generation._write
+def slow(path, data, private):
+    write(path, data, private)
+    print("written", flush=True)
+    sys.stdin.read()
+generation._write = slow
+root = pathlib.Path({root!r})
+generation.publish(root, root.parent / "archive", {digest!r}, generation.Access(frozenset(), -1), 5)
+"""
+
+
+def test_a_killed_run_leaves_the_old_generation_and_the_next_one_heals(root):
+    publish(root, FILES)
+    newer = FILES | {"web/boot.ipxe": "#!ipxe\nexit 1\n"}
+    (root.parent / "archive").write_bytes(generation.pack(newer))
+    plugins = str(Path(generation.__file__).parent.parent)
+    script = PUBLISH.format(plugins=plugins, root=str(root), digest=generation.digest_of(generation.manifest_of(newer)))
+    with subprocess.Popen([sys.executable, "-c", script], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as run:
+        assert run.stdout.readline() == b"written\n"
+        run.send_signal(signal.SIGKILL)
+    assert served(root) == FILES
+    assert len(list((root / "generations").iterdir())) == 2
+    publish(root, newer)
+    assert served(root) == newer
+    assert not list((root / "generations").glob(".*"))
+
+
+def test_a_full_disk_leaves_the_old_generation(root, monkeypatch):
+    publish(root, FILES)
+
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(generation, "_write", full)
+    with pytest.raises(OSError, match="No space left"):
+        publish(root, FILES | {"web/more": "x"})
+    assert served(root) == FILES
+    assert len(list((root / "generations").iterdir())) == 1
+
+
+def test_changes():
+    assert generation.changes({"a": "1", "b": "2"}, {"b": "3", "c": "4"}) == {
+        "added": ["c"],
+        "changed": ["b"],
+        "removed": ["a"],
+    }

@@ -1,0 +1,90 @@
+"""A boot host's networks: completed from its facts, refused with every reason at once."""
+
+from __future__ import annotations
+
+import pytest
+from ansible_collections.kindling.flatcar.plugins.module_utils.networks import read_networks
+from ansible_collections.kindling.flatcar.plugins.module_utils.problems import InventoryError
+
+FACTS = {
+    "lan0": {"device": "lan0", "ipv4": {"address": "10.1.0.1"}, "ipv4_secondaries": [{"address": "10.2.0.1"}]},
+    "br_lan": {"device": "br-lan", "ipv4": {"address": "10.3.0.1"}},
+    "wan0": {"device": "wan0"},
+    "distribution": "Debian",
+}
+
+
+def network(**changes):
+    return {"interface": "lan0", "subnet": "10.1.0.0/24", "racks": ["a"]} | changes
+
+
+def problems(*networks):
+    with pytest.raises(InventoryError) as caught:
+        read_networks("boot", list(networks), FACTS)
+    return [(problem.path, problem.message) for problem in caught.value.problems]
+
+
+def test_a_network_is_completed_from_the_interface():
+    (printed,) = [n.printable() for n in read_networks("boot", [network(racks="a", domain="rack.test")], FACTS)]
+    assert printed == {
+        "interface": "lan0",
+        "cidr": "10.1.0.0/24",
+        "subnet": "10.1.0.0",
+        "netmask": "255.255.255.0",
+        "racks": ["a"],
+        "address": "10.1.0.1",
+        "gateway": None,
+        "dns": ["10.1.0.1"],
+        "ntp": [],
+        "domain": "rack.test",
+    }
+
+
+def test_a_second_address_and_a_hyphenated_interface_are_found():
+    second, hyphen = read_networks(
+        "boot",
+        [network(subnet="10.2.0.0/24"), network(interface="br-lan", subnet="10.3.0.0/24", racks=["b"])],
+        FACTS,
+    )
+    assert (str(second.address), str(hyphen.address)) == ("10.2.0.1", "10.3.0.1")
+
+
+@pytest.mark.parametrize(
+    ("changes", "path", "message"),
+    [
+        ({"interface": "lan9"}, "interface", "has no interface lan9; it has br-lan, lan0, wan0"),
+        ({"interface": "wan0"}, "interface", "it has no IPv4 address: configure it on the boot host first"),
+        ({"subnet": "10.9.0.0/24"}, "interface", "does not have an address in 10.9.0.0/24; it has 10.1.0.1, 10.2.0.1"),
+        ({"address": "10.1.0.7"}, "interface", "does not have 10.1.0.7"),
+        ({"subnet": "10.1.0.5/24"}, "subnet", "expected an IPv4 network such as 10.0.0.0/24"),
+        ({"subnet": 7}, "subnet", "expected an IPv4 network"),
+        ({"gateway": "10.9.0.1"}, "gateway", "outside of 10.1.0.0/24"),
+        ({"racks": []}, "racks", "expected at least one item"),
+        ({"racks": None}, "racks", "missing: the racks"),
+        ({"gatway": "10.1.0.254"}, "gatway", "unknown variable; did you mean gateway?"),
+        ({"dns": ["10.1.0.2", "dns"]}, "dns", "item 1: expected an IPv4 address"),
+        ({"domain": "Rack A"}, "domain", "expected a domain such as"),
+    ],
+)
+def test_mistakes_are_named(changes, path, message):
+    ((found_path, found_message),) = problems(network(**changes))
+    assert found_path == f"kindling_networks[0].{path}"
+    assert message in found_message
+
+
+def test_all_networks_are_checked_in_one_go():
+    assert len(problems(network(interface="lan9"), network(subnet="x"), "no mapping")) == 3
+
+
+def test_networks_do_not_overlap_or_share_a_rack():
+    found = problems(network(), network(subnet="10.1.0.0/25", racks=["a", "b"]))
+    assert found == [
+        ("kindling_networks[1].subnet", "overlaps 10.1.0.0/24 of interface lan0"),
+        ("kindling_networks[1].racks", "rack a stands on 10.1.0.0/24 already: a rack has one network"),
+    ]
+
+
+@pytest.mark.parametrize("value", [None, [], "lan0", {}])
+def test_no_networks_are_refused(value):
+    with pytest.raises(InventoryError, match="expected a list of the networks"):
+        read_networks("boot", value, FACTS)

@@ -19,7 +19,9 @@ from ansible_collections.kindling.flatcar.plugins.module_utils.flatcar_image.pro
 
 MODULE = "kindling.flatcar.flatcar_image"
 
+_TIME_LIMIT = 14400  # seconds, the module's default
 _FIRST_LOOK = 1.0  # seconds; a run that has nothing to fetch is over by then
+_AGAIN = "What was served before is still served; run again, and the download is continued where it stood."
 
 
 class ActionModule(ActionBase):
@@ -41,7 +43,7 @@ class ActionModule(ActionBase):
         return result
 
     def _start(self, args: dict[str, typing.Any], task_vars: dict[str, typing.Any]) -> dict[str, typing.Any]:
-        self._task.async_val = int(args.get("time_limit", 14400))
+        self._task.async_val = int(args.get("time_limit", _TIME_LIMIT))
         try:
             return self._execute_module(module_name=MODULE, module_args=args, task_vars=task_vars, wrap_async=True)
         finally:
@@ -54,7 +56,8 @@ class ActionModule(ActionBase):
         before = None
         shown = ""
         pause = min(_FIRST_LOOK, interval)
-        give_up = time.monotonic() + int(args.get("time_limit", 14400)) + 60
+        limit = int(args.get("time_limit", _TIME_LIMIT))
+        give_up = time.monotonic() + limit + 60
         while True:
             time.sleep(pause)
             pause = interval
@@ -71,6 +74,10 @@ class ActionModule(ActionBase):
                 self._display.display(f"{task_vars['inventory_hostname']}: {line}")
                 shown = line
         self._job(job, "cleanup", task_vars)
+        if not status.get("finished"):
+            status.update(failed=True, msg=f"The run was lost on the boot host. {_AGAIN}")
+        elif status.get("msg") == "Timeout exceeded":  # of Ansible's async wrapper, which ended the module
+            status["msg"] = f"The run did not end within {limit} s (flatcar_images_time_limit). {_AGAIN}"
         for key in ("ansible_job_id", "started", "finished", "results_file", "stdout_lines", "stderr_lines"):
             status.pop(key, None)
         if not status.get("stdout"):

@@ -13,7 +13,7 @@ from typing import Any
 from . import yaml_text
 from .limits import Budget
 from .report import Path
-from .structure import Field, Finding, Form, Object, Spec, Structure, error, fields_of, warning
+from .structure import Field, Finding, Form, Object, Spec, Structure, error, fields_by_name, warning
 from .values import WrongTypeError, convert, describe, is_null
 from .yaml_text import unwrap
 
@@ -45,7 +45,7 @@ class Decoder:
             self._refuse(path, f"must be a mapping, not {describe(raw)}")
             return {}
         self._budget.visit(path, len(raw) + 1)
-        fields = {field.name: field for field in fields_of(struct, self._spec, Form.BUTANE)}
+        fields = fields_by_name(struct, self._spec, Form.BUTANE)
         below = self._written_members(written, fields, path)
         self._report_malformed(raw, path)
         return {

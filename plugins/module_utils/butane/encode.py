@@ -16,9 +16,10 @@ def encode(struct: Structure, obj: Object, spec: Spec) -> dict[str, Any]:
     """An object as Ignition names it. Empty lists and objects vanish, except objects that are elements of a list."""
     encoded = {}
     for field in fields_of(struct, spec, Form.IGNITION):
-        value = _value(field, obj.get(field.name), spec)
-        if value is not None:
-            encoded[field.json_name] = value
+        if field.name in obj or field.written is Written.ALWAYS:
+            value = _value(field, obj.get(field.name), spec)
+            if value is not None:
+                encoded[field.json_name] = value
     return encoded
 
 

@@ -20,7 +20,7 @@ from .structure import (
     Spec,
     Structure,
     error,
-    fields_of,
+    fields_by_name,
     warning,
 )
 
@@ -86,7 +86,7 @@ class _Reader:
             return {}
         if not isinstance(value, dict):
             raise _wrong_type(value, f"object ({struct.name})", path)
-        fields = {field.json_name: field for field in fields_of(struct, self._spec, Form.IGNITION)}
+        fields = fields_by_name(struct, self._spec, Form.IGNITION)
         folded = {name.casefold(): field for name, field in fields.items()}
         obj: Object = {}
         for name, member in value.items():

@@ -116,12 +116,7 @@ class Field:
     written: Written = Written.IF_SET
     unique: Unique | None = None
     rules: tuple[Rule, ...] = ()
-    json: str = ""
-
-    @property
-    def json_name(self) -> str:
-        head, *tail = self.name.split("_")
-        return self.json or head + "".join(map(str.capitalize, tail))
+    json_name: str = ""
 
     def exists(self, spec: Spec, form: Form) -> bool:
         return self.form in (None, form) and release(self.since) <= spec.release
@@ -153,18 +148,29 @@ def structure(
     return Structure(name, fields, source_rules, sugar, rules)
 
 
-def one(name: str, type: Scalar | Structure, *rules: Rule, **traits: Any) -> Field:
-    return Field(name, type, rules=rules, **traits)
+def one(name: str, type: Scalar | Structure, *rules: Rule, json_name: str = "", **traits: Any) -> Field:
+    return Field(name, type, rules=rules, json_name=json_name or _camel_case(name), **traits)
 
 
 def many(name: str, type: Scalar | Structure, *rules: Rule, **traits: Any) -> Field:
-    return Field(name, type, many=True, rules=rules, **traits)
+    return one(name, type, *rules, many=True, **traits)
+
+
+def _camel_case(name: str) -> str:
+    head, *tail = name.split("_")
+    return head + "".join(map(str.capitalize, tail))
 
 
 @functools.cache
 def fields_of(struct: Structure, spec: Spec, form: Form) -> tuple[Field, ...]:
     """The fields that a structure has in one version and form, in the order of the table."""
     return tuple(field for field in struct.fields if field.exists(spec, form))
+
+
+@functools.cache
+def fields_by_name(struct: Structure, spec: Spec, form: Form) -> dict[str, Field]:
+    """The same by the names that they have in that form."""
+    return {field.name if form is Form.BUTANE else field.json_name: field for field in fields_of(struct, spec, form)}
 
 
 @functools.cache
@@ -201,6 +207,7 @@ __all__ = (
     "Unique",
     "Written",
     "error",
+    "fields_by_name",
     "fields_of",
     "many",
     "members",

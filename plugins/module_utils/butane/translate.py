@@ -113,8 +113,8 @@ class _Translation:
         try:
             return find_spec(self._header_field(raw, "variant"), self._header_field(raw, "version"), SPECS)
         except HeaderError as failure:
-            self._stop_at([error(failure.message, failure.field)])
-            raise
+            self._report_all([error(failure.message, failure.field)])
+            raise _RefusedError from failure
 
     def _header_field(self, raw: Mapping, name: str) -> str:
         value = yaml_text.unwrap(raw.get(name))

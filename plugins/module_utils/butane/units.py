@@ -16,7 +16,7 @@ from typing import NamedTuple
 LINE_MAX = 2048
 _BUFFER = 4096
 _LONGEST_RUNE = 4
-_ASCII_SPACE = frozenset(b"\t\n\v\f\r ")
+_ASCII_SPACE = b"\t\n\v\f\r "
 _OTHER_SPACE = frozenset("\u0085\u00a0\u1680\u2028\u2029\u202f\u205f\u3000" + "".join(map(chr, range(0x2000, 0x200B))))
 _ALL_SPACE = "\t\n\v\f\r " + "".join(_OTHER_SPACE)
 _COMMENT = frozenset(b"#;")
@@ -127,11 +127,11 @@ def _first_rune(data: bytes) -> bytes:
 
 def _is_space(rune: bytes) -> bool:
     if len(rune) == 1:
-        return rune[0] in _ASCII_SPACE
+        return rune in _ASCII_SPACE
     return rune.decode("utf-8") in _OTHER_SPACE
 
 
-def _trimmed(data: bytes) -> str:
+def _trimmed(data: bytes | bytearray) -> str:
     return data.decode("utf-8", "surrogateescape").strip(_ALL_SPACE)
 
 
@@ -143,6 +143,7 @@ class _Lexer:
 
     def __init__(self, data: bytes) -> None:
         self._reader = _Reader(data)
+        self._may_hold_long_lines = len(data) > LINE_MAX
         self._options: list[Option] = []
         self._section = ""
         self._name = ""
@@ -150,7 +151,7 @@ class _Lexer:
     def options(self) -> list[Option]:
         step: _Step | None = self._outside_sections
         while step:
-            if self._reader.buffers_a_too_long_line():
+            if self._may_hold_long_lines and self._reader.buffers_a_too_long_line():
                 raise UnitError(f"line too long (max {LINE_MAX} bytes)")
             step = step()
         return self._options
@@ -201,12 +202,12 @@ class _Lexer:
             if rune in (b"\n", b"\r"):
                 raise UnitError("unexpected newline encountered while parsing option name")
             name += rune
-        self._name = _trimmed(bytes(name))
+        self._name = _trimmed(name)
         return self._option_value
 
     def _option_value(self) -> _Step:
         line, ended = self._line()
-        if _trimmed(line) and line.endswith(b"\\") and ended:
+        if ended and line.endswith(b"\\") and _trimmed(line):
             return self._option_value
         self._options.append(Option(self._section, self._name))
         return self._inside_section

@@ -47,11 +47,10 @@ class Store:
 
     def manifest(self, board: str, version: Version) -> dict[str, typing.Any]:
         """What was verified when the release was published; empty if it was not, or not by us."""
-        try:
-            content = json.loads((self.release_directory(board, version) / MANIFEST).read_text(encoding="utf-8"))
-        except (OSError, ValueError):
-            return {}
-        return content if isinstance(content, dict) else {}
+        manifest = _read_dict(self.release_directory(board, version) / MANIFEST)
+        files = manifest.get("files")
+        fine = isinstance(files, dict) and all(isinstance(file, dict) for file in files.values())
+        return manifest if fine else {}
 
     def missing_files(self, target: Target) -> tuple[str, ...]:
         """The files of a target that are not there as they were verified (by name and size; content is not read)."""
@@ -241,11 +240,17 @@ class Store:
         _write_synced(self.work / "served.json", json.dumps(served, indent=2, sort_keys=True).encode())
 
     def _served(self) -> dict[str, float]:
-        try:
-            content = json.loads((self.work / "served.json").read_text(encoding="utf-8"))
-        except (OSError, ValueError):
-            return {}
-        return content if isinstance(content, dict) else {}
+        stamps = _read_dict(self.work / "served.json")
+        return {label: stamp for label, stamp in stamps.items() if isinstance(stamp, int | float)}
+
+
+def _read_dict(path: pathlib.Path) -> dict[str, typing.Any]:
+    """A JSON object of our own writing; empty when it is absent or damaged."""
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return content if isinstance(content, dict) else {}
 
 
 def _size(path: pathlib.Path) -> int | None:

@@ -26,6 +26,9 @@ PATIENCE = 15.0
 TICK = 0.2
 """Seconds between two looks at the serial consoles."""
 
+ECHO = 1.0
+"""Seconds by which the boot host's journal may tell later than the console what came before."""
+
 
 class Journal:
     """The boot host's journal, from now on."""
@@ -77,6 +80,7 @@ class Run:
     complaints: IO[bytes] | None = None
     last_complaint: str = ""
     next_login: float = 0.0
+    failed_at: float | None = None
     result: report.Result | None = None
     name_width: int = 0
 
@@ -120,7 +124,9 @@ class Run:
         self.listen()
         stage = self.progress.stage
         if self.progress.failure is not None:
-            self.fail(self.progress.why())
+            self.failed_at = self.failed_at or time.monotonic()
+            if time.monotonic() - self.failed_at > ECHO:
+                self.fail(self.progress.why())
         elif not self.machine.running():
             self.fail(f"the machine went off: {self.machine.last_words() or 'QEMU ended'}")
         elif self.login is not None:

@@ -7,14 +7,14 @@ import gzip as stdlib_gzip
 from urllib.parse import unquote_to_bytes
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from ansible_collections.kindling.flatcar.plugins.module_utils.butane.data_urls import (
     DataUrlError,
     check_data_url,
     data_url,
     gzip,
 )
+from hypothesis import given
+from hypothesis import strategies as st
 
 
 def decoded(url: str) -> bytes:

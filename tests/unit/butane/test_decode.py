@@ -61,9 +61,7 @@ def test_unknown_keys_of_any_type_are_warned_about():
 
 def test_keys_of_a_newer_version_are_unknown():
     raw = {"systemd": {"units": [{"name": "a.service", "contents_local": "a"}]}}
-    assert places(decode(raw, "1.0.0")[1].warnings) == [
-        ("systemd.units.0.contents_local", "unused key contents_local")
-    ]
+    assert places(decode(raw, "1.0.0")[1].warnings) == [("systemd.units.0.contents_local", "unused key contents_local")]
     assert not decode(raw, "1.1.0")[1].warnings
 
 
@@ -115,7 +113,11 @@ def test_merge_keys_work_and_are_warned_about():
 @pytest.mark.parametrize(
     ("text", "place", "message"),
     [
-        ("storage: {files: [{path: /a, path: /b}]}", "storage.files.0.path", 'mapping key "path" already defined at line 1'),
+        (
+            "storage: {files: [{path: /a, path: /b}]}",
+            "storage.files.0.path",
+            'mapping key "path" already defined at line 1',
+        ),
         ("storage: {[a]: 1}", "storage", "a key must be a single value, not a list"),
         ("storage: {<<: x}", "storage.<<", "map merge requires map or sequence of maps as the value"),
     ],

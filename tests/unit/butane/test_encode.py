@@ -58,7 +58,7 @@ def test_what_is_not_utf8_becomes_a_replacement_character():
 
 
 def test_dumps_is_json_with_html_escaped():
-    config = {"a": "<&>\u2028\u2029 é \\ \"", "b": [], "c": {"d": 1}}
+    config = {"a": '<&>\u2028\u2029 é \\ "', "b": [], "c": {"d": 1}}
     text = dumps(config)
     assert json.loads(text) == config
     assert "\\u003c\\u0026\\u003e\\u2028\\u2029 é" in text

@@ -32,7 +32,9 @@ def test_reading(root, local):
     assert FilesDir(root).read(local) == b"content of a"
 
 
-@pytest.mark.parametrize("local", ["../secret", "sub/../../secret", "/../secret", "..", "../files-sibling/x", "../files/a/../../secret"])
+@pytest.mark.parametrize(
+    "local", ["../secret", "sub/../../secret", "/../secret", "..", "../files-sibling/x", "../files/a/../../secret"]
+)
 def test_no_way_out_by_dots(root, local):
     with pytest.raises(LocalFileError, match=OUTSIDE):
         FilesDir(root).read(local)

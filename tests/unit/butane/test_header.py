@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import pytest
 from ansible_collections.kindling.flatcar.plugins.module_utils.butane import translate
-from ansible_collections.kindling.flatcar.plugins.module_utils.butane.header import HeaderError, find_spec, normalized_version
+from ansible_collections.kindling.flatcar.plugins.module_utils.butane.header import (
+    HeaderError,
+    find_spec,
+    normalized_version,
+)
 from ansible_collections.kindling.flatcar.plugins.module_utils.butane.schema import SPECS
 
 
@@ -25,7 +29,7 @@ from ansible_collections.kindling.flatcar.plugins.module_utils.butane.schema imp
         ("1.1.9223372036854775808", None),
         ("", None),
         ("1.1.0\n", None),
-        ("1.1.٠", None),
+        ("1.1.\u0660", None),
     ],
 )
 def test_versions(text, expected):

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from ansible_collections.kindling.flatcar.plugins.module_utils.butane.modes import looks_decimal
 from ansible_collections.kindling.flatcar.plugins.module_utils.butane.paths import clean, join
+from hypothesis import given
+from hypothesis import strategies as st
 
 
 @pytest.mark.parametrize(

@@ -11,11 +11,16 @@ import tracemalloc
 
 import pytest
 import yaml
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 from ansible_collections.kindling.flatcar.plugins.module_utils.butane import Result, dumps, translate
 from ansible_collections.kindling.flatcar.plugins.module_utils.butane.schema import CONFIG, SPECS
-from ansible_collections.kindling.flatcar.plugins.module_utils.butane.structure import Form, Scalar, Structure, fields_of
+from ansible_collections.kindling.flatcar.plugins.module_utils.butane.structure import (
+    Form,
+    Scalar,
+    Structure,
+    fields_of,
+)
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 GENEROUS = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture])
 VERSIONS = [spec.version for spec in SPECS]
@@ -98,7 +103,13 @@ def test_any_value(source):
 
 
 @GENEROUS
-@given(st.one_of(st.text(st.characters(), max_size=60), st.binary(max_size=60), st.text("[]{}:,-?&*!|>'\"%@` \n#a0~<", max_size=40)))
+@given(
+    st.one_of(
+        st.text(st.characters(), max_size=60),
+        st.binary(max_size=60),
+        st.text("[]{}:,-?&*!|>'\"%@` \n#a0~<", max_size=40),
+    )
+)
 def test_any_text(source):
     assert_is_an_answer(translate(source))
 
@@ -208,19 +219,34 @@ node = {"path": st.sampled_from(["/a", "/b/c", "/d"]), "mode": st.sampled_from([
 contents = st.fixed_dictionaries({}, optional={"inline": st.text(max_size=80)})
 unit = st.fixed_dictionaries(
     {"name": st.sampled_from(["a.service", "b@.timer", "c.mount"])},
-    optional={"enabled": st.booleans(), "mask": st.booleans(), "contents": st.sampled_from(["[A]\nX=1", "", "[Install]\nA=b"])},
+    optional={
+        "enabled": st.booleans(),
+        "mask": st.booleans(),
+        "contents": st.sampled_from(["[A]\nX=1", "", "[Install]\nA=b"]),
+    },
 )
 sound_sections = {
     "passwd": st.fixed_dictionaries(
-        {"users": st.lists(st.fixed_dictionaries({"name": st.sampled_from(["core", "x", "y"])}, optional={"uid": st.integers(0, 9)}))}
+        {
+            "users": st.lists(
+                st.fixed_dictionaries(
+                    {"name": st.sampled_from(["core", "x", "y"])}, optional={"uid": st.integers(0, 9)}
+                )
+            )
+        }
     ),
     "storage": st.fixed_dictionaries(
         {
-            "files": st.lists(st.fixed_dictionaries({"path": node["path"]}, optional={"mode": node["mode"], "contents": contents})),
+            "files": st.lists(
+                st.fixed_dictionaries({"path": node["path"]}, optional={"mode": node["mode"], "contents": contents})
+            ),
             "directories": st.lists(st.fixed_dictionaries({"path": node["path"]}, optional={"mode": node["mode"]})),
             "filesystems": st.lists(
                 st.fixed_dictionaries(
-                    {"device": st.sampled_from(["/dev/a", "/dev/b"]), "format": st.sampled_from(["ext4", "swap", "none"])},
+                    {
+                        "device": st.sampled_from(["/dev/a", "/dev/b"]),
+                        "format": st.sampled_from(["ext4", "swap", "none"]),
+                    },
                     optional={"path": node["path"], "with_mount_unit": st.booleans(), "label": st.text(max_size=4)},
                 )
             ),
@@ -231,7 +257,9 @@ sound_sections = {
 sound_configs = st.fixed_dictionaries({}, optional=sound_sections)
 
 
-@pytest.mark.skipif(not IGNITION_VALIDATE, reason="the program ignition-validate (Debian's package ignition) is not on PATH")
+@pytest.mark.skipif(
+    not IGNITION_VALIDATE, reason="the program ignition-validate (Debian's package ignition) is not on PATH"
+)
 @settings(GENEROUS, max_examples=40)
 @given(st.one_of(sound_configs, configs(OLDEST)))
 def test_ignition_accepts_what_is_accepted(tmp_path, source):

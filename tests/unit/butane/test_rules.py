@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from ansible_collections.kindling.flatcar.plugins.module_utils.butane import translate
 from ansible_collections.kindling.flatcar.plugins.module_utils.butane.rules.disks import partitions_fit_together
 from ansible_collections.kindling.flatcar.plugins.module_utils.butane.rules.nodes import paths_avoid_links
+from hypothesis import given
+from hypothesis import strategies as st
 
 
 def complaints(version="1.1.0", **sections):
@@ -118,3 +118,64 @@ def test_labels_are_measured_in_bytes():
     assert complaints(storage={"filesystems": [filesystem]}) == [
         ("$.storage.filesystems.0.label", "filesystem labels cannot be longer than 12 characters when using xfs")
     ]
+
+
+@pytest.mark.parametrize(
+    ("resource", "path", "message"),
+    [
+        (
+            {"source": "", "verification": {"hash": None}, "http_headers": [{"name": "a"}]},
+            "http_headers",
+            "unable to parse url",
+        ),
+        ({"source": "http://[", "http_headers": [{"name": "a"}]}, "http_headers", "unable to parse url"),
+        (
+            {"source": "data:,", "http_headers": [{"name": "a"}]},
+            "http_headers",
+            "cannot use HTTP headers with this source scheme",
+        ),
+    ],
+)
+def test_headers_need_a_source_that_takes_them(resource, path, message):
+    found = complaints(storage={"files": [{"path": "/a", "contents": resource}]})
+    assert (f"$.storage.files.0.contents.{path}", message) in found
+
+
+@pytest.mark.parametrize(
+    ("clevis", "expected"),
+    [
+        ({"custom": {"pin": "", "needs_network": False}, "threshold": 1}, []),
+        ({"custom": {"needs_network": True}}, ["custom.pin", "custom.config"]),
+        ({"custom": {"pin": "x", "config": "y"}, "tpm2": True}, [""]),
+        (
+            {"tang": [{"url": "http://[", "thumbprint": "x"}, {"thumbprint": ""}]},
+            ["tang.0.url", "tang.1.thumbprint", "tang.1.url"],
+        ),
+    ],
+)
+def test_clevis(clevis, expected):
+    luks = [{"name": "a", "device": "/dev/a", "clevis": clevis}]
+    found = complaints("1.2.0-experimental", storage={"luks": luks})
+    assert [path for path, _message in found] == [f"$.storage.luks.0.clevis.{place}".rstrip(".") for place in expected]
+
+
+@pytest.mark.parametrize(
+    ("disk", "filesystem", "warned"),
+    [
+        ({"wipe_table": True}, {"wipe_filesystem": True}, False),
+        ({"wipe_table": True}, {}, True),
+        ({"wipe_table": False}, {}, False),
+        ({"partitions": [{"number": 1}]}, {"wipe_filesystem": True}, True),
+    ],
+)
+def test_filesystems_on_whole_disks(disk, filesystem, warned):
+    storage = {
+        "disks": [{"device": "/dev/a", **disk}],
+        "filesystems": [{"device": "/dev/a", "format": "ext4", **filesystem}, {"device": "/dev/b", "format": "ext4"}],
+    }
+    assert [path for path, _message in complaints(storage=storage)] == ["$.storage.filesystems.0.device"] * warned
+
+
+def test_a_template_that_does_not_lex_has_only_that_problem():
+    units = [{"name": "t@.service", "contents": "[A"}, {"name": "t@i.service", "enabled": True}]
+    assert [path for path, _message in complaints(systemd={"units": units})] == ["$.systemd.units.0.contents"]

@@ -11,7 +11,12 @@ from ansible_collections.kindling.flatcar.plugins.module_utils.butane.schema imp
     NODE_FIELDS,
     SPECS,
 )
-from ansible_collections.kindling.flatcar.plugins.module_utils.butane.structure import Form, Scalar, Structure, fields_of
+from ansible_collections.kindling.flatcar.plugins.module_utils.butane.structure import (
+    Form,
+    Scalar,
+    Structure,
+    fields_of,
+)
 
 
 def structures(root: Structure = CONFIG):
@@ -83,7 +88,8 @@ def test_a_version_adds_these_fields(older, newer):
     added = {
         field.name
         for struct in ALL
-        for field in set(fields_of(struct, specs[newer], Form.BUTANE)) - set(fields_of(struct, specs[older], Form.BUTANE))
+        for field in set(fields_of(struct, specs[newer], Form.BUTANE))
+        - set(fields_of(struct, specs[older], Form.BUTANE))
     }
     assert NEWER[older] <= added
     assert added - NEWER[older] <= {"user", "group"}  # of trees

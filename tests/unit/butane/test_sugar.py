@@ -6,6 +6,7 @@ import os
 
 import pytest
 from ansible_collections.kindling.flatcar.plugins.module_utils.butane import translate
+from ansible_collections.kindling.flatcar.plugins.module_utils.butane.files import FilesDir, LocalFileError
 from ansible_collections.kindling.flatcar.plugins.module_utils.butane.lineage import Lineage
 from ansible_collections.kindling.flatcar.plugins.module_utils.butane.mount_units import escape
 from ansible_collections.kindling.flatcar.plugins.module_utils.butane.quadlet_names import template_of
@@ -60,7 +61,11 @@ def test_a_mount_unit():
 
 
 def test_the_author_is_laid_over_a_generated_unit_where_that_stands():
-    units = [{"name": "z.service"}, {"name": "data.mount", "mask": True}, {"name": "data.mount", "contents": "", "dropins": []}]
+    units = [
+        {"name": "z.service"},
+        {"name": "data.mount", "mask": True},
+        {"name": "data.mount", "contents": "", "dropins": []},
+    ]
     merged = translated(storage={"filesystems": [DATA]}, systemd={"units": units})["systemd"]["units"]
     assert merged == [{"contents": "", "enabled": True, "name": "data.mount"}, {"name": "z.service"}]
 
@@ -113,7 +118,10 @@ def test_local_errors_have_the_path_of_the_local_field(tmp_path):
     found = complaints(
         tmp_path,
         passwd={"users": [{"name": "a", "ssh_authorized_keys_local": ["x", "y"]}]},
-        storage={"files": [{"path": "/a", "contents": {"local": "x"}, "append": [{"local": "../y"}]}], "trees": [{"local": "t"}]},
+        storage={
+            "files": [{"path": "/a", "contents": {"local": "x"}, "append": [{"local": "../y"}]}],
+            "trees": [{"local": "t"}],
+        },
         systemd={"units": [{"name": "a.service", "contents_local": "x"}]},
     )
     assert sorted(path for path, _message in found) == [
@@ -172,7 +180,9 @@ def test_a_tree_fills_nodes_that_are_listed_without_contents(tree):
     storage = translated(
         tree,
         storage={
-            "files": [{"path": "/etc/text", "mode": 0o600, "user": {"name": "core"}, "contents": {"compression": "gzip"}}],
+            "files": [
+                {"path": "/etc/text", "mode": 0o600, "user": {"name": "core"}, "contents": {"compression": "gzip"}}
+            ],
             "links": [{"path": "/etc/link", "hard": False}],
             "trees": [{"local": "tree"}],
         },
@@ -210,6 +220,17 @@ def test_what_is_in_the_way_of_a_tree_is_reported_at_the_tree(tree):
     ]
 
 
+def test_a_file_of_a_tree_that_cannot_be_read_is_reported_at_the_tree(tree, monkeypatch):
+    def refuse(_self, location):
+        raise LocalFileError(f"open {location.name}: permission denied")
+
+    monkeypatch.setattr(FilesDir, "read_at", refuse)
+    assert complaints(tree, storage={"trees": [{"local": "tree"}]}) == [
+        ("$.storage.trees.0", "open run: permission denied"),
+        ("$.storage.trees.0", "open text: permission denied"),
+    ]
+
+
 def test_complaints_about_planted_nodes_name_the_tree(tree):
     found = complaints(tree, storage={"trees": [{"local": "tree", "path": "relative"}]})
     assert found == [("$.storage.trees.0", "path not absolute")] * 3
@@ -236,7 +257,12 @@ def test_template_names(name, template):
 
 def test_quadlets():
     quadlets = [
-        {"name": "a.container", "contents": "[Container]", "rootful": True, "dropins": [{"name": "d", "contents": "x"}]},
+        {
+            "name": "a.container",
+            "contents": "[Container]",
+            "rootful": True,
+            "dropins": [{"name": "d", "contents": "x"}],
+        },
         {"name": "a@b.pod"},
         {"name": "empty.volume"},
     ]
@@ -247,6 +273,16 @@ def test_quadlets():
         ("/etc/containers/systemd/users/empty.volume", "data:,"),
     ]
     assert storage["links"] == [{"path": "/etc/containers/systemd/users/a@b.pod", "target": "a@.pod"}]
+
+
+def test_a_quadlet_from_a_file(tmp_path):
+    (tmp_path / "q").write_bytes(b"[Pod]")
+    quadlets = [{"name": "a.pod", "contents_local": "q"}]
+    files = translated(tmp_path, "1.2.0-experimental", systemd={"quadlets": quadlets})["storage"]["files"]
+    assert files[0]["contents"]["source"] == "data:,%5BPod%5D"
+    quadlets[0]["contents_local"] = "gone"
+    found = complaints(tmp_path, "1.2.0-experimental", systemd={"quadlets": quadlets})
+    assert [path for path, _message in found] == ["$.systemd.quadlets.0.contents_local"]
 
 
 def test_complaints_about_quadlets_name_them():

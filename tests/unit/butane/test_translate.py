@@ -22,7 +22,9 @@ def paths(result):
 
 
 def test_a_config():
-    result = translate({**HEADER, "storage": {"files": [{"path": "/etc/x", "mode": 0o644, "contents": {"inline": "hi"}}]}})
+    result = translate(
+        {**HEADER, "storage": {"files": [{"path": "/etc/x", "mode": 0o644, "contents": {"inline": "hi"}}]}}
+    )
     assert result.report.ok
     assert result.checked() == {
         "ignition": {"version": "3.4.0"},
@@ -124,7 +126,9 @@ def test_text_and_mapping_give_the_same():
 
 
 def test_origins_of_text():
-    text = "variant: flatcar\nversion: 1.1.0\nnope: 1\nstorage:\n  files:\n    - path: rel\n      contents: {local: x}\n"
+    text = (
+        "variant: flatcar\nversion: 1.1.0\nnope: 1\nstorage:\n  files:\n    - path: rel\n      contents: {local: x}\n"
+    )
     unused, local = translate(text).report
     assert unused.origin == Origin("<text>", 3, 1)
     assert local.origin == Origin("<text>", 7, 25)
@@ -194,7 +198,10 @@ def test_the_number_of_values_is_limited(monkeypatch):
 def test_the_size_of_contents_is_limited(monkeypatch, tmp_path):
     monkeypatch.setattr(limits, "MAX_CONTENT_BYTES", 1000)
     (tmp_path / "f").write_bytes(b"x" * 400)
-    big = {**HEADER, "storage": {"files": [{"path": "/a", "contents": {"local": "f"}}, {"path": "/b", "contents": {"local": "f"}}]}}
+    big = {
+        **HEADER,
+        "storage": {"files": [{"path": "/a", "contents": {"local": "f"}}, {"path": "/b", "contents": {"local": "f"}}]},
+    }
     assert translate(big, files_dir=tmp_path).report.ok
     big["storage"]["files"] *= 2
     (entry,) = translate(big, files_dir=tmp_path).report
@@ -203,7 +210,9 @@ def test_the_size_of_contents_is_limited(monkeypatch, tmp_path):
 
 def test_output_is_the_same_whatever_the_order_of_keys():
     files = [{"path": "/a", "mode": 1, "user": {"id": 0, "name": ""}}]
-    one = translate({**HEADER, "systemd": {}, "storage": {"files": files}, "passwd": {"users": [{"uid": 1, "name": "a"}]}})
+    one = translate(
+        {**HEADER, "systemd": {}, "storage": {"files": files}, "passwd": {"users": [{"uid": 1, "name": "a"}]}}
+    )
     other = translate(
         {
             "passwd": {"users": [{"name": "a", "uid": 1}]},

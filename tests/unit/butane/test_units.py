@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import example, given
-from hypothesis import strategies as st
 from ansible_collections.kindling.flatcar.plugins.module_utils.butane.units import (
     LINE_MAX,
     Option,
@@ -12,6 +10,8 @@ from ansible_collections.kindling.flatcar.plugins.module_utils.butane.units impo
     has_install_option,
     options_of,
 )
+from hypothesis import example, given
+from hypothesis import strategies as st
 
 
 @pytest.mark.parametrize(
@@ -67,6 +67,17 @@ def test_a_long_line_far_from_the_start_passes():
     assert len(options_of(filler + "Y=" + "1" * 3000)) == 1001
     with pytest.raises(UnitError, match="line too long"):
         options_of("[A]\n" + "X=1\n" * 100 + "Y=" + "1" * 4000)
+
+
+def test_a_line_longer_than_the_buffer_may_pass_too():
+    filler = "[A]\n" + "X=1\n" * 1000
+    assert options_of(filler + "# " + "c" * 10_000 + "\nY=1")[-1] == Option("A", "Y")
+
+
+@pytest.mark.parametrize("shift", range(4))
+def test_characters_across_the_end_of_the_buffer(shift):
+    text = "[A]\n" + "#" * 100 + "\n" + "X=1\n" * 997 + "\n" * shift + "\u3000\u3000Yé=1\n"
+    assert options_of(text)[-1] == Option("A", "Yé".encode().decode("utf-8", "surrogateescape"))
 
 
 @pytest.mark.parametrize("length", [LINE_MAX - 1, LINE_MAX])

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
+import json
 import os
 import pathlib
 import shutil
+import subprocess
 import sys
 import time
 import types
@@ -58,6 +60,41 @@ def make(keys):
         return dict(made[version, names])
 
     return make_one
+
+
+@pytest.fixture
+def collections(tmp_path, pytestconfig):
+    """A directory from which a process of its own can import the collection."""
+    place = tmp_path / "collections"
+    (place / "ansible_collections/kindling").mkdir(parents=True)
+    (place / "ansible_collections/kindling/flatcar").symlink_to(pytestconfig.rootpath)
+    return place
+
+
+@pytest.fixture
+def start_module(site, collections):
+    """Start the module in a process of its own, as Ansible does; its parameters are on its stdin already."""
+    started: list[subprocess.Popen] = []
+    paths = [str(collections), *filter(None, [os.environ.get("PYTHONPATH")])]
+
+    def start(**changes) -> subprocess.Popen:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "ansible_collections.kindling.flatcar.plugins.modules.flatcar_image"],
+            env={**os.environ, "PYTHONPATH": os.pathsep.join(paths)},
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        started.append(process)
+        process.stdin.write(json.dumps({"ANSIBLE_MODULE_ARGS": site.parameters(**changes)}))
+        process.stdin.close()
+        process.stdin = None
+        return process
+
+    yield start
+    for process in started:
+        process.kill()
+        process.wait()
 
 
 @pytest.fixture
@@ -133,7 +170,7 @@ class Site:
             "key": self.key.public().decode(),
             "key_fingerprint": self.key.fingerprint,
             "connect_timeout": 2,
-            "stall_timeout": 1,
+            "stall_timeout": 3,
             "retries": 1,
             "reserve": 0,
             **changes,

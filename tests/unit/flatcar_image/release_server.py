@@ -83,7 +83,7 @@ class ReleaseServer:
         self.requests: list[tuple[str, str, dict[str, str]]] = []
         self.lock = threading.Lock()
         self.closing = threading.Event()
-        self.delay_per_chunk = 0.0
+        self.hold = threading.Event()  # while set, large answers stand still after their first part
         handler = functools.partial(_Handler, self)
         self._server = _QuietServer(("127.0.0.1", 0), handler)
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True)
@@ -173,8 +173,8 @@ class _Handler(http.server.BaseHTTPRequestHandler):
     def _write(self, content: bytes) -> None:
         for begin in range(0, len(content), 65536):
             self.wfile.write(content[begin : begin + 65536])
-            if self.owner.delay_per_chunk:
-                self.owner.closing.wait(self.owner.delay_per_chunk)
+            while self.owner.hold.is_set() and not self.owner.closing.wait(0.01):
+                pass
 
     def _plain(self, status: int, content: bytes, *, body: bool, kind: str = "text/plain") -> None:
         self.send_response(status)

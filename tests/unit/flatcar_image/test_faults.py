@@ -6,13 +6,13 @@ what to do, and the next good run completes.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import pathlib
 import resource
 import signal
 import subprocess
-import sys
 import threading
 import time
 
@@ -175,7 +175,8 @@ def test_fault(name, site, keys):
     files = dict(site.server.files)
     spoil(site, keys)
 
-    outcome = site.run(wanted=wanted, retries=0 if name == "a stall" else 1)
+    hasty = {"retries": 0, "stall_timeout": 1} if name == "a stall" else {}
+    outcome = site.run(wanted=wanted, **hasty)
 
     problem = " | ".join(outcome.problems)
     for word in words:
@@ -206,7 +207,7 @@ PASSING = {
 def test_what_passes_is_got_over(name, site):
     site.offer(NEW)
     site.server.faults[site.path(PXE_IMAGE)] = Fault(**vars(PASSING[name]))
-    assert not site.run().problems
+    assert not site.run(stall_timeout=1).problems
     site.assert_nothing_unverified()
 
 
@@ -258,22 +259,19 @@ def test_disk_full(small_disk, site):
     site.images, site.work = small_disk / "images", small_disk / "images.partial"
     before = site.serve_old()
     site.offer(NEW)
-    site.server.delay_per_chunk = 0.1
+    site.server.hold.set()
     fill = small_disk / "somebody-elses-file"
 
     def fill_when_it_runs():
-        while not list(site.work.glob(f"partial/{BOARD}/{NEW}/*")):
-            time.sleep(0.005)
-        with fill.open("wb", buffering=0) as file:
-            try:
-                while True:
-                    file.write(b"x" * 4096)
-            except OSError:
-                pass
+        wait_for_partial(site)
+        with contextlib.suppress(OSError), fill.open("wb", buffering=0) as file:
+            while True:
+                file.write(b"x" * 4096)
+        site.server.hold.clear()
 
     filler = threading.Thread(target=fill_when_it_runs)
     filler.start()
-    outcome = site.run(keep=1, keep_days=0)
+    outcome = site.run(stall_timeout=30)
     filler.join()
 
     assert "No space left on device" in outcome.problems[0]
@@ -316,37 +314,9 @@ def test_file_size_limit_is_reported_like_a_full_disk(site):
 # Killed, and two at once -------------------------------------------------------------------------------------------
 
 
-@pytest.fixture
-def start_module(site, pytestconfig, tmp_path):
-    """Start the module in a process of its own, as Ansible does."""
-    collections = tmp_path / "collections"
-    (collections / "ansible_collections/kindling").mkdir(parents=True)
-    (collections / "ansible_collections/kindling/flatcar").symlink_to(pytestconfig.rootpath)
-    started: list[subprocess.Popen] = []
-
-    def start(**changes) -> subprocess.Popen:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "ansible_collections.kindling.flatcar.plugins.modules.flatcar_image"],
-            env={**os.environ, "PYTHONPATH": str(collections)},
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-        )
-        started.append(process)
-        process.stdin.write(json.dumps({"ANSIBLE_MODULE_ARGS": site.parameters(**changes)}))
-        process.stdin.close()
-        process.stdin = None
-        return process
-
-    yield start
-    for process in started:
-        process.kill()
-        process.wait()
-
-
 def wait_for_partial(site) -> None:
     deadline = time.monotonic() + 20
-    while not any(path.stat().st_size > 70_000 for path in site.work.glob(f"partial/{BOARD}/{NEW}/*")):
+    while not any(path.stat().st_size for path in site.work.glob(f"partial/{BOARD}/{NEW}/*")):
         assert time.monotonic() < deadline, "the download never began"
         time.sleep(0.01)
 
@@ -354,14 +324,14 @@ def wait_for_partial(site) -> None:
 def test_killed_in_the_middle(site, start_module):
     before = site.serve_old()
     site.offer(NEW)
-    site.server.delay_per_chunk = 0.2
-    process = start_module()
+    site.server.hold.set()
+    process = start_module(stall_timeout=30)
     wait_for_partial(site)
     process.send_signal(signal.SIGKILL)
     assert process.wait() == -signal.SIGKILL
     assert site.tree() == before
 
-    site.server.delay_per_chunk = 0
+    site.server.hold.clear()
     asked = len(site.server.requests)
     assert not site.run().problems
     site.assert_nothing_unverified()
@@ -390,12 +360,13 @@ def test_killed_while_publishing(site, start_module):
 
 def test_two_at_once(site, start_module):
     site.offer(NEW)
-    site.server.delay_per_chunk = 0.1
-    first = start_module()
+    site.server.hold.set()
+    first = start_module(stall_timeout=30)
     wait_for_partial(site)
     with pytest.raises(LockedError, match=rf"process {first.pid} since .*wait for it to end"):
         site.run()
     second = start_module(lock_timeout=30)
+    site.server.hold.clear()
     results = [json.loads(process.communicate()[0]) for process in (first, second)]
     assert [result["changed"] for result in results] == [True, False]
     assert [result.get("failed", False) for result in results] == [False, False]

@@ -18,26 +18,11 @@ ROLE = pathlib.Path(__file__).resolve().parents[3] / "roles/flatcar_images"
 
 
 @pytest.fixture
-def collections(tmp_path, pytestconfig):
-    """A place from which the collection can be imported."""
-    place = tmp_path / "collections"
-    (place / "ansible_collections/kindling").mkdir(parents=True)
-    (place / "ansible_collections/kindling/flatcar").symlink_to(pytestconfig.rootpath)
-    return place
+def run_module(start_module):
+    """Run the module to its end; its result."""
 
-
-@pytest.fixture
-def run_module(site, collections):
     def run(**arguments) -> dict:
-        done = subprocess.run(
-            [sys.executable, "-m", "ansible_collections.kindling.flatcar.plugins.modules.flatcar_image"],
-            env={**os.environ, "PYTHONPATH": str(collections)},
-            input=json.dumps({"ANSIBLE_MODULE_ARGS": {**site.parameters(), **arguments}}),
-            stdout=subprocess.PIPE,
-            check=False,
-            text=True,
-        )
-        return json.loads(done.stdout)
+        return json.loads(start_module(**arguments).communicate()[0])
 
     return run
 
@@ -126,33 +111,51 @@ def test_role_passes_every_parameter():
 FQCN = "kindling.flatcar.flatcar_image"
 
 
-def test_progress_is_shown_during_the_run(site, collections, tmp_path):
-    site.offer(NEW)
-    site.server.delay_per_chunk = 0.5
-    task = {"name": "Mirror", FQCN: {**site.parameters(), "progress_interval": 1}, "register": "result"}
-    check = {"ansible.builtin.assert": {"that": ["result is changed", "result.images | length == 1"]}}
-    check["ansible.builtin.assert"]["that"].append("'ansible_job_id' not in result")
-    play = {"hosts": "localhost", "connection": "local", "gather_facts": False, "tasks": [task, check]}
-    playbook = tmp_path / "play.yml"
-    playbook.write_text(json.dumps([play]))
+@pytest.fixture
+def play(collections, tmp_path):
+    """Start a play with one task list on this machine, with a configuration of its own."""
     (tmp_path / "ansible.cfg").write_text("[defaults]\n")
-    done = subprocess.run(
-        [sys.executable, "-m", "ansible", "playbook", str(playbook)],
-        env={
-            **os.environ,
-            "ANSIBLE_CONFIG": str(tmp_path / "ansible.cfg"),
-            "ANSIBLE_COLLECTIONS_PATH": str(collections),
-            "ANSIBLE_HOME": str(tmp_path / "home"),
-            "ANSIBLE_ASYNC_DIR": str(tmp_path / "async"),
-            "ANSIBLE_PYTHON_INTERPRETER": sys.executable,
-        },
-        capture_output=True,
-        check=False,
-        text=True,
+    environment = {
+        "ANSIBLE_CONFIG": str(tmp_path / "ansible.cfg"),
+        "ANSIBLE_COLLECTIONS_PATH": str(collections),
+        "ANSIBLE_HOME": str(tmp_path / "home"),
+        "ANSIBLE_ASYNC_DIR": str(tmp_path / "async"),
+        "ANSIBLE_PYTHON_INTERPRETER": sys.executable,
+    }
+
+    def start(*tasks: dict) -> subprocess.Popen:
+        playbook = tmp_path / "play.yml"
+        content = {"hosts": "localhost", "connection": "local", "gather_facts": False, "tasks": tasks}
+        playbook.write_text(json.dumps([content]))
+        return subprocess.Popen(
+            [sys.executable, "-m", "ansible", "playbook", str(playbook)],
+            env={**os.environ, **environment},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+
+    return start
+
+
+def test_progress_is_shown_during_the_run(site, play, tmp_path):
+    """The server holds the download back until a line of progress was seen."""
+    site.offer(NEW)
+    site.server.hold.set()
+    parameters = {**site.parameters(stall_timeout=60), "progress_interval": 1}
+    conditions = ["result is changed", "result.images | length == 1", "'ansible_job_id' not in result"]
+    process = play(
+        {"name": "Mirror", FQCN: parameters, "register": "result"},
+        {"name": "Look", "ansible.builtin.assert": {"that": conditions}},
     )
-    assert done.returncode == 0, done.stdout + done.stderr
-    lines = [line for line in done.stdout.splitlines() if line.startswith("localhost: downloading: ")]
-    assert lines
-    assert "KiB of 587 KiB" in lines[0]
+    seen = []
+    for line in process.stdout:
+        seen.append(line)
+        if line.startswith("localhost: downloading: "):
+            site.server.hold.clear()
+    assert process.wait() == 0, "".join(seen)
+    progress = next(line for line in seen if line.startswith("localhost: downloading: "))
+    assert "of 587 KiB (" in progress
+    assert f"{BOARD}/{NEW}/{KERNEL} " in progress
     assert not list((tmp_path / "async").iterdir())
     assert not list(site.work.glob("progress-*"))

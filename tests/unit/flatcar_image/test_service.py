@@ -89,6 +89,24 @@ def test_the_disk_image_joins_a_release_that_is_served(site):
     assert not site.run().changed
 
 
+@pytest.mark.parametrize("damage", ["truncated", "no signature", "no record", "damaged record"])
+def test_a_damaged_release_is_made_whole_again(site, damage):
+    site.serve_old()
+    release = site.images / BOARD / OLD
+    if damage == "truncated":
+        os.truncate(release / KERNEL, 1000)
+    elif damage == "no signature":
+        (release / f"{KERNEL}.sig").unlink()
+    elif damage == "no record":
+        (release / "release.json").unlink()
+    else:
+        (release / "release.json").write_text('{"files": {"flatcar_production_pxe.vmlinuz": 1}}')
+        (site.work / "served.json").write_text('{"amd64-usr/4593.2.4": "yesterday"}')
+    assert site.run().changed
+    site.assert_nothing_unverified()
+    assert not site.run().changed
+
+
 def test_boards_channels_and_streams(site):
     site.offer(NEW)
     site.offer(NEW, board="arm64-usr")

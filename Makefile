@@ -9,10 +9,10 @@ LAB := $(BIN)/python tests/lab/lab.py
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 export ANSIBLE_CONFIG := $(CURDIR)/ansible.cfg
 
-INVENTORY ?= inventories/demo
+INVENTORY ?= inventories/example
 DEMO := .cache/lab/demo
 
-.PHONY: help setup lab-setup demo demo-down test test-fast lint unit molecule collection clean
+.PHONY: help setup validate lab-setup demo demo-down test test-fast lint unit molecule collection clean
 
 help: ## List the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -29,6 +29,9 @@ setup: .venv/ready .ansible/collections/ansible_collections/kindling/flatcar ## 
 .ansible/collections/ansible_collections/kindling/flatcar:
 	@mkdir -p $(@D)
 	@ln -sfn ../../../.. $@
+
+validate: setup ## Check an inventory: make validate INVENTORY=inventories/example
+	@ansible-playbook -i $(INVENTORY) playbooks/validate.yml $(EXTRA)
 
 lab-setup: setup
 	@sed 's/#.*//' tests/lab/packages.txt | xargs tests/install-packages.sh

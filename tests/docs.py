@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Writes the table of node variables, which is code, into the page that documents it: ``python3 tests/docs.py``."""
+"""Writes the tables of variables, which are code, into the page that documents them: ``python3 tests/docs.py``."""
 
 from __future__ import annotations
 
@@ -8,27 +8,53 @@ import re
 import sys
 
 PAGE = pathlib.Path(__file__).parent.parent / "inventories" / "README.md"
-PLACE = re.compile(r"(?<=<!-- nodes -->\n).*(?=<!-- /nodes -->)", re.DOTALL)
+PLACES = re.compile(r"(?P<begin><!-- (?P<name>\w+) -->\n)(?P<table>.*?)(?P<end><!-- /(?P=name) -->)", re.DOTALL)
 
 
-def table() -> str:
+def tables() -> dict[str, str]:
+    from ansible_collections.kindling.flatcar.plugins.module_utils.fields import rows_of
+    from ansible_collections.kindling.flatcar.plugins.module_utils.networks import NETWORK
     from ansible_collections.kindling.flatcar.plugins.module_utils.node import NODE
 
-    rows = [f"| `{field.name}` | {_default(field)} | {field.doc} |" for field in NODE]
-    return "\n".join(["| variable | default | meaning |", "| --- | --- | --- |", *rows]) + "\n"
+    def below(rows, prefix=""):
+        for row in rows:
+            inner = rows_of(row.read)
+            yield prefix + row.name, row
+            yield from below(inner, f"{prefix}{row.name}.")
+
+    def options(field):
+        return f"Each of `{field.name}` has:\n\n{_table('option', below(rows_of(field.read)))}"
+
+    return {
+        "networks": _table("option", below(NETWORK)),
+        "nodes": _table("variable", ((field.name, field) for field in NODE)),
+        "options": "\n".join(options(field) for field in NODE if rows_of(field.read)),
+    }
+
+
+def _table(what: str, rows) -> str:
+    lines = [f"| `{name}` | {_default(field)} | {field.doc} |" for name, field in rows]
+    return "\n".join([f"| {what} | default | meaning |", "| --- | --- | --- |", *lines]) + "\n"
 
 
 def _default(field) -> str:
     if field.required:
         return "needed"
-    return f"`{field.default}`" if isinstance(field.default, str) else ""
+    if isinstance(field.default, bool):
+        return f"`{str(field.default).lower()}`"
+    return f"`{field.default}`" if isinstance(field.default, str | int) else ""
 
 
-def current(page: str) -> str:
-    """The table as the page has it now."""
-    return PLACE.search(page).group()
+def current(page: str) -> dict[str, str]:
+    """The tables as the page has them now."""
+    return {found["name"]: found["table"] for found in PLACES.finditer(page)}
+
+
+def updated(page: str) -> str:
+    made = tables()
+    return PLACES.sub(lambda found: found["begin"] + made[found["name"]] + found["end"], page)
 
 
 if __name__ == "__main__":
     sys.path.insert(0, str(PAGE.parent.parent / ".ansible" / "collections"))
-    PAGE.write_text(PLACE.sub(lambda _: table(), PAGE.read_text(encoding="utf-8")), encoding="utf-8")
+    PAGE.write_text(updated(PAGE.read_text(encoding="utf-8")), encoding="utf-8")

@@ -8,23 +8,14 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from ansible.errors import AnsibleActionFail, AnsibleError
+from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
-from ansible_collections.kindling.flatcar.plugins.module_utils.fleet import (
-    build_files,
-    check_fleet,
-    network_of,
-    wanted_images,
-)
+from ansible_collections.kindling.flatcar.plugins.module_utils.fleet import build_files, wanted_images
 from ansible_collections.kindling.flatcar.plugins.module_utils.generation import changes, digest_of, manifest_of, pack
-from ansible_collections.kindling.flatcar.plugins.module_utils.networks import VARIABLE, Network, read_networks
-from ansible_collections.kindling.flatcar.plugins.module_utils.node import Node, node_variables, read_node
-from ansible_collections.kindling.flatcar.plugins.module_utils.problems import InventoryError, Problem
-from ansible_collections.kindling.flatcar.plugins.plugin_utils.origin import origin_of
+from ansible_collections.kindling.flatcar.plugins.module_utils.problems import InventoryError
 from ansible_collections.kindling.flatcar.plugins.plugin_utils.problems import describe
-
-NODES = "flatcar_nodes"
-BOOT_HOSTS = "boot_hosts"
+from ansible_collections.kindling.flatcar.plugins.plugin_utils.survey import Fleet, Known, survey
+from ansible_collections.kindling.flatcar.plugins.plugin_utils.variables import Variables
 
 #: Top directories of a generation: what holds secrets, and what a difference may show.
 PRIVATE = ["web"]
@@ -47,17 +38,22 @@ class ActionModule(ActionBase):
                 "files_dir": {"type": "path"},
             }
         )
+        fleet = self._checked_fleet(options["files_dir"], task_vars)
+        names = [node.name for node in fleet.nodes]
+        result = {"changed": False, "nodes": names, "images": wanted_images(fleet.nodes)}
+        if options["state"] == "checked":
+            return result
+        files = build_files(fleet.nodes, fleet.networks, _versions(options), fleet.configs)
+        return result | self._publish(files, options, task_vars)
+
+    def _checked_fleet(self, files_dir: str | None, task_vars: dict[str, Any]) -> Fleet:
+        host = task_vars["inventory_hostname"]
+        known = Known(task_vars["ansible_facts"], self._task.args["networks"], files_dir)
         try:
-            networks = read_networks(
-                task_vars["inventory_hostname"], self._task.args["networks"], task_vars["ansible_facts"]
-            )
-            nodes = _read_nodes(networks, task_vars)
-            result = {"changed": False, "nodes": [node.name for node in nodes], "images": wanted_images(nodes)}
-            versions = _versions(options) if options["state"] == "published" else _as_requested
-            files = build_files(nodes, networks, versions, options["files_dir"], origin_of)
+            found = survey(Variables(task_vars, self._loader), {host: known}).checked()
         except InventoryError as invalid:
             raise AnsibleActionFail(describe(invalid.problems)) from None
-        return result if options["state"] == "checked" else result | self._publish(files, options, task_vars)
+        return found.fleets[host]
 
     def _publish(
         self, files: Mapping[str, str], options: Mapping[str, Any], task_vars: dict[str, Any]
@@ -98,61 +94,6 @@ class ActionModule(ActionBase):
         return remote
 
 
-def _read_nodes(networks: tuple[Network, ...], task_vars: Mapping[str, Any]) -> list[Node]:
-    """The nodes of *networks*, all of them right; raises ``InventoryError`` otherwise."""
-    host, hostvars = task_vars["inventory_hostname"], task_vars["hostvars"]
-    nodes, problems = [], []
-    for name in task_vars["groups"].get(NODES, ()):
-        variables, unreadable = _template(name, hostvars)
-        node, found = read_node(name, variables)
-        problems += unreadable or found
-        if node and not unreadable:
-            nodes.append(node)
-    problems += _homeless(nodes, task_vars)
-    fleet = [node for node in nodes if network_of(node, networks)]
-    problems += check_fleet(fleet, networks)
-    if not fleet and not problems:
-        racks = ", ".join(rack for network in networks for rack in network.racks)
-        message = (
-            f"no machine in the group {NODES} stands in a rack of this boot host ({racks}): set flatcar_rack of a node"
-        )
-        problems = [Problem(host, VARIABLE, message, task_vars.get(VARIABLE))]
-    if problems:
-        raise InventoryError(problems)
-    return fleet
-
-
-def _template(name: str, hostvars: Mapping[str, Any]) -> tuple[dict[str, Any], list[Problem]]:
-    """The variables of node *name* with their templates worked out, and those where that failed."""
-    variables, problems = {}, []
-    templated = hostvars[name]
-    for variable in node_variables(templated):
-        try:
-            variables[variable] = templated[variable]
-        except AnsibleError as error:
-            problems.append(Problem(name, variable, f"its template fails: {error.message}", error.obj))
-    return variables, problems
-
-
-def _homeless(nodes: list[Node], task_vars: Mapping[str, Any]) -> list[Problem]:
-    """Nodes in racks that stand on no boot host's network: nothing would answer them."""
-    hostvars = task_vars["hostvars"]
-    networks = [
-        network for host in task_vars["groups"].get(BOOT_HOSTS, ()) for network in hostvars[host].get(VARIABLE) or ()
-    ]
-    racks = {rack for network in networks if isinstance(network, Mapping) for rack in _as_list(network.get("racks"))}
-    message = f"no boot host has this rack in its {VARIABLE}; they have {', '.join(sorted(racks)) or 'none'}"
-    return [
-        Problem(node.name, "flatcar_rack", f"{node.rack}: {message}", node.rack)
-        for node in nodes
-        if node.rack not in racks
-    ]
-
-
-def _as_list(value: Any) -> list:
-    return list(value) if isinstance(value, list | tuple) else [value]
-
-
 def _versions(options: Mapping[str, Any]):
     resolved = {(i["board"], i["channel"], i["requested"]): i["version"] for i in options["images"]}
 
@@ -165,10 +106,6 @@ def _versions(options: Mapping[str, Any]):
         return resolved[wanted]
 
     return version
-
-
-def _as_requested(image: Mapping[str, str]) -> str:
-    return image["version"]
 
 
 def _diff(served: Mapping[str, Any], files: Mapping[str, str], manifest: Mapping[str, str]) -> list[dict[str, str]]:

@@ -3,97 +3,169 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from typing import Any
 
 from . import ipxe
 from .butane import dumps, translate
-from .networks import Network
-from .node import Node, to_butane
-from .problems import InventoryError, Problem
+from .networks import VARIABLE, Network
+from .node import FRAGMENT, Node, check_butane, kernel_line, merge_layers
+from .problems import Problem
+from .provenance import OriginOf, source_at, traced_butane
+
+Versions = Callable[[Mapping[str, str]], str]
+"""Tells the exact release for the one that a node asks for."""
 
 
 def network_of(node: Node, networks: Iterable[Network]) -> Network | None:
     return next((network for network in networks if node.rack in network.racks), None)
 
 
+def check_racks(nodes: Iterable[Node], racks: Collection[str]) -> list[Problem]:
+    """Nodes in racks that stand on no boot host's network: nothing would answer them."""
+    message = f"no boot host has this rack in its {VARIABLE}; they have {', '.join(sorted(map(str, racks))) or 'none'}"
+    return [_problem(node, "flatcar_rack", f"{node.rack}: {message}") for node in nodes if node.rack not in racks]
+
+
 def check_fleet(nodes: Iterable[Node], networks: Iterable[Network]) -> list[Problem]:
     """What is wrong with *nodes* taken together, and with their places on *networks*."""
     nodes, networks = list(nodes), list(networks)
     problems = [problem for node in nodes for problem in _check_place(node, networks)]
-    problems += _duplicates("flatcar_mac", ((mac, node) for node in nodes for mac in node.mac))
-    problems += _duplicates("flatcar_address", ((node.address, node) for node in nodes))
+    problems += _duplicates("flatcar_mac", ((mac, node) for node in nodes for mac in node.macs()))
+    problems += _duplicates("flatcar_address", _places(nodes, networks))
     problems += _duplicates("flatcar_hostname", (((node.hostname, node.domain), node) for node in nodes))
+    serials = ((node.install_disk_serial, node) for node in nodes if node.install_disk_serial)
+    problems += _duplicates("flatcar_install_disk_serial", serials)
     return problems
 
 
-def _check_place(node: Node, networks: Iterable[Network]) -> Iterable[Problem]:
+def _problem(node: Node, variable: str, message: str) -> Problem:
+    return Problem(node.name, variable, message, node.given.get(variable))
+
+
+def _static_addresses(node: Node) -> Iterator[Any]:
+    for interface in node.interfaces:
+        yield from (address.ip for address in interface["addresses"])
+
+
+def _addresses(node: Node) -> Iterable[Any]:
+    """All that the machine has, each once: a static address may be the one that DHCP gives."""
+    return dict.fromkeys((node.address, *_static_addresses(node)))
+
+
+def _places(nodes: Iterable[Node], networks: Iterable[Network]) -> Iterator[tuple[Any, Node]]:
+    """Addresses with the network that they are on: racks may use the same private ones behind their own switches."""
+    for node in nodes:
+        network = network_of(node, networks)
+        yield from (((address, network and network.subnet), node) for address in _addresses(node))
+
+
+def _check_place(node: Node, networks: Iterable[Network]) -> Iterator[Problem]:
     network = network_of(node, networks)
     if network is None:
         return
+    if node.address not in network.subnet:
+        message = f"{node.address} is outside of {node.rack}'s network {network.subnet}"
+        yield _problem(node, "flatcar_address", message)
+    for address in _addresses(node):
+        whose = _whose(address, network)
+        if whose:
+            variable = "flatcar_address" if address == node.address else "flatcar_interfaces"
+            yield _problem(node, variable, f"{address} is {whose}: choose another")
+
+
+def _whose(address: Any, network: Network) -> str | None:
+    """To whom else an address on *network* belongs."""
     taken = {
         network.subnet.network_address: "the network's own address",
         network.subnet.broadcast_address: "the network's broadcast address",
         network.address: "the boot host's address",
         network.gateway: "the gateway's address",
     }
-    if node.address not in network.subnet:
-        yield Problem(
-            node.name, "flatcar_address", f"{node.address} is outside of {node.rack}'s network {network.subnet}"
-        )
-    elif node.address in taken:
-        yield Problem(node.name, "flatcar_address", f"{node.address} is {taken[node.address]}: choose another")
+    if address in taken:
+        return taken[address]
+    for held in network.reserved:
+        if address.version == held.first.version and held.holds(address):
+            return f"reserved ({held}, by {VARIABLE})"
+    return None
 
 
-def _duplicates(variable: str, owners: Iterable[tuple[Any, Node]]) -> Iterable[Problem]:
-    names: dict[Any, list[str]] = defaultdict(list)
+def _duplicates(variable: str, owners: Iterable[tuple[Any, Node]]) -> Iterator[Problem]:
+    holders: dict[Any, list[Node]] = defaultdict(list)
     for value, node in owners:
-        names[value].append(node.name)
-    for value, holders in names.items():
-        for name in holders[1:]:
+        holders[value].append(node)
+    for value, nodes in holders.items():
+        for node in nodes[1:]:
             shown = value[0] if isinstance(value, tuple) else value
-            yield Problem(name, variable, f"{shown} belongs to {holders[0]} already")
+            yield _problem(node, variable, f"{shown} belongs to {nodes[0].name} already")
 
 
 def wanted_images(nodes: Iterable[Node]) -> list[dict[str, str]]:
     """The releases that *nodes* need from the boot host, each once."""
-    unique = {tuple(sorted(node.image().items())) for node in nodes if node.boot_mode != "disk"}
+    unique = {tuple(sorted(node.image().items())) for node in nodes if node.boot_mode == "ram"}
     return [dict(image) for image in sorted(unique)]
 
 
-def build_files(
-    nodes: Iterable[Node],
-    networks: Iterable[Network],
-    versions: Callable[[Mapping[str, str]], str],
-    files_dir: str | None = None,
-    origin_of: Callable[[Any], Any] | None = None,
-) -> dict[str, str]:
-    """The generation's files by their path: scripts and configs below ``web/``, reservations below ``dnsmasq/``.
+def build_config(
+    node: Node, files_dir: str | None = None, origin_of: OriginOf | None = None
+) -> tuple[dict[str, Any] | None, list[Problem]]:
+    """The node's Ignition config, or None and all that is wrong with its Butane."""
+    butane, problems = merge_layers(node)
+    result = translate(butane, files_dir=files_dir, strict=True, origin_of=origin_of)
+    found = [(entry.path, entry.message, entry.origin) for entry in result.report]
+    found += [(f"$.{path}", message, None) for path, message in check_butane(node, butane)]
+    problems += _with_sources(node, found, origin_of or (lambda _value: None))
+    return (None if problems else result.config), problems
 
-    *versions* tells the exact release for the one that a node asks for. Raises ``InventoryError``.
-    """
+
+def _with_sources(node: Node, found: Iterable[tuple[str, str, Any]], origin_of: OriginOf) -> list[Problem]:
+    """Problems at paths of the merged config, each with the variable that says what stands there and its place."""
+    found = list(found)
+    traced = traced_butane(node, origin_of) if found else {}
+    problems = []
+    for path, message, origin in found:
+        source = source_at(traced, path.split(".")[1:])
+        if source and source.variable:
+            own = origin if FRAGMENT.fullmatch(source.variable) else None  # what we made ourselves stands nowhere
+            path, origin = f"{source.variable}: {path}", own or source.origin
+        problems.append(Problem(node.name, path, message, origin=origin))
+    return problems
+
+
+def build_configs(
+    nodes: Iterable[Node], files_dir: str | None = None, origin_of: OriginOf | None = None
+) -> tuple[dict[str, dict[str, Any]], list[Problem]]:
+    """The Ignition configs of *nodes* by their names, and what is wrong with those that have none."""
+    configs, problems = {}, []
+    for node in nodes:
+        config, found = build_config(node, files_dir, origin_of)
+        problems += found
+        if config is not None:
+            configs[node.name] = config
+    return configs, problems
+
+
+def build_files(
+    nodes: Iterable[Node], networks: Iterable[Network], versions: Versions, configs: Mapping[str, dict[str, Any]]
+) -> dict[str, str]:
+    """The generation's files by their path: scripts and configs below ``web/``, reservations below ``dnsmasq/``."""
     nodes, networks = list(nodes), list(networks)
     files = {"web/boot.ipxe": ipxe.first_script(), "web/ipxe/unknown.ipxe": ipxe.unknown_script()}
-    problems: list[Problem] = []
     for node in nodes:
-        network = network_of(node, networks)
-        script = _script(node, network, versions)
+        script = build_script(node, network_of(node, networks), versions)
         files |= {f"web/ipxe/{mac.replace(':', '-')}.ipxe": script for mac in node.mac}
-        result = translate(to_butane(node), files_dir=files_dir, strict=True, origin_of=origin_of)
-        problems += [Problem(node.name, entry.path, entry.message, origin=entry.origin) for entry in result.report]
-        if result.config is not None and node.boot_mode != "disk":
-            files[f"web/ignition/{node.address}.ign"] = dumps(result.config)
-    if problems:
-        raise InventoryError(problems)
+        if node.boot_mode == "ram":
+            files[f"web/ignition/{node.address}.ign"] = dumps(configs[node.name])
     return files | _reservations(nodes, networks)
 
 
-def _script(node: Node, network: Network, versions: Callable[[Mapping[str, str]], str]) -> str:
-    if node.boot_mode == "disk":
+def build_script(node: Node, network: Network, versions: Versions) -> str:
+    """The node's iPXE script. One that is to be installed is sent to its own disk, as everybody who is not in RAM."""
+    if node.boot_mode != "ram":
         return ipxe.disk_script(node.name)
-    version, base = versions(node.image()), f"http://{network.address}"
+    version, base = versions(node.image()), f"http://{network.address or '(the boot host)'}"
     images, config = f"{base}/images/{node.board}/{version}", f"{base}/ignition/config.ign"
-    return ipxe.ram_script(node.name, version, images, config, node.kernel_arguments)
+    return ipxe.ram_script(node.name, version, images, config, kernel_line(node))
 
 
 def _reservations(nodes: Iterable[Node], networks: Iterable[Network]) -> dict[str, str]:
@@ -106,4 +178,13 @@ def _reservations(nodes: Iterable[Node], networks: Iterable[Network]) -> dict[st
     return {"dnsmasq/dhcp-hosts": "".join(sorted(dhcp)), "dnsmasq/dns-hosts": "".join(sorted(dns))}
 
 
-__all__ = ("build_files", "check_fleet", "network_of", "wanted_images")
+__all__ = (
+    "build_config",
+    "build_configs",
+    "build_files",
+    "build_script",
+    "check_fleet",
+    "check_racks",
+    "network_of",
+    "wanted_images",
+)

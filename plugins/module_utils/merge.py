@@ -1,8 +1,12 @@
-"""Merging Butane fragments by key: a later fragment changes an entry, it never replaces or repeats a list by accident."""
+"""Merging Butane fragments by key: a later fragment changes an entry, it never replaces or repeats a list by accident.
+
+An entry ``{path: /etc/motd, "$delete": true}`` takes an inherited entry away, and ``{"$delete": value}`` a value out of a
+list that is a set. No field of Butane begins with ``$``, so the two cannot be confused.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 #: What makes two entries of a list the same entry, by the list's place in a Butane config.
@@ -37,41 +41,104 @@ SETS = {
     "passwd.users.ssh_authorized_keys_local",
 }
 
+DELETE = "$delete"
 
-def merge(earlier: Any, later: Any, place: str = "") -> Any:
-    """*later* laid over *earlier*, which both stay as they are; *place* is where in the config they stand."""
-    if isinstance(earlier, Mapping) and isinstance(later, Mapping):
-        return _merge_mappings(earlier, later, place)
-    if _is_list(earlier) and _is_list(later):
-        if place in KEYS:
-            return _merge_entries(earlier, later, place)
-        if place in SETS:
-            return [*earlier, *(item for item in later if item not in earlier)]
-    return later
+#: Told of each misuse: the place in the config, such as ``storage.files[/etc/motd]``, what is wrong, and the entry.
+Refuse = Callable[[str, str, Any], None]
 
 
-def _merge_mappings(earlier: Mapping, later: Mapping, place: str) -> dict:
-    merged = dict(earlier)
-    for name, value in later.items():
-        inner = f"{place}.{name}" if place else str(name)
-        merged[name] = merge(earlier[name], value, inner) if name in earlier else value
-    return merged
+class MergeError(ValueError):
+    """A fragment says something that cannot be merged."""
 
 
-def _merge_entries(earlier: Sequence, later: Sequence, place: str) -> list:
-    """Entries without the key are nobody's match: they are kept, and the transpiler says what they lack."""
-    merged = list(earlier)
-    for entry in later:
-        index = _find(merged, entry, KEYS[place])
-        if index is None:
-            merged.append(entry)
+def _raise(place: str, message: str, _entry: Any) -> None:
+    raise MergeError(f"{place}: {message}")
+
+
+def merge(earlier: Any, later: Any, place: str = "", refuse: Refuse = _raise) -> Any:
+    """*later* laid over *earlier*, which both stay as they are; *place* is where in the config they stand.
+
+    Raises ``MergeError`` at the first misuse unless *refuse* collects them; what is refused is left out.
+    """
+    return _Merger(refuse).lay(earlier, later, place, place)
+
+
+class _Merger:
+    """``place`` finds a list's rule; ``path`` is the same for people, with the keys of the entries on the way."""
+
+    def __init__(self, refuse: Refuse) -> None:
+        self._refuse = refuse
+
+    def lay(self, earlier: Any, later: Any, place: str, path: str) -> Any:
+        if isinstance(later, Mapping):
+            return self._lay_mapping(earlier if isinstance(earlier, Mapping) else {}, later, place, path)
+        if _is_list(later):
+            before = earlier if _is_list(earlier) else ()
+            if place in KEYS:
+                return self._lay_entries(before, later, place, path)
+            if place in SETS:
+                return self._lay_set(before, later, path)
+        elif later is None and (isinstance(earlier, Mapping) or place in KEYS or place in SETS):
+            return earlier  # "files:" with nothing behind it says nothing; it does not clear a list by accident
+        return later
+
+    def _lay_mapping(self, earlier: Mapping, later: Mapping, place: str, path: str) -> dict:
+        merged = dict(earlier)
+        for name, value in later.items():
+            if name == DELETE:
+                self._refuse(path, f"{DELETE} stands where no entry of a list can be deleted", later)
+                continue
+            inner = f"{place}.{name}" if place else str(name)
+            merged[name] = self.lay(earlier.get(name), value, inner, f"{path}.{name}" if path else str(name))
+        return merged
+
+    def _lay_entries(self, earlier: Sequence, later: Sequence, place: str, path: str) -> list:
+        """Entries without the key are nobody's match: they are kept, and the transpiler says what they lack."""
+        merged, key, seen = list(earlier), KEYS[place], []
+        for entry in later:
+            if not isinstance(entry, Mapping):
+                merged.append(entry)
+                continue
+            here = f"{path}[{entry.get(key)}]"
+            if key in entry and entry[key] in seen:
+                self._refuse(here, f"stands twice in one list: make one entry of the two with this {key}", entry)
+                continue
+            seen.append(entry.get(key))
+            index = _find(merged, entry, key)
+            if DELETE in entry:
+                self._delete(merged, index, entry, key, here)
+            elif index is None:
+                merged.append(self.lay(None, entry, place, here))
+            else:
+                merged[index] = self.lay(merged[index], entry, place, here)
+        return merged
+
+    def _delete(self, merged: list, index: int | None, entry: Mapping, key: str, path: str) -> None:
+        if set(entry) != {key, DELETE} or entry[DELETE] is not True:
+            self._refuse(path, f"an entry that deletes has its {key} and {DELETE}: true, and nothing else", entry)
+        elif index is None:
+            self._refuse(
+                path, f"{DELETE}: there is no such entry to delete; its {key} is none that is inherited", entry
+            )
         else:
-            merged[index] = merge(merged[index], entry, place)
-    return merged
+            del merged[index]
+
+    def _lay_set(self, earlier: Sequence, later: Sequence, path: str) -> list:
+        merged = list(earlier)
+        for item in later:
+            if not isinstance(item, Mapping) or DELETE not in item:
+                merged += [item] if item not in merged else []
+            elif len(item) > 1:
+                self._refuse(path, f"an item that deletes has {DELETE} and nothing else", item)
+            elif item[DELETE] not in merged:
+                self._refuse(path, f"{DELETE}: {item[DELETE]!r} is not in the list that is inherited", item)
+            else:
+                merged.remove(item[DELETE])
+        return merged
 
 
-def _find(entries: Sequence, wanted: Any, key: str) -> int | None:
-    if not isinstance(wanted, Mapping) or key not in wanted:
+def _find(entries: Sequence, wanted: Mapping, key: str) -> int | None:
+    if key not in wanted:
         return None
     matches = (
         index for index, entry in enumerate(entries) if isinstance(entry, Mapping) and entry.get(key) == wanted[key]
@@ -83,4 +150,4 @@ def _is_list(value: Any) -> bool:
     return isinstance(value, Sequence) and not isinstance(value, str | bytes)
 
 
-__all__ = ("KEYS", "SETS", "merge")
+__all__ = ("DELETE", "KEYS", "SETS", "MergeError", "merge")

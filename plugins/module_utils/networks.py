@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from . import fields
-from .fields import Field, read_fields, unknown_names
+from .fields import AddressRange, Field, read_fields, unknown_names
 from .problems import InventoryError, Problem
 
 VARIABLE = "kindling_networks"
@@ -26,21 +26,31 @@ NETWORK = (
     ),
     Field("ntp", fields.one_or_more(fields.address), "the time servers that nodes are told of", default=()),
     Field("domain", fields.domain, "the domain of the nodes' names"),
+    Field(
+        "reserved",
+        fields.list_of(fields.address_range),
+        "addresses and ranges that no node may have, such as another server's dynamic range `10.0.0.100-10.0.0.199`",
+        default=(),
+    ),
 )
 
 
 @dataclass(frozen=True)
 class Network:
-    """A provisioning network of one boot host, complete and checked. Addresses are text: templates print them."""
+    """A provisioning network of one boot host, checked.
+
+    ``address``, and ``dns`` if it is not given, are unknown while nobody has asked the boot host for its interfaces.
+    """
 
     interface: str
     subnet: ipaddress.IPv4Network
     racks: tuple[str, ...]
-    address: ipaddress.IPv4Address
+    address: ipaddress.IPv4Address | None
     gateway: ipaddress.IPv4Address | None
     dns: tuple[ipaddress.IPv4Address, ...]
     ntp: tuple[ipaddress.IPv4Address, ...]
     domain: str | None
+    reserved: tuple[AddressRange, ...] = ()
 
     def printable(self) -> dict[str, Any]:
         """The network as a template prints it."""
@@ -58,8 +68,9 @@ class Network:
         }
 
 
-def read_networks(host: str, value: Any, facts: Mapping[str, Any]) -> tuple[Network, ...]:
-    """The networks of boot host *host* from its variable and from Ansible's facts about its interfaces.
+def read_networks(host: str, value: Any, facts: Mapping[str, Any] | None = None) -> tuple[Network, ...]:
+    """The networks of boot host *host* from its variable, completed from Ansible's facts about its interfaces if they
+    are given.
 
     Raises ``InventoryError`` with all problems.
     """
@@ -72,27 +83,30 @@ def read_networks(host: str, value: Any, facts: Mapping[str, Any]) -> tuple[Netw
         network, found = _read_network(host, f"{VARIABLE}[{number}]", entry, facts)
         networks.append(network)
         problems += found
-    problems = problems or [*_overlaps(host, networks), *_shared_racks(host, networks)]
+    problems = problems or [*_overlaps(host, networks, value), *_shared_racks(host, networks, value)]
     if problems:
         raise InventoryError(problems)
     return tuple(networks)
 
 
-def _read_network(host: str, path: str, entry: Any, facts: Mapping[str, Any]) -> tuple[Network | None, list[Problem]]:
+def _read_network(
+    host: str, path: str, entry: Any, facts: Mapping[str, Any] | None
+) -> tuple[Network | None, list[Problem]]:
     if not isinstance(entry, Mapping):
         return None, [Problem(host, path, "expected a mapping", entry)]
-    typed, problems = read_fields(NETWORK, entry, host, f"{path}.")
+    typed, problems = read_fields(NETWORK, entry, host, f"{path}.", home=entry)
     problems += unknown_names(entry, [field.name for field in NETWORK], host, f"{path}.")
     if problems:
         return None, problems
-    try:
-        typed["address"] = _own_address(typed, facts)
-    except ValueError as error:
-        return None, [Problem(host, f"{path}.interface", str(error), entry["interface"])]
-    typed["dns"] = typed["dns"] or (typed["address"],)
     outside = [name for name in ("address", "gateway") if typed[name] and typed[name] not in typed["subnet"]]
     if outside:
-        return None, [Problem(host, f"{path}.{name}", f"outside of {typed['subnet']}", entry) for name in outside]
+        return None, [Problem(host, f"{path}.{name}", f"outside of {typed['subnet']}", entry[name]) for name in outside]
+    if facts is not None:
+        try:
+            typed["address"] = _own_address(typed, facts)
+        except ValueError as error:
+            return None, [Problem(host, f"{path}.interface", str(error), entry["interface"])]
+    typed["dns"] = typed["dns"] or ((typed["address"],) if typed["address"] else ())
     return Network(**typed), []
 
 
@@ -121,12 +135,13 @@ def _own_address(network: Mapping[str, Any], facts: Mapping[str, Any]) -> ipaddr
     return usable[0]
 
 
-def _overlaps(host: str, networks: Iterable[Network]) -> list[Problem]:
+def _overlaps(host: str, networks: Iterable[Network], entries: Sequence[Mapping]) -> list[Problem]:
     seen: list[Network] = []
     problems = []
     for number, network in enumerate(networks):
+        place = f"{VARIABLE}[{number}].subnet"
         problems += [
-            Problem(host, f"{VARIABLE}[{number}].subnet", f"overlaps {other.subnet} of interface {other.interface}")
+            Problem(host, place, f"overlaps {other.subnet} of interface {other.interface}", entries[number]["subnet"])
             for other in seen
             if network.subnet.overlaps(other.subnet)
         ]
@@ -134,14 +149,14 @@ def _overlaps(host: str, networks: Iterable[Network]) -> list[Problem]:
     return problems
 
 
-def _shared_racks(host: str, networks: Iterable[Network]) -> list[Problem]:
+def _shared_racks(host: str, networks: Iterable[Network], entries: Sequence[Mapping]) -> list[Problem]:
     owner: dict[str, Network] = {}
     problems = []
     for number, network in enumerate(networks):
         for rack in network.racks:
             if rack in owner:
                 message = f"rack {rack} stands on {owner[rack].subnet} already: a rack has one network"
-                problems.append(Problem(host, f"{VARIABLE}[{number}].racks", message))
+                problems.append(Problem(host, f"{VARIABLE}[{number}].racks", message, entries[number]["racks"]))
             owner.setdefault(rack, network)
     return problems
 

@@ -16,8 +16,8 @@ docs = importlib.util.module_from_spec(_spec)
 _spec.loader.exec_module(docs)
 
 
-def test_the_table_of_node_variables_is_current():
-    assert docs.current(docs.PAGE.read_text()) == docs.table(), "run python3 tests/docs.py"
+def test_the_tables_of_variables_are_current():
+    assert docs.current(docs.PAGE.read_text()) == docs.tables(), "run python3 tests/docs.py"
 
 
 @pytest.mark.parametrize("role", ROLES)

@@ -6,10 +6,14 @@ import ipaddress
 import json
 
 import pytest
-from ansible_collections.kindling.flatcar.plugins.module_utils.fleet import build_files, check_fleet, wanted_images
+from ansible_collections.kindling.flatcar.plugins.module_utils.fleet import (
+    build_configs,
+    build_files,
+    check_fleet,
+    wanted_images,
+)
 from ansible_collections.kindling.flatcar.plugins.module_utils.networks import Network
 from ansible_collections.kindling.flatcar.plugins.module_utils.node import read_node
-from ansible_collections.kindling.flatcar.plugins.module_utils.problems import InventoryError
 
 NETWORK = Network(
     interface="lan0",
@@ -35,8 +39,10 @@ def problems(*nodes):
 
 
 def build(*nodes):
+    configs, found = build_configs(nodes)
+    assert found == []
     return build_files(
-        nodes, [NETWORK], lambda image: "9999.2.0" if image["version"] == "current" else image["version"]
+        nodes, [NETWORK], lambda image: "9999.2.0" if image["version"] == "current" else image["version"], configs
     )
 
 
@@ -110,12 +116,15 @@ def test_the_order_of_the_nodes_makes_no_difference():
 
 
 def test_configs_that_the_transpiler_refuses_are_all_named():
-    with pytest.raises(InventoryError) as caught:
-        build(
+    configs, found = build_configs(
+        [
             node("n1", 11, flatcar_butane={"storage": {"files": [{"path": "relative"}]}}),
             node("n2", 12, flatcar_butane={"systemd": {"units": [{"name": "no-extension"}]}}),
-        )
-    assert [(problem.subject, problem.path) for problem in caught.value.problems] == [
-        ("n1", "$.storage.files.1.path"),
-        ("n2", "$.systemd.units.0.name"),
+            node("n3", 13),
+        ]
+    )
+    assert [(problem.subject, problem.path) for problem in found] == [
+        ("n1", "flatcar_butane: $.storage.files.1.path"),
+        ("n2", "flatcar_butane: $.systemd.units.0.name"),
     ]
+    assert list(configs) == ["n3"]

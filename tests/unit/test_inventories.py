@@ -9,7 +9,12 @@ from ansible.inventory.manager import InventoryManager
 from ansible.parsing.dataloader import DataLoader
 from ansible.template import Templar
 from ansible.vars.manager import VariableManager
-from ansible_collections.kindling.flatcar.plugins.module_utils.fleet import build_files, check_fleet, network_of
+from ansible_collections.kindling.flatcar.plugins.module_utils.fleet import (
+    build_configs,
+    build_files,
+    check_fleet,
+    network_of,
+)
 from ansible_collections.kindling.flatcar.plugins.module_utils.networks import read_networks
 from ansible_collections.kindling.flatcar.plugins.module_utils.node import node_variables, read_node
 
@@ -58,7 +63,9 @@ def test_every_node_of_the_example_can_be_published(example):
         fleet = [node for node in nodes if network_of(node, networks)]
         assert len(fleet) == 2
         assert check_fleet(fleet, networks) == []
-        assert build_files(fleet, networks, lambda image: image["version"])
+        configs, problems = build_configs(fleet)
+        assert problems == []
+        assert build_files(fleet, networks, lambda image: image["version"], configs)
 
 
 def test_a_node_of_the_example_boots_its_disk_unless_its_file_says_otherwise(example):

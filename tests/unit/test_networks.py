@@ -62,7 +62,7 @@ def test_a_second_address_and_a_hyphenated_interface_are_found():
         ({"racks": []}, "racks", "expected at least one item"),
         ({"racks": None}, "racks", "missing: the racks"),
         ({"gatway": "10.1.0.254"}, "gatway", "unknown variable; did you mean gateway?"),
-        ({"dns": ["10.1.0.2", "dns"]}, "dns", "item 1: expected an IPv4 address"),
+        ({"dns": ["10.1.0.2", "dns"]}, "dns[1]", "expected an IPv4 address"),
         ({"domain": "Rack A"}, "domain", "expected a domain such as"),
     ],
 )

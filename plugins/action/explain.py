@@ -1,0 +1,103 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Shows what a node's variables become, and where each part of it comes from."""
+
+from __future__ import annotations
+
+import difflib
+import os
+from collections.abc import Mapping
+from typing import Any
+
+from ansible.errors import AnsibleActionFail
+from ansible.plugins.action import ActionBase
+from ansible_collections.kindling.flatcar.plugins.module_utils.annotate import annotated, leaves, masked
+from ansible_collections.kindling.flatcar.plugins.module_utils.butane import dumps
+from ansible_collections.kindling.flatcar.plugins.module_utils.fleet import build_script, network_of
+from ansible_collections.kindling.flatcar.plugins.module_utils.node import Node
+from ansible_collections.kindling.flatcar.plugins.module_utils.problems import InventoryError
+from ansible_collections.kindling.flatcar.plugins.module_utils.provenance import Source, traced_butane
+from ansible_collections.kindling.flatcar.plugins.plugin_utils.origin import origin_of
+from ansible_collections.kindling.flatcar.plugins.plugin_utils.output import OUTPUT_OPTIONS, put_out
+from ansible_collections.kindling.flatcar.plugins.plugin_utils.problems import describe
+from ansible_collections.kindling.flatcar.plugins.plugin_utils.survey import NODES, Fleet, survey_of_node
+from ansible_collections.kindling.flatcar.plugins.plugin_utils.variables import Variables
+
+_BOOTS = {
+    "disk": "boots its own disk",
+    "ram": "boots Flatcar into RAM",
+    "install": "is to be installed, and boots its own disk until then",
+}
+
+
+class ActionModule(ActionBase):
+    _requires_connection = False
+
+    def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
+        super().run(tmp, task_vars)
+        _, options = self.validate_argument_spec(
+            argument_spec={**OUTPUT_OPTIONS, "node": {"type": "str", "required": True}}
+        )
+        name = options["node"]
+        variables = Variables(task_vars, self._loader)
+        _check_known(name, variables.group(NODES))
+        try:
+            host, fleet = survey_of_node(name, variables)
+        except InventoryError as invalid:
+            raise AnsibleActionFail(describe(invalid.problems)) from None
+        (node,) = fleet.nodes
+        data = _explain(node, host, fleet)
+        put_out(options, _text(node, data, traced_butane(node, origin_of)), data)
+        return {"changed": False, "msg": f"{name}: Ignition config of {data['ignition_bytes']:,} bytes"}
+
+
+def _check_known(name: str, names: list[str]) -> None:
+    if name not in names:
+        nearest = difflib.get_close_matches(name, names, n=1)
+        hint = f"did you mean {nearest[0]}?" if nearest else f"it has {len(names)} hosts"
+        raise AnsibleActionFail(f"{name} is not in the group {NODES}; {hint}")
+
+
+def _explain(node: Node, host: str, fleet: Fleet) -> dict[str, Any]:
+    traced = traced_butane(node, origin_of)
+    network = network_of(node, fleet.networks)
+    sources = [
+        {"path": ".".join(leaf.path), "value": leaf.value, **_source_data(leaf.source)} for leaf in leaves(traced)
+    ]
+    return {
+        "node": node.name,
+        "boot_host": host,
+        "boot_mode": node.boot_mode,
+        "image": node.image(),
+        "butane": masked(traced),
+        "sources": sources,
+        "ipxe": build_script(node, network, lambda image: image["version"]),
+        "ignition_bytes": len(dumps(fleet.configs[node.name]).encode()),
+    }
+
+
+def _source_data(source: Source) -> dict[str, Any]:
+    file, line, _column = source.origin or (None, None, None)
+    return {"variable": source.variable or None, "file": file, "line": line}
+
+
+def _text(node: Node, data: Mapping[str, Any], traced: Mapping[str, Any]) -> str:
+    image = " ".join(node.image().values())
+    return (
+        f"# {node.name} stands in {node.rack}, is served by {data['boot_host']} and {_BOOTS[node.boot_mode]} ({image})\n\n"
+        f"# Butane, and where each key comes from\n{annotated(traced, _comment)}\n"
+        f"# iPXE script\n{data['ipxe']}\n"
+        f"# Ignition config: {data['ignition_bytes']:,} bytes"
+        f"{'' if node.boot_mode == 'ram' else ', for an installed system'}"
+    )
+
+
+def _comment(source: Source) -> str:
+    if not source.variable:
+        return "every node has it"
+    if not source.origin:
+        return source.variable
+    return f"{source.variable}, {_short(source.origin[0])}:{source.origin[1]}"
+
+
+def _short(path: str) -> str:
+    return min(os.path.relpath(path), path, key=len)

@@ -1,0 +1,63 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Checks the whole inventory, and prints every problem at its place."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from typing import Any
+
+from ansible.plugins.action import ActionBase
+from ansible_collections.kindling.flatcar.plugins.module_utils.problems import Problem
+from ansible_collections.kindling.flatcar.plugins.plugin_utils.output import OUTPUT_OPTIONS, put_out
+from ansible_collections.kindling.flatcar.plugins.plugin_utils.problems import as_data, by_file, count, mistakes
+from ansible_collections.kindling.flatcar.plugins.plugin_utils.second_opinion import Opinions, second_opinions
+from ansible_collections.kindling.flatcar.plugins.plugin_utils.survey import BOOT_HOSTS, NODES, Known, survey
+from ansible_collections.kindling.flatcar.plugins.plugin_utils.variables import Variables
+
+
+class ActionModule(ActionBase):
+    _requires_connection = False
+
+    def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
+        super().run(tmp, task_vars)
+        _, options = self.validate_argument_spec(
+            argument_spec={**OUTPUT_OPTIONS, "cross_check": {"type": "bool", "default": True}}
+        )
+        started = time.monotonic()
+        groups = task_vars["groups"]
+        found = survey(Variables(task_vars, self._loader), {host: Known() for host in groups.get(BOOT_HOSTS, ())})
+        opinions = second_opinions(found.fleets.values()) if options["cross_check"] else Opinions([], [], [])
+        problems = mistakes([*_missing_groups(groups), *found.problems, *opinions.problems])
+        data = {
+            "boot_hosts": len(found.fleets),
+            "nodes": len(groups.get(NODES, ())),
+            "problems": as_data(problems),
+            "seconds": round(time.monotonic() - started, 3),
+            "cross_checked_with": opinions.asked,
+            "notes": opinions.notes,
+        }
+        summary = _summary(data)
+        put_out(options, f"{by_file(problems)}\n{summary}" if problems else summary, data)
+        return {"changed": False, "failed": bool(problems), "msg": summary}
+
+
+def _missing_groups(groups: Mapping[str, Any]) -> list[Problem]:
+    return [
+        Problem("the inventory", f"group {group}", "has no hosts; inventories/example shows how it is filled")
+        for group in (BOOT_HOSTS, NODES)
+        if not groups.get(group)
+    ]
+
+
+def _summary(data: Mapping[str, Any]) -> str:
+    checked = " and ".join(data["cross_checked_with"])
+    details = [
+        f"{data['seconds']:.1f} seconds",
+        *([f"cross-checked with {checked}"] if checked else []),
+        *data["notes"],
+    ]
+    return (
+        f"{count(data['nodes'], 'node')} of {count(data['boot_hosts'], 'boot host')}: "
+        f"{count(len(data['problems']), 'problem')} ({'; '.join(details)})"
+    )

@@ -1,0 +1,107 @@
+"""What a machine runs: the boot mode, the release, the disk that it is installed to, and the kernel's arguments."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+from .. import fields
+from ..fields import Field
+from ..releases import CHANNELS, VERSION, channel_of
+from .layer import Layer
+
+if TYPE_CHECKING:
+    from .model import Node
+
+_LTS_STREAM = re.compile(r"lts-20\d\d")
+_KERNEL_ARGUMENT = re.compile(r"[!-~]+")
+
+#: The image alone is 8.4 GB (release 4593), and a root file system that is full at once helps nobody.
+SMALLEST_DISK_GIB = 10
+
+
+def _channel(value: Any) -> str:
+    if value in CHANNELS or (isinstance(value, str) and _LTS_STREAM.fullmatch(value)):
+        return str(value)
+    raise ValueError(f"expected {', '.join(CHANNELS)} or a stream such as lts-2024")
+
+
+def _version(value: Any) -> str:
+    if value == "current" or (isinstance(value, str) and VERSION.fullmatch(value)):
+        return str(value)
+    raise ValueError("expected current or an exact release such as 4593.2.5, in quotes")
+
+
+def _kernel_argument(value: Any) -> str:
+    """One word: the iPXE script and the kernel split their lines at blanks, and iPXE expands ``${``."""
+    if not isinstance(value, str) or not _KERNEL_ARGUMENT.fullmatch(value) or "${" in value:
+        raise ValueError("expected one kernel argument without blanks, such as console=ttyS0,115200n8")
+    return str(value)
+
+
+def _whole_disk(value: Any) -> str:
+    """Names such as /dev/sda change between boots; those by id have the disk's own serial or world-wide name."""
+    if not isinstance(value, str) or not re.fullmatch(r"/dev/disk/by-id/[^/\s]+", value):
+        raise ValueError("expected a disk by its stable id, such as /dev/disk/by-id/wwn-0x5000c500a1b2c3d4")
+    if re.search(r"-part\d+$", value):
+        raise ValueError("expected a whole disk, not a partition of one")
+    return str(value)
+
+
+FIELDS = (
+    Field(
+        "flatcar_boot_mode",
+        fields.choice("disk", "ram", "install"),
+        "`disk`: the machine's own disk; `ram`: Flatcar in RAM; `install`: to be installed to `flatcar_install_disk`, and "
+        "its own disk until then",
+        default="disk",
+    ),
+    Field("flatcar_board", fields.choice("amd64-usr", "arm64-usr"), "the machine's architecture", default="amd64-usr"),
+    Field("flatcar_channel", _channel, "the release channel; an exact version knows its own", default="stable"),
+    Field("flatcar_version", _version, "an exact release, or the channel's current one", default="current"),
+    Field("flatcar_install_disk", _whole_disk, "the disk that Flatcar is installed to, by id (`/dev/disk/by-id/…`)"),
+    Field("flatcar_install_disk_serial", fields.line, "the serial number that this disk has to have"),
+    Field(
+        "flatcar_install_disk_min_gib",
+        fields.integer(SMALLEST_DISK_GIB, 1_000_000),
+        "the size in GiB that this disk has to have at least",
+        default=SMALLEST_DISK_GIB,
+    ),
+    Field(
+        "flatcar_console",
+        fields.one_or_more(fields.pattern(r"[A-Za-z][A-Za-z0-9]*(,[0-9a-z]+)?", "a console such as ttyS0,115200n8")),
+        "the kernel's consoles, such as `ttyS0,115200n8`; the last is the main one",
+        default=(),
+    ),
+    Field("flatcar_kernel_arguments", fields.list_of(_kernel_argument), "more words for the kernel's line", default=()),
+)
+
+
+def check(typed: Mapping[str, Any], given: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """What these variables cannot say together, as variable and message."""
+    version, channel = typed["flatcar_version"], typed["flatcar_channel"]
+    if given.get("flatcar_channel") is not None and channel_of(version, channel) != channel:
+        named = channel_of(version, channel)
+        yield "flatcar_channel", f"{version} is a release of {named}, not of {channel}: change it or leave it out"
+    if typed["flatcar_boot_mode"] == "install" and given.get("flatcar_install_disk") is None:
+        yield (
+            "flatcar_install_disk",
+            "missing: flatcar_boot_mode is install, and Kindling does not choose a disk itself",
+        )
+
+
+def kernel_line(node: Node) -> tuple[str, ...]:
+    """The node's words for the kernel's line."""
+    return (*(f"console={console}" for console in node.console), *node.kernel_arguments)
+
+
+def layers(node: Node) -> list[Layer]:
+    """Installed systems have their arguments from Ignition; in RAM it has nothing to write to, and iPXE gives them."""
+    if node.boot_mode == "ram" or not kernel_line(node):
+        return []
+    arguments = {"kernel_arguments": {"should_exist": list(kernel_line(node))}}
+    return [Layer(("flatcar_kernel_arguments", "flatcar_console"), arguments)]
+
+
+__all__ = ("FIELDS", "SMALLEST_DISK_GIB", "check", "kernel_line", "layers")

@@ -1,0 +1,168 @@
+"""Disks besides the one that Flatcar is on: partitions, RAID, encryption, file systems and swap.
+
+Nothing is wiped unless an entry says ``wipe: true``: Ignition reuses what is there and fits, and fails at what does not.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from .. import fields
+from ..fields import Field, Record
+from .layer import Layer
+
+if TYPE_CHECKING:
+    from .model import Node
+
+_STABLE = re.compile(r"/dev/(disk/by-(id|partlabel|partuuid|label|uuid)|md|mapper)/[^/\s]+")
+_LABEL = fields.pattern(r"[^\s:/]{1,36}", "a label of at most 36 characters without blanks, colons and slashes")
+_NAME = fields.pattern(r"[A-Za-z0-9_.-]+", "a name of letters, digits, dots, hyphens and underscores")
+
+
+def device(value: Any) -> str:
+    """Names such as /dev/sda change between boots (flatcar/Flatcar#404: the system went to the data disk)."""
+    if not isinstance(value, str) or not _STABLE.fullmatch(value):
+        raise ValueError("expected a stable device name: /dev/disk/by-id/…, by-partlabel/…, /dev/md/… or /dev/mapper/…")
+    return str(value)
+
+
+_WIPE = Field("wipe", fields.boolean, "wipe what is there, at every run of Ignition", default=False)
+_DEVICE = Field("device", device, "the device, by a stable name", required=True)
+
+PARTITION = Record(
+    (
+        Field("number", fields.integer(1, 128), "its number in the table; never left to chance", required=True),
+        Field("label", _LABEL, "its name, found again as `/dev/disk/by-partlabel/<label>`", required=True),
+        Field("size_mib", fields.integer(0, 2**40), "its size in MiB; 0 is all the rest", default=0),
+        Field("start_mib", fields.integer(0, 2**40), "where it begins; 0 is the first place that fits", default=0),
+    )
+)
+
+
+def _check_disk(typed: Mapping[str, Any]) -> None:
+    for name in ("number", "label"):
+        values = [partition[name] for partition in typed["partitions"]]
+        if len(set(values)) < len(values):
+            raise ValueError(f"expected every partition to have a {name} of its own")
+
+
+DISK = Record(
+    (
+        _DEVICE,
+        Field("partitions", fields.list_of(PARTITION), "its partitions", default=()),
+        Field("wipe", fields.boolean, "wipe the partition table, at every run of Ignition", default=False),
+    ),
+    _check_disk,
+)
+RAID = Record(
+    (
+        Field("name", _NAME, "its name, found again as `/dev/md/<name>`", required=True),
+        Field(
+            "level",
+            fields.choice("raid0", "raid1", "raid4", "raid5", "raid6", "raid10", "linear"),
+            "how its devices share the data",
+            required=True,
+        ),
+        Field("devices", fields.one_or_more(device), "the devices that it is made of", required=True),
+        Field("spares", fields.integer(0, 100), "how many of them are spare", default=0),
+    )
+)
+LUKS = Record(
+    (
+        Field("name", _NAME, "its name, found again as `/dev/mapper/<name>`", required=True),
+        _DEVICE,
+        Field("key", fields.text, "the key; keep it in a vault", required=True, secret=True),
+        _WIPE,
+    )
+)
+FILESYSTEM = Record(
+    (
+        _DEVICE,
+        Field("format", fields.choice("ext4", "xfs", "btrfs", "vfat"), "its format", required=True),
+        Field("path", fields.absolute_path, "where it is mounted, at every start; not mounted when not given"),
+        Field("label", fields.pattern(r"\S{1,16}", "a label of at most 16 characters without blanks"), "its label"),
+        Field("options", fields.list_of(fields.line), "mount options", default=()),
+        _WIPE,
+    )
+)
+
+FIELDS = (
+    Field("flatcar_disks", fields.list_of(DISK), "disks to partition", default=()),
+    Field("flatcar_raid", fields.list_of(RAID), "software RAIDs", default=()),
+    Field("flatcar_luks", fields.list_of(LUKS), "encrypted devices", default=(), secret=True),
+    Field("flatcar_filesystems", fields.list_of(FILESYSTEM), "file systems to make and to mount", default=()),
+    Field("flatcar_swap", fields.one_or_more(device), "devices to swap to", default=()),
+)
+
+
+def layers(node: Node) -> list[Layer]:
+    parts = (
+        ("flatcar_disks", "disks", [_disk(entry) for entry in node.disks]),
+        ("flatcar_raid", "raid", [_raid(entry) for entry in node.raid]),
+        ("flatcar_luks", "luks", [_luks(entry) for entry in node.luks]),
+        ("flatcar_filesystems", "filesystems", [_filesystem(entry) for entry in node.filesystems]),
+        ("flatcar_swap", "filesystems", [_swap(entry) for entry in node.swap]),
+    )
+    return [Layer((variable,), {"storage": {section: entries}}) for variable, section, entries in parts if entries]
+
+
+def _disk(disk: Mapping[str, Any]) -> dict[str, Any]:
+    return {"device": disk["device"], "wipe_table": disk["wipe"], "partitions": [dict(p) for p in disk["partitions"]]}
+
+
+def _raid(raid: Mapping[str, Any]) -> dict[str, Any]:
+    spares = {"spares": raid["spares"]} if raid["spares"] else {}
+    return {"name": raid["name"], "level": raid["level"], "devices": list(raid["devices"]), **spares}
+
+
+def _luks(luks: Mapping[str, Any]) -> dict[str, Any]:
+    key = {"inline": luks["key"]}
+    return {"name": luks["name"], "device": luks["device"], "key_file": key, "wipe_volume": luks["wipe"]}
+
+
+def _filesystem(filesystem: Mapping[str, Any]) -> dict[str, Any]:
+    entry = {
+        "device": filesystem["device"],
+        "format": filesystem["format"],
+        "wipe_filesystem": filesystem["wipe"],
+        **({"label": filesystem["label"]} if filesystem["label"] else {}),
+    }
+    if filesystem["path"]:
+        entry |= {"path": filesystem["path"], "with_mount_unit": True}
+    if filesystem["options"]:
+        entry["mount_options"] = list(filesystem["options"])
+    return entry
+
+
+def _swap(name: str) -> dict[str, Any]:
+    return {"device": name, "format": "swap", "wipe_filesystem": False, "with_mount_unit": True}
+
+
+def storage_mistakes(storage: Any, in_ram: bool) -> Iterator[tuple[str, str]]:
+    """What a node's whole Butane says of disks and must not: the path below ``storage``, and why."""
+    for path, disk in _entries(storage, "disks"):
+        for number_path, partition in _entries(disk, "partitions", path):
+            if not partition.get("number"):
+                message = (
+                    "a partition without a number, or with number 0, fails in Ignition 2.20 to 2.24 and lands where "
+                    "chance will have it: give it one"
+                )
+                yield f"{number_path}.number", message
+    for path, filesystem in _entries(storage, "filesystems"):
+        if in_ram and filesystem.get("path") == "/":
+            message = "a machine in RAM has its / there: mount elsewhere, or set flatcar_boot_mode to disk or install"
+            yield f"{path}.path", message
+
+
+def _entries(holder: Any, name: str, path: str = "") -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """The entries of a list in Butane that nobody has checked yet."""
+    entries = holder.get(name) if isinstance(holder, Mapping) else None
+    if isinstance(entries, Sequence) and not isinstance(entries, str):
+        for number, entry in enumerate(entries):
+            if isinstance(entry, Mapping):
+                yield f"{path}{'.' if path else ''}{name}.{number}", entry
+
+
+__all__ = ("FIELDS", "device", "layers", "storage_mistakes")

@@ -1,0 +1,199 @@
+"""The whole node: all tables in one, and one config out of all layers."""
+
+from __future__ import annotations
+
+import functools
+import ipaddress
+import re
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from ..butane import DEFAULT_VERSION
+from ..fields import read_fields, unknown_names
+from ..merge import merge
+from ..problems import InventoryError, Problem
+from ..releases import channel_of, why_unreadable
+from . import access, boot, clock, disks, identity, network, software, updates
+from .layer import Layer
+
+#: The raw escape hatch: these variables are Butane themselves.
+FRAGMENT = re.compile(r"flatcar_butane(_\w+)?")
+
+#: Names of the role ``flatcar_images``, which share the prefix of the node variables.
+NOT_OF_NODES = re.compile(r"flatcar_images(_\w+)?")
+
+#: In the order of the documentation, and of the layers of a node's config.
+CONCERNS = (identity, boot, access, network, disks, clock, updates, software)
+
+NODE = tuple(field for concern in CONCERNS for field in concern.FIELDS)
+_NAMES = frozenset(field.name for field in NODE)
+
+#: What says where a node stands, beside which others: enough to look for what two of them have.
+PLACE = frozenset(field.name for field in identity.FIELDS) | {"flatcar_install_disk_serial"}
+
+
+@dataclass(frozen=True)
+class Node:
+    """One machine of the fleet, checked as far as it can be without looking at the others.
+
+    Attributes are the variables' names without their prefix, typed. ``given`` has the values as the inventory gave them,
+    by the whole name, and ``fragments`` the raw Butane by the names of its variables, in the order in which it is merged.
+    """
+
+    name: str
+    given: Mapping[str, Any]
+    fragments: Mapping[str, Mapping]
+    rack: str
+    slot: int | None
+    mac: tuple[str, ...]
+    address: ipaddress.IPv4Address
+    hostname: str
+    hostname_pattern: str | None
+    domain: str | None
+    boot_mode: str
+    board: str
+    channel: str
+    version: str
+    install_disk: str | None
+    install_disk_serial: str | None
+    install_disk_min_gib: int
+    console: tuple[str, ...]
+    kernel_arguments: tuple[str, ...]
+    users: tuple[Mapping, ...]
+    authorized_keys: tuple[str, ...]
+    password_hashes: Mapping[str, str]
+    interfaces: tuple[Mapping[str, Any], ...]
+    disks: tuple[Mapping[str, Any], ...]
+    raid: tuple[Mapping[str, Any], ...]
+    luks: tuple[Mapping[str, Any], ...]
+    filesystems: tuple[Mapping[str, Any], ...]
+    swap: tuple[str, ...]
+    time_zone: str | None
+    ntp: tuple[str, ...]
+    update_strategy: str | None
+    update_window: str | None
+    update_window_length: str | None
+    update_server: str | None
+    update_group: str | None
+    sysexts: tuple[Mapping[str, Any], ...]
+    containers: tuple[Mapping[str, Any], ...]
+    units: tuple[Mapping, ...]
+
+    def image(self) -> dict[str, str]:
+        """The release that this machine asks for."""
+        return {"board": self.board, "channel": self.channel, "version": self.version}
+
+    def macs(self) -> list[str]:
+        """The addresses of all its NICs, each once."""
+        return list(dict.fromkeys((*self.mac, *network.macs_of(self.interfaces))))
+
+
+def node_variables(variables: Iterable[str]) -> list[str]:
+    """The names among *variables* that speak of a node."""
+    return [name for name in variables if name.startswith("flatcar_") and not NOT_OF_NODES.fullmatch(name)]
+
+
+def unknown_variables(names: Iterable[str]) -> list[str]:
+    """Those of ``node_variables`` that mean nothing."""
+    return [name for name in names if name not in _NAMES and not FRAGMENT.fullmatch(name)]
+
+
+def read_node(
+    name: str, variables: Mapping[str, Any], unreadable: Collection[str] = ()
+) -> tuple[Node | None, list[Problem]]:
+    """The node *name* out of its variables, or None and all that is wrong with them.
+
+    *unreadable* are names of variables that the node has and nobody can read: nothing is said of those.
+    """
+    given = {key: variables[key] for key in node_variables(variables)}
+    fragments = {key: given[key] for key in sorted(given) if FRAGMENT.fullmatch(key) and given[key] is not None}
+    typed, found = read_fields(NODE, given, name)
+    problems = [problem for problem in found if problem.path not in unreadable]
+    wrong = {problem.path.partition("[")[0].partition(".")[0] for problem in problems} | set(unreadable)
+    problems += unknown_names({key: given[key] for key in unknown_variables(given)}, _NAMES, name)
+    problems += [
+        Problem(name, key, "expected a Butane config as a mapping", value)
+        for key, value in fragments.items()
+        if not isinstance(value, Mapping)
+    ]
+    problems += _contradictions(name, typed, given, wrong)
+    own = {key.removeprefix("flatcar_"): value for key, value in typed.items()}
+    if not wrong & identity.hostname_depends_on(given):
+        try:
+            own["hostname"] = identity.hostname_of(name, typed)
+        except ValueError as error:
+            problems.append(Problem(name, "flatcar_hostname", str(error), given.get("flatcar_hostname_pattern")))
+    if problems or unreadable:
+        return None, problems
+    own["channel"] = channel_of(own["version"], own["channel"])
+    return Node(name=name, given=given, fragments=fragments, **own), []
+
+
+def _contradictions(
+    name: str, typed: Mapping[str, Any], given: Mapping[str, Any], wrong: set[str]
+) -> Iterator[Problem]:
+    """What variables cannot say together; nothing is said of those that are wrong by themselves."""
+    for concern in (boot, updates):
+        for variable, message in concern.check(typed, given):
+            if variable not in wrong:
+                yield Problem(name, variable, message, given.get(variable))
+
+
+def layers(node: Node) -> list[Layer]:
+    """The pieces of the node's config, the later to be laid over the earlier: the header, what its ``flatcar_``
+    variables say, and its fragments in the order of their variables' names."""
+    header = Layer((), {"variant": "flatcar", "version": DEFAULT_VERSION})
+    own = [layer for concern in CONCERNS for layer in concern.layers(node)]
+    return [header, *own, *(Layer((variable,), butane) for variable, butane in node.fragments.items())]
+
+
+def merge_layers(node: Node) -> tuple[dict[str, Any], list[Problem]]:
+    """The node's whole Butane config, and what in its fragments cannot be merged and was left out."""
+    problems: list[Problem] = []
+    merged: dict[str, Any] = {}
+    for layer in layers(node):
+        merged = merge(merged, layer.butane, refuse=functools.partial(_refuse, problems, node, layer))
+    return merged, problems
+
+
+def _refuse(problems: list[Problem], node: Node, layer: Layer, place: str, message: str, entry: Any) -> None:
+    variable = next((name for name in layer.variables if node.given.get(name) is not None), "")
+    problems.append(Problem(node.name, f"{variable}: {place}", message, entry))
+
+
+def to_butane(node: Node) -> dict[str, Any]:
+    """The node's whole Butane config. Raises ``InventoryError`` with all that cannot be merged."""
+    merged, problems = merge_layers(node)
+    if problems:
+        raise InventoryError(problems)
+    return merged
+
+
+def check_butane(node: Node, butane: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """What the transpiler would accept in the node's config and the machine would not: the path in it, and why."""
+    version = butane.get("version")
+    if isinstance(version, str):
+        why = why_unreadable(version, node.version, node.channel)
+        if why:
+            yield "version", why
+    in_ram = node.boot_mode == "ram"
+    for path, message in disks.storage_mistakes(butane.get("storage"), in_ram):
+        yield f"storage.{path}", message
+    if in_ram and butane.get("kernel_arguments"):
+        yield "kernel_arguments", "Ignition cannot change them in RAM, and the boot fails: use flatcar_kernel_arguments"
+
+
+__all__ = (
+    "FRAGMENT",
+    "NODE",
+    "PLACE",
+    "Node",
+    "check_butane",
+    "layers",
+    "merge_layers",
+    "node_variables",
+    "read_node",
+    "to_butane",
+    "unknown_variables",
+)

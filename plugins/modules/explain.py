@@ -1,0 +1,49 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Documents the action plugin of the same name."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: explain
+short_description: Show what a node's variables become, and where each part comes from
+description:
+  - Shows a node's merged Butane with, for each key, the variable, the file and the line of the inventory that it comes from, its
+    iPXE script, and the size of its Ignition config. Password hashes and LUKS keys are masked; whatever else came out of a vault is shown.
+  - Reads the inventory on the controller, and connects to nothing.
+version_added: 0.1.0
+author:
+  - The Kindling developers (@kindling)
+attributes:
+  check_mode:
+    support: full
+    description: Changes nothing at all.
+  diff_mode:
+    support: none
+    description: Changes nothing at all.
+options:
+  node:
+    description: The node, a host of the group C(flatcar_nodes).
+    type: str
+    required: true
+  format:
+    description: Text for people, or one JSON document for programs.
+    type: str
+    choices: [text, json]
+    default: text
+  output:
+    description: The file on the controller to write to. Printed when not given.
+    type: path
+"""
+
+EXAMPLES = r"""
+- name: Explain a node
+  kindling.flatcar.explain:
+    node: a01
+"""
+
+RETURN = r"""
+msg:
+  description: The size of the node's Ignition config.
+  returned: success
+  type: str
+"""

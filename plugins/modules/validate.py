@@ -1,0 +1,49 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Documents the action plugin of the same name."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: validate
+short_description: Check the whole inventory, and print every problem at its place
+description:
+  - Reads the variables of all hosts in the groups C(boot_hosts) and C(flatcar_nodes) on the controller, and checks them one by
+    one and against each other, as M(kindling.flatcar.fleet) does before it publishes. Fails if there are problems.
+  - Connects to nothing. What only a boot host knows, its interfaces and ports, is not checked.
+  - What is right is also shown to the programs C(butane) and C(ignition-validate), where they are on the controller's PATH.
+version_added: 0.1.0
+author:
+  - The Kindling developers (@kindling)
+attributes:
+  check_mode:
+    support: full
+    description: Changes nothing at all.
+  diff_mode:
+    support: none
+    description: Changes nothing at all.
+options:
+  format:
+    description: Problems by file and a summary for people, or one JSON document for programs.
+    type: str
+    choices: [text, json]
+    default: text
+  output:
+    description: The file on the controller to write to. Printed when not given.
+    type: path
+  cross_check:
+    description: Ask other programs too. They are run once for each node.
+    type: bool
+    default: true
+"""
+
+EXAMPLES = r"""
+- name: Check all boot hosts and all nodes
+  kindling.flatcar.validate:
+"""
+
+RETURN = r"""
+msg:
+  description: The summary, with the numbers of nodes, boot hosts and problems, and the seconds that it took.
+  returned: always
+  type: str
+"""

@@ -1,0 +1,187 @@
+"""The survey: the whole inventory read and checked at once. Whatever is published or explained went through here."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from ansible_collections.kindling.flatcar.plugins.module_utils.fleet import (
+    build_configs,
+    check_fleet,
+    check_racks,
+    network_of,
+)
+from ansible_collections.kindling.flatcar.plugins.module_utils.networks import VARIABLE, Network, read_networks
+from ansible_collections.kindling.flatcar.plugins.module_utils.node import (
+    PLACE,
+    Node,
+    node_variables,
+    read_node,
+    unknown_variables,
+)
+from ansible_collections.kindling.flatcar.plugins.module_utils.problems import InventoryError, Problem
+
+from .origin import origin_of
+from .variables import Variables, home_of
+
+NODES = "flatcar_nodes"
+BOOT_HOSTS = "boot_hosts"
+FILES_DIR = "fleet_files_dir"
+
+
+@dataclass(frozen=True)
+class Fleet:
+    """A boot host's networks, and the nodes in their racks; ``configs`` are the Ignition configs by node."""
+
+    networks: tuple[Network, ...]
+    nodes: tuple[Node, ...]
+    configs: Mapping[str, Mapping[str, Any]]
+    files_dir: str | None
+
+
+@dataclass(frozen=True)
+class Survey:
+    """``fleets`` are by boot host. They are whole only if there are no ``problems``."""
+
+    nodes: tuple[Node, ...]
+    fleets: Mapping[str, Fleet]
+    problems: tuple[Problem, ...]
+
+    def checked(self) -> Survey:
+        """Raises ``InventoryError`` with all problems if there are any."""
+        if self.problems:
+            raise InventoryError(self.problems)
+        return self
+
+
+class Known(NamedTuple):
+    """What is known of a boot host besides its variables, which otherwise tell its networks and its files.
+
+    Without ``facts`` about its interfaces, all is checked that can be checked without.
+    """
+
+    facts: Mapping[str, Any] | None = None
+    networks: Any = None
+    files_dir: str | None = None
+
+
+def survey(variables: Variables, wanted: Mapping[str, Known]) -> Survey:
+    """All nodes of the inventory, and the fleets of the *wanted* boot hosts."""
+    readings = [_read_node(name, variables) for name in variables.group(NODES)]
+    nodes = [reading.node for reading in readings if reading.node and not reading.problems]
+    problems = [problem for reading in readings for problem in reading.problems]
+    racks: set[str] | None = set()
+    fleets = {}
+    for host in variables.group(BOOT_HOSTS):
+        boot_host = _read_boot_host(host, variables, wanted.get(host, Known()))
+        racks = None if racks is None or boot_host.racks is None else racks | boot_host.racks
+        if host in wanted:
+            fleets[host], found = _check_fleet(boot_host, readings)
+            problems += found
+    if racks is not None:
+        problems += check_racks(nodes, racks)
+    problems = problems or [problem for host, fleet in fleets.items() for problem in _idle(host, fleet)]
+    return Survey(tuple(nodes), fleets, tuple(problems))
+
+
+class _NodeReading(NamedTuple):
+    """A node with ``problems`` is known as far as its place goes, or not at all."""
+
+    node: Node | None
+    problems: list[Problem]
+
+
+def _check_fleet(boot_host: _BootHost, readings: Iterable[_NodeReading]) -> tuple[Fleet, list[Problem]]:
+    """The places are those of all nodes: who mends one mistake shall not find the next behind it."""
+    own = [r for r in readings if r.node and network_of(r.node, boot_host.networks)]
+    right = tuple(reading.node for reading in own if not reading.problems)
+    configs, refused = build_configs(right, boot_host.files_dir, origin_of)
+    misplaced = check_fleet([reading.node for reading in own], boot_host.networks)
+    fleet = Fleet(boot_host.networks, right, configs, boot_host.files_dir)
+    return fleet, [*boot_host.problems, *misplaced, *refused]
+
+
+def _idle(host: str, fleet: Fleet) -> Iterator[Problem]:
+    if not fleet.nodes:
+        racks = ", ".join(rack for network in fleet.networks for rack in network.racks)
+        message = (
+            f"no machine in the group {NODES} stands in a rack of this boot host ({racks}): set flatcar_rack of a node"
+        )
+        yield Problem(host, VARIABLE, message, fleet.networks[0].racks[0])
+
+
+def survey_of_node(name: str, variables: Variables) -> tuple[str, Fleet]:
+    """The boot host that serves the node *name*, and a fleet of that node alone. Raises ``InventoryError``."""
+    node, problems = _read_node(name, variables)
+    if problems:
+        raise InventoryError(problems)
+    for host in variables.group(BOOT_HOSTS):
+        boot_host = _read_boot_host(host, variables, Known())
+        if network_of(node, boot_host.networks):
+            fleet, problems = _check_fleet(boot_host, [_NodeReading(node, [])])
+            if problems:
+                raise InventoryError(problems)
+            return host, fleet
+    raise InventoryError(check_racks([node], set()))
+
+
+def _read_node(name: str, variables: Variables) -> _NodeReading:
+    values, failed, raw = variables.read(name, _of_nodes)
+    if failed and not raw:
+        return _NodeReading(None, failed)
+    unknown = {variable: raw[variable] for variable in unknown_variables(node_variables(raw))}
+    unreadable = {problem.path.partition(".")[0].partition("[")[0] for problem in failed}
+    node, found = read_node(name, values | unknown, unreadable)
+    if node is None:
+        node, _ = read_node(name, {variable: value for variable, value in values.items() if variable in PLACE})
+    return _NodeReading(node, [_placed(problem, raw) for problem in (*failed, *found)])
+
+
+def _of_nodes(names: Iterable[str]) -> list[str]:
+    """Unknown variables are refused as they are, whatever their templates would say."""
+    own = node_variables(names)
+    unknown = set(unknown_variables(own))
+    return [name for name in own if name not in unknown]
+
+
+def _placed(problem: Problem, raw: Mapping[str, Any]) -> Problem:
+    if problem.origin or origin_of(problem.value):
+        return problem
+    return dataclasses.replace(problem, origin=home_of(problem.subject, raw))
+
+
+class _BootHost(NamedTuple):
+    """``racks`` are None where nobody can tell them."""
+
+    networks: tuple[Network, ...]
+    racks: set[str] | None
+    files_dir: str | None
+    problems: list[Problem]
+
+
+def _read_boot_host(host: str, variables: Variables, known: Known) -> _BootHost:
+    values = {VARIABLE: known.networks, FILES_DIR: known.files_dir}
+    missing = [name for name, value in values.items() if value is None]
+    read, failed, raw = variables.read(host, lambda names: [name for name in missing if name in names])
+    values |= read
+    networks: tuple[Network, ...] = ()
+    problems = failed
+    if values[VARIABLE] is not None or not failed:
+        try:
+            networks = read_networks(host, values[VARIABLE], known.facts)
+        except InventoryError as invalid:
+            problems = [*failed, *invalid.problems]
+    racks = None if failed else set(_racks(values[VARIABLE]))
+    return _BootHost(networks, racks, values[FILES_DIR], [_placed(problem, raw) for problem in problems])
+
+
+def _racks(networks: Any) -> Iterator[str]:
+    """The racks that networks name, however wrong they are otherwise: their nodes have a home."""
+    for network in networks if isinstance(networks, list | tuple) else ():
+        racks = network.get("racks") if isinstance(network, Mapping) else None
+        yield from racks if isinstance(racks, list | tuple) else [racks]
+
+
+__all__ = ("BOOT_HOSTS", "NODES", "Fleet", "Known", "Survey", "survey", "survey_of_node")

@@ -1,0 +1,142 @@
+"""Hosts' variables as Ansible has them: templated one by one, with every failure named."""
+
+from __future__ import annotations
+
+import functools
+import pathlib
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any, NamedTuple
+
+from ansible.errors import AnsibleError
+from ansible.parsing.vault import EncryptedString, is_encrypted
+from ansible.template import Templar
+from ansible_collections.kindling.flatcar.plugins.module_utils.problems import Problem
+
+from .origin import Origin, origin_of
+
+Choose = Callable[[Iterable[str]], list[str]]
+"""Picks, out of all of a host's variables, those to read."""
+
+_ADVICE = "give its password, by --vault-password-file for one"
+
+
+class Reading(NamedTuple):
+    """The chosen variables with their templates worked out, the problems with those that failed, and all variables
+    as they are written; those are empty where nothing could be read at all."""
+
+    values: dict[str, Any]
+    problems: list[Problem]
+    raw: Mapping[str, Any]
+
+
+class Variables:
+    """The variables of all hosts in the inventory."""
+
+    def __init__(self, task_vars: Mapping[str, Any], loader: Any) -> None:
+        self._hostvars = task_vars["hostvars"]
+        self._groups = task_vars["groups"]
+        self._loader = loader
+        sources = [pathlib.Path(source) for source in task_vars.get("ansible_inventory_sources") or ()]
+        folders = [source if source.is_dir() else source.parent for source in sources]
+        self._folders = (*folders, pathlib.Path(task_vars["playbook_dir"])) if "playbook_dir" in task_vars else folders
+
+    def group(self, name: str) -> list[str]:
+        return list(self._groups.get(name, ()))
+
+    def read(self, host: str, choose: Choose) -> Reading:
+        try:
+            raw = self._hostvars.raw_get(host)
+        except AnsibleError as error:
+            return Reading({}, list(self._unreadable(host, error)), {})
+        templar = Templar(loader=self._loader, variables=raw)
+        values, problems = {}, []
+        for name in choose(raw):
+            try:
+                values[name] = templar.template(raw[name])
+            except AnsibleError as error:
+                found = list(_failures(host, name, raw[name], templar))
+                problems += found or [_failure(host, name, raw[name], error)]
+        return Reading(values, problems, raw)
+
+    def _unreadable(self, host: str, error: AnsibleError) -> Iterator[Problem]:
+        """A file of the host's variables cannot be read. Of one that is a vault as a whole, Ansible does not say which."""
+        own = {host, *(group for group, hosts in self._groups.items() if host in hosts)}
+        closed = [(file, why) for name, file, why in self._closed_vaults if name in own]
+        for file, why in closed:
+            yield Problem(
+                host, "its variables", f"the vault cannot be opened: {why} {_ADVICE}", origin=Origin(file, 1, 1)
+            )
+        if not closed:
+            yield Problem(host, "its variables", f"cannot be read: {error.message}", origin=_origin_of_error(error))
+
+    @functools.cached_property
+    def _closed_vaults(self) -> list[tuple[str, str, str]]:
+        """The files of variables that are vaults and cannot be opened: whose they are, the file, and why."""
+        found = []
+        for folder in self._folders:
+            for kind in ("group_vars", "host_vars"):
+                for file in sorted(path for path in (folder / kind).rglob("*") if path.is_file()):
+                    why = self._why_closed(file)
+                    if why:
+                        owner = file.relative_to(folder / kind).parts[0]
+                        found.append((owner.removesuffix(file.suffix), str(file.resolve()), why))
+        return found
+
+    def _why_closed(self, file: pathlib.Path) -> str | None:
+        if not is_encrypted(file.read_bytes()[:64]):
+            return None
+        try:
+            self._loader.load_from_file(str(file))
+        except AnsibleError as error:
+            return f"{str(error.message).rstrip('.')}:"
+        return None
+
+
+def _failures(host: str, path: str, value: Any, templar: Templar) -> Iterator[Problem]:
+    """One for each part of a value whose own template fails."""
+    if isinstance(value, Mapping):
+        for key, inner in value.items():
+            yield from _failures(host, f"{path}.{key}", inner, templar)
+    elif isinstance(value, list | tuple):
+        for number, inner in enumerate(value):
+            yield from _failures(host, f"{path}[{number}]", inner, templar)
+    else:
+        try:
+            templar.template(value)
+        except AnsibleError as error:
+            yield _failure(host, path, value, error)
+
+
+def _failure(host: str, path: str, value: Any, error: AnsibleError) -> Problem:
+    if isinstance(value, EncryptedString):
+        why = str(error.message).rpartition("undecryptable variable: ")[2].rstrip(".")
+        message = f"the vault cannot be opened: {why}: {_ADVICE}"
+    else:
+        message = f"its template fails: {error.message}"
+    return Problem(host, path, message, origin=origin_of(value) or _origin_of_error(error))
+
+
+def _origin_of_error(error: AnsibleError) -> Any:
+    return origin_of(error.obj) if isinstance(error.obj, str | Mapping | list) else None
+
+
+def home_of(host: str, raw: Mapping[str, Any]) -> Origin | None:
+    """The line of the inventory that names the host: where what is missing could be written."""
+    source = raw.get("inventory_file")
+    if not source:
+        return None
+    named = re.compile(rf"""\s*["']?{re.escape(host)}["']?\s*(:|\s|$)""")
+    line = next((number for number, text in enumerate(_lines(str(source)), 1) if named.match(text)), 1)
+    return Origin(str(source), line, 1)
+
+
+@functools.lru_cache(maxsize=64)
+def _lines(path: str) -> tuple[str, ...]:
+    try:
+        return tuple(pathlib.Path(path).read_text(encoding="utf-8").splitlines())
+    except (OSError, UnicodeDecodeError):
+        return ()
+
+
+__all__ = ("Reading", "Variables", "home_of")

@@ -5,6 +5,7 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 
 BIN := .venv/bin
+SUDO := $(if $(filter-out 0,$(shell id -u)),sudo)
 LAB := $(BIN)/python tests/lab/lab.py
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 export ANSIBLE_CONFIG := $(CURDIR)/ansible.cfg
@@ -65,4 +66,5 @@ collection: setup ## Build the collection's archive
 	ansible-galaxy collection build --force
 
 clean: demo-down ## Remove everything that is not in git, and the cache of the lab
-	rm -rf .venv .ansible .cache "$${XDG_CACHE_HOME:-$$HOME/.cache}/kindling"
+	rm -rf .venv .ansible
+	$(SUDO) rm -rf .cache "$${XDG_CACHE_HOME:-$$HOME/.cache}/kindling"

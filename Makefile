@@ -5,7 +5,6 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 
 BIN := .venv/bin
-SUDO := $(if $(filter-out 0,$(shell id -u)),sudo)
 LAB := $(BIN)/python tests/lab/lab.py
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 export ANSIBLE_CONFIG := $(CURDIR)/ansible.cfg
@@ -65,6 +64,6 @@ molecule: lab-setup
 collection: setup ## Build the collection's archive
 	ansible-galaxy collection build --force
 
-clean: demo-down ## Remove everything that is not in git, and the cache of the lab
-	rm -rf .venv .ansible
-	$(SUDO) rm -rf .cache "$${XDG_CACHE_HOME:-$$HOME/.cache}/kindling"
+clean: ## Remove everything that is not in git, and what the lab cached
+	@if [ -x $(BIN)/python ]; then $(LAB) clean; fi
+	rm -rf .venv .ansible .cache .pytest_cache

@@ -70,6 +70,14 @@ def rack_lock(rack: str) -> contextlib.AbstractContextManager[None]:
     return lock(Path(f"/run/lock/kindling-{rack}.lock"), f"rack {rack}")
 
 
+def card_address(address: str) -> str:
+    """The MAC address that goes with a management address.
+
+    A boot host that is made anew keeps it, so that nobody has to forget the old one first: that can take half a minute.
+    """
+    return "52:54:{:02x}:{:02x}:{:02x}:{:02x}".format(*ipaddress.IPv4Address(address).packed)
+
+
 def container_state(name: str) -> str:
     """Podman's word for the state of a container, or an empty string when there is none."""
     done = run("podman", "container", "inspect", "--format", "{{.State.Status}}", name, check=False)
@@ -167,7 +175,7 @@ def start_network(rack: str, image: str, address: str) -> None:
     if not state:
         done = run(
             "podman", "run", "--detach", "--name", holder, "--hostname", f"boot-{rack}", *labels(rack=rack),
-            "--network", PODMAN_NETWORK, "--ip", address, "--stop-signal", "SIGKILL",
+            "--network", PODMAN_NETWORK, "--ip", address, "--mac-address", card_address(address), "--stop-signal", "SIGKILL",
             image, "sleep", "infinity", check=False,
         )  # fmt: skip
         if done.returncode != 0:
@@ -233,7 +241,7 @@ def wait_for_boot_host(rack: str, address: str) -> None:
         return done.returncode == 0
 
     try:
-        wait_until(operator_gets_in, f"SSH to operator@{address}", 30)
+        wait_until(operator_gets_in, f"SSH to operator@{address}", 60)
     except LabError as problem:
         raise LabError(f"{problem}\n{refusal}\nA boot host in this state: lab.py down {rack}, then up again") from None
 
@@ -334,3 +342,12 @@ def down_all() -> None:
         down(rack)
     if succeeds("podman", "network", "exists", PODMAN_NETWORK):
         run("podman", "network", "rm", PODMAN_NETWORK, check=False)
+
+
+def clean() -> None:
+    """Remove all that the lab ever made on this machine, what is costly to make anew too."""
+    down_all()
+    host_image.remove_all()
+    for directory in (paths.STATE, paths.CACHE):
+        shutil.rmtree(directory, ignore_errors=True)
+    say(f"removed {paths.STATE}, {paths.CACHE} and the boot hosts' base systems")

@@ -42,7 +42,7 @@ demo: lab-setup ## Boot a virtual rack from a boot host that the roles made (EXT
 	@$(LAB) boot demo --nodes $(DEMO)/nodes.json
 
 demo-down: ## Remove all that the demo made
-	@if [ -x $(BIN)/python ]; then $(LAB) down --all; fi
+	@if [ -x $(BIN)/python ]; then $(LAB) down demo; fi
 
 test: lint unit molecule ## Run every test
 

@@ -78,6 +78,11 @@ def card_address(address: str) -> str:
     return "52:54:{:02x}:{:02x}:{:02x}:{:02x}".format(*ipaddress.IPv4Address(address).packed)
 
 
+def management_lock() -> contextlib.AbstractContextManager[None]:
+    """Nobody removes the management network while somebody joins it."""
+    return lock(Path("/run/lock/kindling-management.lock"), "the management network")
+
+
 def container_state(name: str) -> str:
     """Podman's word for the state of a container, or an empty string when there is none."""
     done = run("podman", "container", "inspect", "--format", "{{.State.Status}}", name, check=False)
@@ -135,14 +140,15 @@ def up(rack: str, suite: str, address: str) -> None:
         ensure_keys()
         harvest_packages(rack)
         image = host_image.ensure(suite)
-        ensure_podman_network()
         if container_state(container(rack)) and settings(rack) != (suite, address):
             say(f"rack {rack}: its boot host was made with other settings, making it anew")
             remove(rack)
         if container_state(container(rack)) == "running" and container_state(nic_holder(rack)) != "running":
             # It lost its interfaces; it finds the new ones when it starts again.
             run("podman", "stop", "--time", "10", container(rack))
-        start_network(rack, image, address)
+        with management_lock():
+            ensure_podman_network()
+            start_network(rack, image, address)
         start_boot_host(rack, image, suite, address)
         know_host(address)
         wait_for_boot_host(rack, address)
@@ -312,6 +318,9 @@ def down(rack: str) -> None:
     with rack_lock(rack):
         refuse_foreign(rack)
         remove(rack)
+        with management_lock():
+            # Podman refuses while another rack is on it.
+            run("podman", "network", "rm", PODMAN_NETWORK, check=False)
     say(f"rack {rack}: gone")
 
 
@@ -334,14 +343,12 @@ def containers(show: str = "{{.Names}}", **label: str) -> list[str]:
 
 
 def down_all() -> None:
-    """Remove every rack of this checkout, and the management network when nobody uses it any more."""
+    """Remove every rack of this checkout."""
     require_root()
     listed = containers(show='{{index .Labels "kindling.rack"}}')
     kept = [path.name for path in paths.STATE.glob("*") if path.is_dir() and path.name not in RESERVED_NAMES]
     for rack in sorted({*listed, *kept}):
         down(rack)
-    if succeeds("podman", "network", "exists", PODMAN_NETWORK):
-        run("podman", "network", "rm", PODMAN_NETWORK, check=False)
 
 
 def clean() -> None:

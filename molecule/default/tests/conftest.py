@@ -1,5 +1,7 @@
 """The boot hosts of this scenario, as their operator reaches them, and their racks, as the machines there see them."""
 
+import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -30,6 +32,27 @@ def host(name):
         ssh_identity_file=str(STATE / "operator"),
         ssh_extra_args=f"-o UserKnownHostsFile={STATE / 'known_hosts'}",
     )
+
+
+@pytest.fixture(scope="session")
+def play(name):
+    """Runs a playbook against the boot host: its exit status, and all that it says on one line."""
+
+    def run(playbook, *arguments, **variables):
+        inventory = Path(__file__).parents[1] / "hosts.yml"
+        done = subprocess.run(
+            [
+                *("ansible-playbook", "-i", str(inventory), "--limit", f"localhost,{name}"),
+                *("-e", json.dumps(variables), *arguments, str(PROJECT / "playbooks" / playbook)),
+            ],
+            capture_output=True,
+            text=True,
+            env={**os.environ, "ANSIBLE_CONFIG": str(PROJECT / "ansible.cfg"), "ANSIBLE_NOCOLOR": "1"},
+            check=False,
+        )
+        return done.returncode, " ".join((done.stdout + done.stderr).split())
+
+    return run
 
 
 class Rack:

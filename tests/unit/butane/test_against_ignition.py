@@ -103,7 +103,9 @@ def ask_ignition(config: dict, path) -> tuple[bool, Counter]:
     """Whether it accepts the config, and its complaints."""
     path.write_text(dumps(config), encoding="utf-8")
     answer = subprocess.run([IGNITION_VALIDATE, path], capture_output=True, text=True, timeout=30, check=False)
-    return answer.returncode == 0, Counter(re.findall(r"^error at [^:]+: (.*)", answer.stderr, re.MULTILINE))
+    return answer.returncode == 0, Counter(
+        re.findall(r"^error at [^:]+: (.*)", answer.stdout + answer.stderr, re.MULTILINE)
+    )
 
 
 @pytest.mark.parametrize("seed", range(ROUNDS))

@@ -175,6 +175,10 @@ LARGE = {
     "wrong types": {"passwd": {"users": ["x"] * N}},
     "duplicates": {"storage": {"files": [{"path": "/a"}] * N}},
     "links": {"storage": {"links": [{"path": f"/{'l/' * (n % 50)}{n}", "target": "x"} for n in range(N)]}},
+    "links above": {"storage": {"links": [{"path": "/a", "target": "x"}] * N, "files": [{"path": "/a/b"}] * N}},
+    "hard links": {
+        "storage": {"links": [{"path": "/a", "target": "/d", "hard": True}] * N, "directories": [{"path": "/d"}] * N}
+    },
     "slashes": {"storage": {"links": [{"path": "/a", "target": "x"}], "files": [{"path": "/" * 1_000_000}]}},
     "partitions": {"storage": {"disks": [{"device": "/dev/a", "partitions": [{"start_mib": 1, "size_mib": 1}] * N}]}},
     "units": {"systemd": {"units": [{"name": f"u@{n}.service", "enabled": True} for n in range(N)]}},

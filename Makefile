@@ -55,6 +55,7 @@ lint: setup
 	ansible-lint --config-file .config/ansible-lint.yml
 
 unit: setup
+	@sed 's/#.*//' tests/packages.txt | xargs tests/install-packages.sh
 	pytest --numprocesses 2
 
 molecule: lab-setup

@@ -46,7 +46,8 @@ demo-down: ## Remove all that the demo made
 
 test: lint unit molecule ## Run every test
 
-test-fast: lint unit ## Run what takes seconds: lint and unit tests
+test-fast: lint ## Run what takes seconds: lint, and the unit tests that start nothing
+	pytest --numprocesses 2 -m 'not slow'
 
 lint: setup
 	ruff check .

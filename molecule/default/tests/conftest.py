@@ -13,7 +13,8 @@ import yaml
 PROJECT = Path(__file__).parents[3]
 STATE = PROJECT / ".cache" / "lab"
 LAB = PROJECT / "tests" / "lab" / "lab.py"
-BOOT_HOSTS = yaml.safe_load((Path(__file__).parents[1] / "hosts.yml").read_text())["boot_hosts"]["hosts"]
+INVENTORY = Path(__file__).parents[1] / "hosts.yml"
+BOOT_HOSTS = yaml.safe_load(INVENTORY.read_text())["boot_hosts"]["hosts"]
 
 #: Prints what udhcpc learned, in place of configuring an interface with it.
 ANSWER = Path(__file__).parent / "dhcp_answer.sh"
@@ -38,8 +39,7 @@ def host(name):
 def play(name):
     """Runs a playbook against the boot host: its exit status, and all that it says on one line."""
 
-    def run(playbook, *arguments, **variables):
-        inventory = Path(__file__).parents[1] / "hosts.yml"
+    def run(playbook, *arguments, inventory=INVENTORY, **variables):
         done = subprocess.run(
             [
                 *("ansible-playbook", "-i", str(inventory), "--limit", f"localhost,{name}"),
@@ -53,6 +53,14 @@ def play(name):
         return done.returncode, " ".join((done.stdout + done.stderr).split())
 
     return run
+
+
+@pytest.fixture
+def without_nodes(tmp_path):
+    """This scenario's inventory with its boot hosts alone, and what tells that inventory where the lab is."""
+    (tmp_path / "group_vars").symlink_to(INVENTORY.parent / "group_vars")
+    (tmp_path / "hosts.yml").write_text(yaml.safe_dump({"boot_hosts": {"hosts": BOOT_HOSTS}}))
+    return {"inventory": tmp_path / "hosts.yml", "lab_dir": str(STATE)}
 
 
 class Rack:

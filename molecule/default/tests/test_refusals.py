@@ -68,6 +68,15 @@ def test_a_wrong_variable(play, variables, texts):
     refused(play("site.yml", **variables), *texts)
 
 
+def test_no_nodes(play, without_nodes):
+    result = play("site.yml", **without_nodes)
+    refused(
+        result,
+        "no machine in the group flatcar_nodes stands in a rack of this boot host (bookworm)",
+        "set flatcar_rack",
+    )
+
+
 def test_an_unsupported_system(host, play):
     with older_debian(host):
         refused(play("site.yml"), "runs Debian 11", "A boot host runs Debian 12 or 13")

@@ -45,11 +45,12 @@ demo: lab-setup ## Boot a virtual rack from a boot host that the roles made (EXT
 	@$(LAB) boot demo --nodes $(DEMO)/nodes.json
 
 demo-down: ## Remove all that the demo made
-	@if [ -x $(BIN)/python ]; then $(LAB) down --all; fi
+	@if [ -x $(BIN)/python ]; then $(LAB) down demo; fi
 
 test: lint unit molecule ## Run every test
 
-test-fast: lint unit ## Run what takes seconds: lint and unit tests
+test-fast: lint ## Run what takes seconds: lint, and the unit tests that start nothing
+	pytest --numprocesses 2 -m 'not slow'
 
 lint: setup
 	ruff check .
@@ -58,6 +59,7 @@ lint: setup
 	ansible-lint --config-file .config/ansible-lint.yml
 
 unit: setup
+	@sed 's/#.*//' tests/packages.txt | xargs tests/install-packages.sh
 	pytest --numprocesses 2
 
 molecule: lab-setup
@@ -67,5 +69,6 @@ molecule: lab-setup
 collection: setup ## Build the collection's archive
 	ansible-galaxy collection build --force
 
-clean: demo-down ## Remove everything that is not in git, and the cache of the lab
-	rm -rf .venv .ansible .cache "$${XDG_CACHE_HOME:-$$HOME/.cache}/kindling"
+clean: ## Remove everything that is not in git, and what the lab cached
+	@if [ -x $(BIN)/python ]; then $(LAB) clean; fi
+	rm -rf .venv .ansible .cache .pytest_cache

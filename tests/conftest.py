@@ -8,7 +8,19 @@ from __future__ import annotations
 import pathlib
 import tempfile
 
+import pytest
 from ansible.plugins.loader import init_plugin_loader
+
+#: Tests that start servers and programs, or try thousands of examples: `make test-fast` leaves them out.
+SLOW = {
+    "test_against_ignition",
+    "test_collection",
+    "test_faults",
+    "test_module",
+    "test_properties",
+    "test_service",
+    "test_transfer",
+}
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 
@@ -20,3 +32,9 @@ def pytest_configure(config):
     namespace.mkdir(parents=True)
     (namespace / "flatcar").symlink_to(ROOT, target_is_directory=True)
     init_plugin_loader([tree.name])
+
+
+def pytest_collection_modifyitems(items):
+    for item in items:
+        if item.path.stem in SLOW:
+            item.add_marker(pytest.mark.slow)

@@ -71,7 +71,8 @@ class ActionModule(ActionBase):
             line = describe_progress(now, before)
             before = now
             if line != shown:
-                self._display.display(f"{task_vars['inventory_hostname']}: {line}")
+                # Not to stdout: when that is no terminal, it is only seen when it has filled a buffer.
+                self._display.display(f"{task_vars['inventory_hostname']}: {line}", stderr=True)
                 shown = line
         self._job(job, "cleanup", task_vars)
         if not status.get("finished"):

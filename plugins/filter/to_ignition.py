@@ -50,7 +50,6 @@ EXAMPLES = r"""
       storage:
         files:
           - path: /etc/hostname
-            mode: 0o644
             contents:
               inline: node-1
 """

@@ -3,8 +3,9 @@
 
 One gigabyte comes over loopback from a server in a process of its own. The other side is ``curl``, then
 ``gpg --verify``, then ``sha512sum``; ours is the module as Ansible runs it, which does the three at once and also syncs
-the file to the disk. Sides take turns, so that a busy machine hits both alike. Limits are those of the project's issue:
-wall time at most 0.75 of the other side, peak memory below 64 MB, a run with nothing to do below 2 s.
+the file to the disk. Sides take turns, and the best round of each counts: what else runs on the machine only ever adds.
+Two free processors are supposed, since that is what the overlap lives on. Limits are those of the project's issue: wall
+time at most 0.75 of the other side, peak memory below 64 MB, a run with nothing to do below 2 s.
 
     python3 tests/bench/images.py [--size BYTES] [--rounds N] [--directory DIR]
 """
@@ -22,7 +23,6 @@ import pathlib
 import random
 import re
 import shutil
-import statistics
 import subprocess
 import sys
 import tempfile
@@ -200,14 +200,15 @@ def measure(options: argparse.Namespace, scratch: pathlib.Path) -> bool:
 
 def report(hand: list[float], ours: list[float], peaks: list[int], idle: list[float]) -> bool:
     rows = (
-        ("curl, gpg --verify, sha512sum", statistics.median(hand), None, "s"),
-        ("the module", statistics.median(ours), None, "s"),
-        ("ratio", statistics.median(ours) / statistics.median(hand), WALL_LIMIT, ""),
+        ("curl, gpg --verify, sha512sum", min(hand), None, "s"),
+        ("the module", min(ours), None, "s"),
+        ("ratio", min(ours) / min(hand), WALL_LIMIT, ""),
         ("peak memory", max(peaks) / 1e6, MEMORY_LIMIT / 1e6, "MB"),
-        ("nothing to do", statistics.median(idle), IDLE_LIMIT, "s"),
+        ("nothing to do", max(idle), IDLE_LIMIT, "s"),
     )
     fine = True
-    print(f"{'':32}{'measured':>10}{'limit':>10}   (median of {len(hand)}; memory: the highest)")
+    print(f"{len(hand)} rounds; load of the machine now: {os.getloadavg()[0]:.1f}")
+    print(f"{'':32}{'measured':>10}{'limit':>10}")
     for name, value, limit, unit in rows:
         verdict = "" if limit is None else "ok" if value <= limit else "TOO MUCH"
         fine = fine and verdict != "TOO MUCH"

@@ -32,3 +32,19 @@ def test_a_roles_defaults_are_those_that_its_specification_names(role):
 def test_a_roles_variables_have_the_roles_name(role):
     specs = yaml.safe_load((ROOT / "roles" / role / "meta" / "argument_specs.yml").read_text())["argument_specs"]
     assert all(name.startswith(f"{role}_") for spec in specs.values() for name in spec["options"])
+
+
+def _tasks(value):
+    """Every task of a file of tasks or plays, those inside of blocks too."""
+    for entry in value if isinstance(value, list) else []:
+        yield entry
+        for inner in ("tasks", "pre_tasks", "post_tasks", "handlers", "block", "rescue", "always"):
+            yield from _tasks(entry.get(inner))
+
+
+@pytest.mark.parametrize("path", sorted([*ROOT.glob("playbooks/*.yml"), *ROOT.glob("roles/*/[th]a*/*.yml")]), ids=str)
+def test_no_task_loops_over_nodes(path):
+    for task in _tasks(yaml.safe_load(path.read_text())):
+        looped = [str(value) for key, value in task.items() if key == "loop" or key.startswith("with_")]
+        assert not [text for text in looped if "node" in text or "hostvars" in text or "groups" in text], task
+        assert "flatcar_nodes" not in str(task.get("hosts", "")), task

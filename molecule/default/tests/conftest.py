@@ -1,5 +1,7 @@
 """The boot hosts of this scenario, as their operator reaches them, and their racks, as the machines there see them."""
 
+import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -11,7 +13,8 @@ import yaml
 PROJECT = Path(__file__).parents[3]
 STATE = PROJECT / ".cache" / "lab"
 LAB = PROJECT / "tests" / "lab" / "lab.py"
-BOOT_HOSTS = yaml.safe_load((Path(__file__).parents[1] / "hosts.yml").read_text())["boot_hosts"]["hosts"]
+INVENTORY = Path(__file__).parents[1] / "hosts.yml"
+BOOT_HOSTS = yaml.safe_load(INVENTORY.read_text())["boot_hosts"]["hosts"]
 
 #: Prints what udhcpc learned, in place of configuring an interface with it.
 ANSWER = Path(__file__).parent / "dhcp_answer.sh"
@@ -30,6 +33,34 @@ def host(name):
         ssh_identity_file=str(STATE / "operator"),
         ssh_extra_args=f"-o UserKnownHostsFile={STATE / 'known_hosts'}",
     )
+
+
+@pytest.fixture(scope="session")
+def play(name):
+    """Runs a playbook against the boot host: its exit status, and all that it says on one line."""
+
+    def run(playbook, *arguments, inventory=INVENTORY, **variables):
+        done = subprocess.run(
+            [
+                *("ansible-playbook", "-i", str(inventory), "--limit", f"localhost,{name}"),
+                *("-e", json.dumps(variables), *arguments, str(PROJECT / "playbooks" / playbook)),
+            ],
+            capture_output=True,
+            text=True,
+            env={**os.environ, "ANSIBLE_CONFIG": str(PROJECT / "ansible.cfg"), "ANSIBLE_NOCOLOR": "1"},
+            check=False,
+        )
+        return done.returncode, " ".join((done.stdout + done.stderr).split())
+
+    return run
+
+
+@pytest.fixture
+def without_nodes(tmp_path):
+    """This scenario's inventory with its boot hosts alone, and what tells that inventory where the lab is."""
+    (tmp_path / "group_vars").symlink_to(INVENTORY.parent / "group_vars")
+    (tmp_path / "hosts.yml").write_text(yaml.safe_dump({"boot_hosts": {"hosts": BOOT_HOSTS}}))
+    return {"inventory": tmp_path / "hosts.yml", "lab_dir": str(STATE)}
 
 
 class Rack:

@@ -1,33 +1,10 @@
 """Bad input: one clear message that names the variable or the fact and says what to do, and nothing is changed."""
 
 import contextlib
-import json
-import os
-import subprocess
-from pathlib import Path
 
 import pytest
 
-PROJECT = Path(__file__).parents[3]
-SCENARIO = PROJECT / "molecule" / "default"
-
-
 pytestmark = pytest.mark.parametrize("name", ["boot-bookworm"], indirect=True, scope="session")
-
-
-def site(name, **variables):
-    """Run the playbook against one boot host; its exit status and all that it says."""
-    done = subprocess.run(
-        [
-            *("ansible-playbook", "-i", str(SCENARIO / "hosts.yml"), "--limit", f"localhost,{name}"),
-            *("-e", json.dumps(variables), str(PROJECT / "playbooks" / "site.yml")),
-        ],
-        capture_output=True,
-        text=True,
-        env={**os.environ, "ANSIBLE_CONFIG": str(PROJECT / "ansible.cfg"), "ANSIBLE_NOCOLOR": "1"},
-        check=False,
-    )
-    return done.returncode, " ".join((done.stdout + done.stderr).split())
 
 
 @contextlib.contextmanager
@@ -87,13 +64,22 @@ def refused(result, *texts):
         ({"flatcar_hostname": "{{ nosuch }}"}, ["flatcar_hostname: its template fails: 'nosuch' is undefined"]),
     ],
 )
-def test_a_wrong_variable(name, variables, texts):
-    refused(site(name, **variables), *texts)
+def test_a_wrong_variable(play, variables, texts):
+    refused(play("site.yml", **variables), *texts)
 
 
-def test_an_unsupported_system(host, name):
+def test_no_nodes(play, without_nodes):
+    result = play("site.yml", **without_nodes)
+    refused(
+        result,
+        "no machine in the group flatcar_nodes stands in a rack of this boot host (bookworm)",
+        "set flatcar_rack",
+    )
+
+
+def test_an_unsupported_system(host, play):
     with older_debian(host):
-        refused(site(name), "runs Debian 11", "A boot host runs Debian 12 or 13")
+        refused(play("site.yml"), "runs Debian 11", "A boot host runs Debian 12 or 13")
 
 
 @pytest.mark.parametrize(
@@ -106,6 +92,6 @@ def test_an_unsupported_system(host, name):
         ),
     ],
 )
-def test_a_port_in_use(host, name, command, port):
+def test_a_port_in_use(host, play, command, port):
     with listening(host, command):
-        refused(site(name), f"{port} is held by python3", "stop that service, or have it listen elsewhere")
+        refused(play("site.yml"), f"{port} is held by python3", "stop that service, or have it listen elsewhere")

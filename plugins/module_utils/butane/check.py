@@ -1,40 +1,27 @@
-"""Applies the rules of the table to a config."""
+"""Applies the rules of the table to a config, an object before its members."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
 from .report import ERROR, Path
-from .structure import (
-    Finding,
-    Form,
-    Object,
-    Scope,
-    Spec,
-    Structure,
-    error,
-    fields_of,
-    members,
-    objects_in,
-)
+from .structure import Finding, Form, Object, Scope, Spec, Structure, error, fields_of, objects_in, walk
 
 
-def source_findings(struct: Structure, obj: Object, scope: Scope, path: Path = ()) -> Iterator[Finding]:
-    """What the rules for the author's config say, an object before its members."""
-    for rule in struct.source_rules:
-        yield from _below(path, rule(obj, scope))
-    for member in members(obj, objects_in(struct, scope.spec, Form.BUTANE), path):
-        yield from source_findings(member[0], member[1], scope, member[2])
+def source_findings(root: Structure, config: Object, scope: Scope) -> Iterator[Finding]:
+    """What the rules for the author's config say."""
+    for struct, obj, path in walk(root, config, scope.spec, Form.BUTANE):
+        for rule in struct.source_rules:
+            yield from _below(path, rule(obj, scope))
 
 
-def forbidden_findings(struct: Structure, obj: Object, spec: Spec, path: Path = ()) -> Iterator[Finding]:
+def forbidden_findings(root: Structure, config: Object, spec: Spec) -> Iterator[Finding]:
     """Fields that exist in Ignition but may not be used in this version."""
-    for field in objects_in(struct, spec, Form.IGNITION):
-        message = spec.forbidden.get(f"{struct.name}.{field.name}")
-        if message and _says_anything(obj.get(field.name)):
-            yield error(message, *path, field.name)
-    for member in members(obj, objects_in(struct, spec, Form.IGNITION), path):
-        yield from forbidden_findings(member[0], member[1], spec, member[2])
+    for struct, obj, path in walk(root, config, spec, Form.IGNITION):
+        for field in objects_in(struct, spec, Form.IGNITION):
+            message = spec.forbidden.get(f"{struct.name}.{field.name}")
+            if message and _says_anything(obj.get(field.name)):
+                yield error(message, *path, field.name)
 
 
 def _says_anything(value: object) -> bool:
@@ -46,30 +33,28 @@ def _says_anything(value: object) -> bool:
     return value is not None
 
 
-def duplicate_findings(struct: Structure, obj: Object, spec: Spec, path: Path = ()) -> Iterator[Finding]:
+def duplicate_findings(root: Structure, config: Object, spec: Spec) -> Iterator[Finding]:
     """Elements of the generated config that are there twice."""
-    seen: dict[str, set] = {}
-    for field in fields_of(struct, spec, Form.IGNITION):
-        if field.unique and obj.get(field.name):
-            used = seen.setdefault(field.unique.among or field.name, set())
-            for index, element in enumerate(obj[field.name]):
-                key = field.unique.key(element)
-                if key in used:
-                    yield error("duplicate entry defined", *path, field.name, index)
-                used.add(key)
-    for member in members(obj, objects_in(struct, spec, Form.IGNITION), path):
-        yield from duplicate_findings(member[0], member[1], spec, member[2])
+    for struct, obj, path in walk(root, config, spec, Form.IGNITION):
+        seen: dict[str, set] = {}
+        for field in fields_of(struct, spec, Form.IGNITION):
+            if field.unique and obj.get(field.name):
+                used = seen.setdefault(field.unique.among or field.name, set())
+                for index, element in enumerate(obj[field.name]):
+                    key = field.unique.key(element)
+                    if key in used:
+                        yield error("duplicate entry defined", *path, field.name, index)
+                    used.add(key)
 
 
-def rule_findings(struct: Structure, obj: Object, scope: Scope, path: Path = ()) -> Iterator[Finding]:
-    """What the rules for the generated config say."""
-    for field in fields_of(struct, scope.spec, Form.IGNITION):
-        for rule in field.rules:
-            yield from _below((*path, field.name), rule(obj.get(field.name), scope))
-    for rule in struct.rules:
-        yield from _below(path, rule(obj, scope))
-    for member in members(obj, objects_in(struct, scope.spec, Form.IGNITION), path):
-        yield from rule_findings(member[0], member[1], scope, member[2])
+def rule_findings(root: Structure, config: Object, scope: Scope) -> Iterator[Finding]:
+    """What the rules for the generated config say: of each object those of its fields, then its own."""
+    for struct, obj, path in walk(root, config, scope.spec, Form.IGNITION):
+        for field in fields_of(struct, scope.spec, Form.IGNITION):
+            for rule in field.rules:
+                yield from _below((*path, field.name), rule(obj.get(field.name), scope))
+        for rule in struct.rules:
+            yield from _below(path, rule(obj, scope))
 
 
 def _below(path: Path, findings: Iterator[Finding]) -> Iterator[Finding]:

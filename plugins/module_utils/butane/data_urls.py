@@ -100,7 +100,8 @@ def _after_media_type(text: str, position: int) -> int:
     if not media:
         raise DataUrlError("invalid character after data prefix")
     if not media[2]:
-        raise DataUrlError("missing media type slash")
+        ends = media.end() == len(text)
+        raise DataUrlError("missing media type slash" if ends else "invalid character for media type")
     if not _MEDIA_TYPE.match(media[1]):
         raise DataUrlError("invalid media type")
     if media.end() == len(text):

@@ -12,7 +12,7 @@ from typing import Any
 
 from . import yaml_text
 from .limits import Budget
-from .report import Path
+from .report import WARNING, Path, render
 from .structure import Field, Finding, Form, Object, Spec, Structure, error, fields_by_name, warning
 from .values import WrongTypeError, convert, describe, is_null
 from .yaml_text import unwrap
@@ -83,10 +83,13 @@ class Decoder:
         if is_null(raw):
             return None
         try:
-            return convert(raw, field.type)
+            value = convert(raw, field.type)
         except WrongTypeError as failure:
             self._refuse(path, str(failure))
             return None
+        if isinstance(value, str):
+            self._budget.read(path, len(value))
+        return value
 
     def _written_members(self, written: Any, fields: Mapping[str, Field], path: Path) -> Mapping[str, Any]:
         """What is written below this path; warns of keys that no field has."""
@@ -99,7 +102,7 @@ class Decoder:
         for key in members:
             if key not in fields:
                 name = _key_text(key)
-                self.warnings.append(warning(f"unused key {name}", *path, name))
+                self.warnings.append(Finding(WARNING, f"unused key {name}", (*path, name), at_key=True))
         return members
 
     def _report_malformed(self, raw: Mapping, path: Path) -> None:
@@ -113,7 +116,7 @@ class Decoder:
             self._refuse((*path, "<<"), "map merge requires map or sequence of maps as the value")
 
     def _report_mismatch(self, path: Path) -> None:
-        self.warnings.append(warning(_MISMATCH.format(".".join(["$", *map(str, path)])), *path))
+        self.warnings.append(warning(_MISMATCH.format(render(path)), *path))
 
     def _refuse(self, path: Path, message: str) -> None:
         self.errors.append(error(message, *path))

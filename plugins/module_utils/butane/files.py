@@ -16,10 +16,10 @@ from . import paths
 from .limits import MAX_CONTENT_BYTES
 
 NO_FILES_DIR = "local file paths are relative to a files directory that must be specified with files_dir"
-_READ_WITHOUT_WAITING = os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC
-"""A FIFO that nobody writes to must not stop the run."""
 OUTSIDE = "local file path traverses outside the files directory"
 NOT_A_TREE = "root of tree must be a directory"
+_READ_WITHOUT_WAITING = os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC
+"""A FIFO that nobody writes to must not stop the run."""
 
 
 class LocalFileError(ValueError):

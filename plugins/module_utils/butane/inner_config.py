@@ -50,8 +50,7 @@ def inner_findings(root: Structure, text: str, spec: Spec) -> Iterator[Finding]:
     elif version != spec.ignition:
         yield warning(_UNKNOWN_VERSION, "version")
         return
-    scope = Scope(spec, check_inner=lambda _text: iter(()))
-    for finding in (*rule_findings(root, config, scope), *duplicate_findings(root, config, spec)):
+    for finding in (*rule_findings(root, config, Scope(spec)), *duplicate_findings(root, config, spec)):
         yield finding._replace(where=("inline",), inner=_json_path(root, finding.where))
     yield from reader.warnings
 

@@ -24,16 +24,22 @@ class LimitError(Exception):
 
 
 class Budget:
-    """Counts the values that are visited and the bytes that are embedded."""
+    """Counts the values that are visited, the text in them, and the bytes that are embedded."""
 
     def __init__(self) -> None:
         self.values = MAX_VALUES
+        self.text = MAX_TEXT_BYTES
         self.content_bytes = MAX_CONTENT_BYTES
 
     def visit(self, path: Path, count: int = 1) -> None:
         self.values -= count
         if self.values < 0:
             raise LimitError(f"the config holds more than {MAX_VALUES} values", path)
+
+    def read(self, path: Path, size: int) -> None:
+        self.text -= size
+        if self.text < 0:
+            raise LimitError(f"the config holds more than {MAX_TEXT_BYTES} bytes of text", path)
 
     def embed(self, path: Path, size: int) -> None:
         self.content_bytes -= size

@@ -77,12 +77,14 @@ class Finding(NamedTuple):
     """What a rule has to say, at a place below the value that it was given.
 
     inner: where that value holds a whole config as text, the path inside that one
+    at_key: it is the key at that place that is wrong, whatever its value
     """
 
     severity: str
     message: str
     where: Path = ()
     inner: Path | None = None
+    at_key: bool = False
 
 
 def error(message: str, *where: str | int) -> Finding:
@@ -97,7 +99,7 @@ class Scope(NamedTuple):
     """What a rule may look at besides its own value."""
 
     spec: Spec
-    check_inner: Callable[[str], Iterator[Finding]]
+    check_inner: Callable[[str], Iterator[Finding]] = lambda _text: iter(())
 
 
 Rule = Callable[[Any, Scope], Iterator[Finding]]
@@ -179,7 +181,22 @@ def objects_in(struct: Structure, spec: Spec, form: Form) -> tuple[Field, ...]:
     return tuple(field for field in fields_of(struct, spec, form) if isinstance(field.type, Structure))
 
 
-def members(obj: Object, fields: tuple[Field, ...], path: Path) -> Iterator[tuple[Structure, Object, Path]]:
+Place = tuple[Structure, Object, Path]
+"""An object with what it is and where it is."""
+
+
+def walk(root: Structure, obj: Object, spec: Spec, form: Form) -> Iterator[Place]:
+    """All objects of a config, depth first in the order of the table, each before its members."""
+    waiting: list[Place] = [(root, obj, ())]
+    while waiting:
+        place = struct, obj, path = waiting.pop()
+        yield place
+        below = objects_in(struct, spec, form)
+        if below:
+            waiting.extend(reversed(list(members(obj, below, path))))
+
+
+def members(obj: Object, fields: tuple[Field, ...], path: Path) -> Iterator[Place]:
     """The objects right below an object, with where they are."""
     for field in fields:
         value = obj.get(field.name)
@@ -214,5 +231,6 @@ __all__ = (
     "objects_in",
     "one",
     "structure",
+    "walk",
     "warning",
 )

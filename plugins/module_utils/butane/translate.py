@@ -144,10 +144,9 @@ class _Translation:
         return config, lowering
 
     def _check_generated(self, generated: Object, lowering: Lowering) -> None:
-        scope = Scope(lowering.spec, check_inner=lambda _text: iter(()))
         duplicates = duplicate_findings(CONFIG, generated, lowering.spec)
         self._stop_at(
-            [*duplicates, *rule_findings(CONFIG, generated, scope)],
+            [*duplicates, *rule_findings(CONFIG, generated, Scope(lowering.spec))],
             lambda path: lowering.lineage.source_of(path, generated),
         )
 
@@ -165,7 +164,7 @@ class _Translation:
         if finding.inner is not None:
             message = f"{finding.message} (in the config at {render(path)})"
             return Entry(finding.severity, render(finding.inner), message, self._locator.locate(path))
-        locate = self._locator.locate_key if finding.message.startswith("unused key ") else self._locator.locate
+        locate = self._locator.locate_key if finding.at_key else self._locator.locate
         return Entry(finding.severity, render(path), finding.message, locate(path))
 
 

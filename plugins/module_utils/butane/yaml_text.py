@@ -13,12 +13,15 @@ import math
 import re
 from typing import Any, NamedTuple
 
-import yaml
+try:
+    import yaml
+except ImportError:  # Ansible's controller has it; only text needs it
+    yaml = None
 
 from .limits import MAX_TEXT_BYTES, MAX_VALUES, MAX_YAML_DEPTH
 from .report import Origin
 
-_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+_LOADER = getattr(yaml, "CSafeLoader", None) or getattr(yaml, "SafeLoader", None)
 _TEXT = "<text>"
 _MERGE = "<<"
 
@@ -139,6 +142,8 @@ def read(text: str | bytes) -> Any:
 
     Raises YamlError for what is not YAML, is too large or too deep, or contains itself.
     """
+    if yaml is None:
+        raise YamlError("reading text needs the Python library PyYAML")
     if len(text) > MAX_TEXT_BYTES:
         raise YamlError(f"the text is longer than {MAX_TEXT_BYTES} bytes")
     try:

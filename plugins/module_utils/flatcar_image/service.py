@@ -30,6 +30,8 @@ RESERVE = 256 << 20  # bytes
 # Space to plan for when a mirror does not tell a file's size.
 _UNKNOWN_SIZE = 1 << 30  # bytes
 
+_LEAST_BANDWIDTH = 65536  # bytes per second
+
 TOOLS = ("curl", "gpg", "gpgv")
 
 
@@ -121,11 +123,10 @@ class _Run:
     def run(self) -> Outcome:
         resolved = self.resolve()
         targets = merge_targets(resolved)
-        self.make_room(resolved)
         plans = self.plan(targets)
         if self.settings.check_mode:
             self.outcome.fetched = [self.describe_plan(plan) for plan in plans]
-        elif plans and self.check_space(plans):
+        elif plans and self.has_space(plans, resolved):
             self.fetch(plans)
         self.flip_links(resolved)
         self.tidy(resolved, targets)
@@ -169,18 +170,25 @@ class _Run:
                 continue
             self.progress.step(f"looking for {target.label}")
             try:
-                self.planned[target.board, target.version] = self.mirrors.inspect(target, missing)
+                plan = self.mirrors.inspect(target, missing)
+                self.planned[target.board, target.version] = plan
+                self.warn_of_key(plan.signature.key)
             except ImageError as problem:
                 self.outcome.problems.append(str(problem))
         return list(self.planned.values())
 
-    def check_space(self, plans: list[ReleasePlan]) -> bool:
-        """Do not start what cannot end."""
+    def has_space(self, plans: list[ReleasePlan], resolved: dict[Request, Version]) -> bool:
+        """Do not start what cannot end. When room is short, what retention lets go whatever comes is removed first.
+
+        Nothing is removed while some wish is unresolved, nor what a channel's link points to.
+        """
         need = sum(
             max(0, (file.size or _UNKNOWN_SIZE) - self.store.partial_size(plan.target, file.name))
             for plan in plans
             for file in plan.files
         )
+        if need + self.settings.reserve > self.store.free_bytes() and not self.outcome.problems:
+            self.remove_old(self.wanted(resolved) | self.linked(), set())
         free = self.store.free_bytes()
         if need + self.settings.reserve <= free:
             return True
@@ -277,14 +285,6 @@ class _Run:
                 self.store.flip(board, channel, version)
             change = {"link": f"{board}/{channel.link}", "before": str(before or ""), "after": str(version)}
             self.outcome.links.append(change)
-
-    def make_room(self, resolved: dict[Request, Version]) -> None:
-        """Before the download, remove what retention lets go whatever comes; a full disk gets room this way.
-
-        Nothing is removed while some wish is unresolved, nor what a channel's link points to.
-        """
-        if not self.outcome.problems:
-            self.remove_old(self.wanted(resolved) | self.linked(), set())
 
     def tidy(self, resolved: dict[Request, Version], targets: list[Target]) -> None:
         """Note what was in use; once all is well, remove what is old and the remains of earlier runs."""
@@ -386,9 +386,12 @@ def check_settings(settings: Settings) -> None:
         )
     if not settings.mirrors:
         raise RequestError("flatcar_images_mirrors: give at least one mirror")
-    if settings.keep < 1 or settings.keep_days < 0 or settings.bandwidth < 0 or settings.parallel < 1:
+    if settings.keep < 1 or settings.parallel < 1 or settings.keep_days < 0:
+        raise RequestError("flatcar_images_keep and flatcar_images_parallel are at least 1, flatcar_images_keep_days 0")
+    if settings.bandwidth and settings.bandwidth < _LEAST_BANDWIDTH:
         raise RequestError(
-            "flatcar_images_keep and _parallel are at least 1, flatcar_images_keep_days and _bandwidth not negative"
+            f"flatcar_images_bandwidth: {settings.bandwidth} bytes per second; give 0 for no limit, or at least"
+            f" {_LEAST_BANDWIDTH}: below it every transfer would count as stalled"
         )
 
 

@@ -43,7 +43,7 @@ mkdir -m 700 "$skeleton/root"
 mkdir -m 1777 "$skeleton"/{tmp,var/tmp}
 ln -s /run "$skeleton/var/run"
 ln -s /run/lock "$skeleton/var/lock"
-rm -rf "$skeleton"/etc/{apt,dpkg,kernel,ssl/certs,fstab,hostname,resolv.conf,os-release}
+rm -rf "$skeleton"/etc/{apt,dpkg,kernel,ssl/certs,fstab,hostname,motd,resolv.conf,os-release}
 rm -f "$skeleton"/etc/ssh/ssh_host_*
 rm -rf "$skeleton"/etc/systemd/system/*
 ln -s ../usr/lib/os-release "$skeleton/etc/os-release"

@@ -27,6 +27,9 @@ def parser() -> argparse.ArgumentParser:
     which.add_argument("--all", action="store_true", help="every rack of this checkout")
     down.set_defaults(call=lambda given: rack.down_all() if given.all else rack.down(given.rack))
 
+    clean = commands.add_parser("clean", help="remove all racks, the release and everything that is cached")
+    clean.set_defaults(call=lambda given: rack.clean())
+
     reboot = commands.add_parser("reboot", help="reboot a rack's boot host")
     reboot.add_argument("rack")
     reboot.set_defaults(call=lambda given: rack.reboot(given.rack))

@@ -75,3 +75,9 @@ def drop_older(suite: str, image: str) -> None:
     for other in output("podman", "images", "--format", "{{.Repository}}:{{.Tag}}", REPOSITORY).split():
         if other.startswith(f"{REPOSITORY}:{suite}-") and other != image:
             run("podman", "rmi", other, check=False)
+
+
+def remove_all() -> None:
+    """Remove the base systems of all boot hosts."""
+    for image in output("podman", "images", "--format", "{{.Repository}}:{{.Tag}}", REPOSITORY).split():
+        run("podman", "rmi", image)

@@ -70,6 +70,19 @@ def rack_lock(rack: str) -> contextlib.AbstractContextManager[None]:
     return lock(Path(f"/run/lock/kindling-{rack}.lock"), f"rack {rack}")
 
 
+def card_address(address: str) -> str:
+    """The MAC address that goes with a management address.
+
+    A boot host that is made anew keeps it, so that nobody has to forget the old one first: that can take half a minute.
+    """
+    return "52:54:{:02x}:{:02x}:{:02x}:{:02x}".format(*ipaddress.IPv4Address(address).packed)
+
+
+def management_lock() -> contextlib.AbstractContextManager[None]:
+    """Nobody removes the management network while somebody joins it."""
+    return lock(Path("/run/lock/kindling-management.lock"), "the management network")
+
+
 def container_state(name: str) -> str:
     """Podman's word for the state of a container, or an empty string when there is none."""
     done = run("podman", "container", "inspect", "--format", "{{.State.Status}}", name, check=False)
@@ -127,14 +140,15 @@ def up(rack: str, suite: str, address: str) -> None:
         ensure_keys()
         harvest_packages(rack)
         image = host_image.ensure(suite)
-        ensure_podman_network()
         if container_state(container(rack)) and settings(rack) != (suite, address):
             say(f"rack {rack}: its boot host was made with other settings, making it anew")
             remove(rack)
         if container_state(container(rack)) == "running" and container_state(nic_holder(rack)) != "running":
             # It lost its interfaces; it finds the new ones when it starts again.
             run("podman", "stop", "--time", "10", container(rack))
-        start_network(rack, image, address)
+        with management_lock():
+            ensure_podman_network()
+            start_network(rack, image, address)
         start_boot_host(rack, image, suite, address)
         know_host(address)
         wait_for_boot_host(rack, address)
@@ -167,7 +181,7 @@ def start_network(rack: str, image: str, address: str) -> None:
     if not state:
         done = run(
             "podman", "run", "--detach", "--name", holder, "--hostname", f"boot-{rack}", *labels(rack=rack),
-            "--network", PODMAN_NETWORK, "--ip", address, "--stop-signal", "SIGKILL",
+            "--network", PODMAN_NETWORK, "--ip", address, "--mac-address", card_address(address), "--stop-signal", "SIGKILL",
             image, "sleep", "infinity", check=False,
         )  # fmt: skip
         if done.returncode != 0:
@@ -233,7 +247,7 @@ def wait_for_boot_host(rack: str, address: str) -> None:
         return done.returncode == 0
 
     try:
-        wait_until(operator_gets_in, f"SSH to operator@{address}", 30)
+        wait_until(operator_gets_in, f"SSH to operator@{address}", 60)
     except LabError as problem:
         raise LabError(f"{problem}\n{refusal}\nA boot host in this state: lab.py down {rack}, then up again") from None
 
@@ -304,6 +318,9 @@ def down(rack: str) -> None:
     with rack_lock(rack):
         refuse_foreign(rack)
         remove(rack)
+        with management_lock():
+            # Podman refuses while another rack is on it.
+            run("podman", "network", "rm", PODMAN_NETWORK, check=False)
     say(f"rack {rack}: gone")
 
 
@@ -326,11 +343,18 @@ def containers(show: str = "{{.Names}}", **label: str) -> list[str]:
 
 
 def down_all() -> None:
-    """Remove every rack of this checkout, and the management network when nobody uses it any more."""
+    """Remove every rack of this checkout."""
     require_root()
     listed = containers(show='{{index .Labels "kindling.rack"}}')
     kept = [path.name for path in paths.STATE.glob("*") if path.is_dir() and path.name not in RESERVED_NAMES]
     for rack in sorted({*listed, *kept}):
         down(rack)
-    if succeeds("podman", "network", "exists", PODMAN_NETWORK):
-        run("podman", "network", "rm", PODMAN_NETWORK, check=False)
+
+
+def clean() -> None:
+    """Remove all that the lab ever made on this machine, what is costly to make anew too."""
+    down_all()
+    host_image.remove_all()
+    for directory in (paths.STATE, paths.CACHE):
+        shutil.rmtree(directory, ignore_errors=True)
+    say(f"removed {paths.STATE}, {paths.CACHE} and the boot hosts' base systems")

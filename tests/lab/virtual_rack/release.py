@@ -136,7 +136,7 @@ def publish(version: str) -> None:
     require_programs("mmdebstrap", "mksquashfs", "zstd", "cpio", "gpg", "gpgconf", "gpg-agent", "apt-config")
     image = node_image.ensure()
     board = paths.RELEASES / channel / BOARD
-    with lock(paths.STATE / ".release.lock", "the release"):
+    with lock(Path("/run/lock/kindling-release.lock"), "the release"):
         make_directory(board)
         fresh = Path(tempfile.mkdtemp(dir=board, prefix=".new-"))
         try:

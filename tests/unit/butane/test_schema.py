@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import importlib
+
 import pytest
+from ansible_collections.kindling.flatcar.plugins.module_utils.butane import translate
 from ansible_collections.kindling.flatcar.plugins.module_utils.butane.decode import Decoder
 from ansible_collections.kindling.flatcar.plugins.module_utils.butane.limits import Budget
 from ansible_collections.kindling.flatcar.plugins.module_utils.butane.schema import (
@@ -14,6 +17,7 @@ from ansible_collections.kindling.flatcar.plugins.module_utils.butane.schema imp
 from ansible_collections.kindling.flatcar.plugins.module_utils.butane.structure import (
     Form,
     Scalar,
+    Spec,
     Structure,
     fields_of,
 )
@@ -74,6 +78,20 @@ def test_the_default_is_a_version():
 )
 def test_names_in_json(name, json_name):
     assert json_name in {field.json_name for struct in ALL for field in struct.fields if field.name == name}
+
+
+def test_a_new_version_is_a_row(monkeypatch):
+    row = Spec("1.3.0", ignition="3.8.0")
+    monkeypatch.setattr(importlib.import_module(translate.__module__), "SPECS", (*SPECS, row))
+    config = {
+        "variant": "flatcar",
+        "version": "1.3.0",
+        "storage": {"luks": [{"device": "/dev/a", "cex": {"enabled": True}}]},
+    }
+    assert translate(config).checked() == {
+        "ignition": {"version": "3.8.0"},
+        "storage": {"luks": [{"cex": {"enabled": True}, "device": "/dev/a", "name": ""}]},
+    }
 
 
 NEWER = {

@@ -195,6 +195,15 @@ def test_the_number_of_values_is_limited(monkeypatch):
     assert entry.path.startswith("$.storage.files.")
 
 
+def test_the_amount_of_text_is_limited(monkeypatch):
+    monkeypatch.setattr(limits, "MAX_TEXT_BYTES", 1000)
+    units = [{"name": f"{n}.service", "contents": "#" * 400} for n in range(3)]
+    assert translate({**HEADER, "systemd": {"units": units[:2]}}).report.ok
+    (entry,) = translate({**HEADER, "systemd": {"units": units}}).report
+    assert entry.message == "the config holds more than 1000 bytes of text"
+    assert entry.path == "$.systemd.units.2.contents"
+
+
 def test_the_size_of_contents_is_limited(monkeypatch, tmp_path):
     monkeypatch.setattr(limits, "MAX_CONTENT_BYTES", 1000)
     (tmp_path / "f").write_bytes(b"x" * 400)

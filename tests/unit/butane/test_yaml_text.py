@@ -157,6 +157,13 @@ def test_both_loaders_compose_the_same(monkeypatch):
     assert repr_of(read(text)) == fast
 
 
+def test_without_the_library_only_mappings_are_read(monkeypatch):
+    monkeypatch.setattr(yaml_text, "yaml", None)
+    (entry,) = translate("variant: flatcar\nversion: 1.1.0\n").report
+    assert entry.message.endswith("needs the Python library PyYAML")
+    assert translate({"variant": "flatcar", "version": "1.1.0"}).config
+
+
 def repr_of(value):
     if isinstance(value, yaml_text.Mapping):
         return value.origin, [(key, key.origin, repr_of(member)) for key, member in value.items()]

@@ -295,6 +295,24 @@ def test_free_space_is_checked_first(small_disk, site):
     assert not site.run().problems
 
 
+def test_a_full_disk_gets_room_from_what_may_go(small_disk, site):
+    """Two releases and somebody's file fill the disk; the older one may go, and only then the new one fits."""
+    site.images, site.work = small_disk / "images", small_disk / "images.partial"
+    site.offer("4593.2.3")
+    assert not site.run().problems
+    site.offer(OLD)
+    assert not site.run().problems
+    (small_disk / "file").write_bytes(b"x" * (os.statvfs(small_disk).f_bavail * 4096 - 500_000))
+    site.offer(NEW)
+    assert "keep fewer releases" in site.run(keep=2).problems[0]
+    assert site.releases() == [f"{BOARD}/4593.2.3", f"{BOARD}/{OLD}"]
+    outcome = site.run(keep=1, keep_days=0)
+    assert not outcome.problems
+    assert outcome.removed == [f"{BOARD}/4593.2.3", f"{BOARD}/{OLD}"]
+    assert site.releases() == [f"{BOARD}/{NEW}"]
+    site.assert_nothing_unverified()
+
+
 def test_file_size_limit_is_reported_like_a_full_disk(site):
     """What a full disk does to the writer, without root: the kernel refuses to let a file grow."""
     site.offer(NEW)

@@ -405,6 +405,8 @@ def test_a_key_that_nears_its_end_is_announced(site, keys):
         ({"mirrors": []}, "at least one mirror"),
         ({"keep": 0}, "at least 1"),
         ({"parallel": 0}, "at least 1"),
+        ({"bandwidth": 1000}, "at least 65536"),
+        ({"bandwidth": -1}, "at least 65536"),
     ],
 )
 def test_wrong_settings(site, changes, words):

@@ -64,3 +64,7 @@ def test_names_that_no_rack_can_have(name):
 def test_addresses_that_no_boot_host_can_have(address):
     with pytest.raises(LabError):
         rack.check_address(address)
+
+
+def test_a_boot_host_has_the_same_network_card_each_time_it_is_made():
+    assert rack.card_address("10.89.77.10") == "52:54:0a:59:4d:0a"

@@ -14,6 +14,8 @@ from ..structure import Finding, Object, Scope, error, warning
 
 _DECIMAL = "unreasonable mode would be reasonable if specified in octal; remember to add a leading zero"
 _SPECIAL = "setuid/setgid/sticky bits are not supported or functional in spec versions older than 3.6.0"
+MOST_OFTEN = 3
+"""The reference repeats a complaint for each other node that causes it; with thousands of duplicates nobody wants that."""
 _NODES = (("directories", "directory"), ("files", "file"), ("links", "link"))
 
 
@@ -71,7 +73,7 @@ def paths_avoid_links(storage: Object, _scope: Scope) -> Iterator[Finding]:
     lengths = sorted(set(map(len, links)))
     for field, kind in _NODES if links else ():
         for index, node in enumerate(storage.get(field, ())):
-            for _link in range(_count_above(node.get("path", ""), links, lengths)):
+            for _link in range(min(_count_above(node.get("path", ""), links, lengths), MOST_OFTEN)):
                 yield error(f"{kind} path includes link in config", field, index)
 
 
@@ -82,11 +84,12 @@ def _count_above(path: str, links: Counter[str], lengths: list[int]) -> int:
 
 
 def hard_links_are_not_to_directories(storage: Object, _scope: Scope) -> Iterator[Finding]:
-    directories = {directory.get("path", "") for directory in storage.get("directories", ())}
+    directories = Counter(directory.get("path", "") for directory in storage.get("directories", ()))
     for index, link in enumerate(storage.get("links", ())):
         target = link.get("target")
-        if link.get("hard") and target and _absolute(target, link.get("path", "")) in directories:
-            yield error("hard link target is a directory", "links", index)
+        if link.get("hard") and target:
+            for _directory in range(min(directories[_absolute(target, link.get("path", ""))], MOST_OFTEN)):
+                yield error("hard link target is a directory", "links", index)
 
 
 def _absolute(target: str, link_path: str) -> str:

@@ -17,6 +17,7 @@ SLOW = {
     "test_collection",
     "test_faults",
     "test_module",
+    "test_playbooks",
     "test_properties",
     "test_service",
     "test_transfer",

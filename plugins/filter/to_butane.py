@@ -10,7 +10,7 @@ description:
   - Reads the C(flatcar_*) variables of a node and gives its whole Butane config as a mapping.
   - Every variable named C(flatcar_butane) or C(flatcar_butane_<name>) is a Butane fragment. Fragments are laid over what the
     other variables say, in the order of their names, entry by entry (files by path, units and users by name), the later one
-    winning field by field.
+    winning field by field. An entry with C($delete: true) takes an inherited one away.
 version_added: 0.1.0
 author:
   - The Kindling developers (@kindling)
@@ -39,6 +39,7 @@ from collections.abc import Mapping
 from ansible.errors import AnsibleFilterError, AnsibleTypeError
 from ansible_collections.kindling.flatcar.plugins.module_utils.node import node_variables, read_node
 from ansible_collections.kindling.flatcar.plugins.module_utils.node import to_butane as node_to_butane
+from ansible_collections.kindling.flatcar.plugins.module_utils.problems import InventoryError
 from ansible_collections.kindling.flatcar.plugins.plugin_utils.problems import describe
 
 
@@ -51,7 +52,10 @@ def to_butane(variables: Mapping) -> dict:
     node, problems = read_node(name, {key: variables[key] for key in node_variables(variables)})
     if node is None:
         raise AnsibleFilterError(describe(problems))
-    return node_to_butane(node)
+    try:
+        return node_to_butane(node)
+    except InventoryError as invalid:
+        raise AnsibleFilterError(describe(invalid.problems)) from None
 
 
 class FilterModule:

@@ -117,14 +117,16 @@ def survey_of_node(name: str, variables: Variables) -> tuple[str, Fleet]:
     node, problems = _read_node(name, variables)
     if problems:
         raise InventoryError(problems)
-    for host in variables.group(BOOT_HOSTS):
-        boot_host = _read_boot_host(host, variables, Known())
+    boot_hosts = {host: _read_boot_host(host, variables, Known()) for host in variables.group(BOOT_HOSTS)}
+    for host, boot_host in boot_hosts.items():
         if network_of(node, boot_host.networks):
             fleet, problems = _check_fleet(boot_host, [_NodeReading(node, [])])
             if problems:
                 raise InventoryError(problems)
             return host, fleet
-    raise InventoryError(check_racks([node], set()))
+    problems = [problem for boot_host in boot_hosts.values() for problem in boot_host.problems]
+    racks = {rack for boot_host in boot_hosts.values() for rack in boot_host.racks or ()}
+    raise InventoryError(problems or check_racks([node], racks))
 
 
 def _read_node(name: str, variables: Variables) -> _NodeReading:

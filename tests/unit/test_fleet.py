@@ -6,10 +6,12 @@ import ipaddress
 import json
 
 import pytest
+from ansible_collections.kindling.flatcar.plugins.module_utils.fields import address_range
 from ansible_collections.kindling.flatcar.plugins.module_utils.fleet import (
     build_configs,
     build_files,
     check_fleet,
+    check_racks,
     wanted_images,
 )
 from ansible_collections.kindling.flatcar.plugins.module_utils.networks import Network
@@ -24,6 +26,7 @@ NETWORK = Network(
     dns=(),
     ntp=(),
     domain="rack.test",
+    reserved=(address_range("10.1.0.100-10.1.0.199"),),
 )
 
 
@@ -58,6 +61,7 @@ def test_right_nodes_have_no_problems():
         ("10.1.0.255", "10.1.0.255 is the network's broadcast address: choose another"),
         ("10.1.0.1", "10.1.0.1 is the boot host's address: choose another"),
         ("10.1.0.254", "10.1.0.254 is the gateway's address: choose another"),
+        ("10.1.0.150", "10.1.0.150 is reserved (10.1.0.100-10.1.0.199, by kindling_networks): choose another"),
     ],
 )
 def test_an_address_has_to_be_free_on_the_racks_network(address, message):
@@ -71,6 +75,38 @@ def test_nothing_belongs_to_two_nodes():
         ("n2", "flatcar_address", "10.1.0.11 belongs to n1 already"),
         ("n2", "flatcar_hostname", "n1 belongs to n1 already"),
     ]
+
+
+def nic(mac, *addresses):
+    return [{"name": "nic", "mac": mac, "addresses": list(addresses)}]
+
+
+def test_what_interfaces_have_counts_too():
+    first = node("n1", 11, flatcar_interfaces=nic("52:54:00:00:01:01", "10.1.0.20/24", "fd00::1/64"))
+    second = node("n2", 12, flatcar_interfaces=nic("52:54:00:00:01:01", "10.1.0.11/24", "10.1.0.1/24"))
+    assert sorted(problems(first, second)) == [
+        ("n2", "flatcar_address", "10.1.0.11 belongs to n1 already"),
+        ("n2", "flatcar_interfaces", "10.1.0.1 is the boot host's address: choose another"),
+        ("n2", "flatcar_mac", "52:54:00:00:01:01 belongs to n1 already"),
+    ]
+
+
+def test_a_machine_may_say_twice_what_is_its_own():
+    own = nic("52:54:00:00:00:0b", "10.1.0.11/24")
+    assert problems(node("n1", 11, flatcar_interfaces=own), node("n2", 12)) == []
+
+
+def test_a_disk_is_in_one_machine():
+    disk = {"flatcar_install_disk_serial": "S1"}
+    assert problems(node("n1", 11, **disk), node("n2", 12, **disk), node("n3", 13)) == [
+        ("n2", "flatcar_install_disk_serial", "S1 belongs to n1 already")
+    ]
+
+
+def test_a_rack_has_a_boot_host():
+    (problem,) = check_racks([node("n1", 11), node("n2", 12, flatcar_rack="z")], {"a", "b"})
+    assert (problem.subject, problem.path) == ("n2", "flatcar_rack")
+    assert problem.message == "z: no boot host has this rack in its kindling_networks; they have a, b"
 
 
 def test_the_same_name_in_two_domains_is_no_mistake():
@@ -104,6 +140,17 @@ def test_a_node_on_disk_is_sent_to_its_disk_and_has_nothing_to_fetch():
     assert not [path for path in files if path.startswith("web/ignition/")]
 
 
+def test_a_node_to_be_installed_is_sent_to_its_disk_for_now():
+    install = node("n1", 11, flatcar_boot_mode="install", flatcar_install_disk="/dev/disk/by-id/x")
+    assert build(install) == build(node("n1", 11))
+    assert wanted_images([install]) == []
+
+
+def test_the_kernels_line_has_consoles_and_arguments():
+    ram = node("n1", 11, flatcar_boot_mode="ram", flatcar_console="ttyS0", flatcar_kernel_arguments=["quiet"])
+    assert "config.ign console=ttyS0 quiet ||" in build(ram)["web/ipxe/52-54-00-00-00-0b.ipxe"]
+
+
 def test_every_node_has_one_address_and_a_name():
     files = build(node("n1", 11), node("n2", 12, flatcar_domain="other.test"))
     assert files["dnsmasq/dhcp-hosts"] == "52:54:00:00:00:0b,id:*,10.1.0.11,n1\n52:54:00:00:00:0c,id:*,10.1.0.12,n2\n"
@@ -113,6 +160,29 @@ def test_every_node_has_one_address_and_a_name():
 def test_the_order_of_the_nodes_makes_no_difference():
     nodes = [node("n1", 11, flatcar_boot_mode="ram"), node("n2", 12)]
     assert build(*nodes) == build(*reversed(nodes))
+
+
+def test_a_problem_of_the_merged_config_names_the_variable_that_it_comes_from():
+    _, found = build_configs([node("n1", 11, flatcar_units=[{"name": "x"}])])
+    assert [problem.path for problem in found] == ["flatcar_units: $.systemd.units.0.name"]
+
+
+def test_all_that_cannot_be_merged_is_named_with_what_the_transpiler_refuses():
+    _, found = build_configs(
+        [
+            node(
+                "n1",
+                11,
+                flatcar_butane_10={"storage": {"files": [{"path": "/x", "$delete": True}, {"path": "rel"}]}},
+                flatcar_butane_20={"$delete": True},
+            )
+        ]
+    )
+    assert [problem.path for problem in found] == [
+        "flatcar_butane_10: storage.files[/x]",
+        "flatcar_butane_20",
+        "flatcar_butane_10: $.storage.files.1.path",
+    ]
 
 
 def test_configs_that_the_transpiler_refuses_are_all_named():

@@ -72,6 +72,21 @@ def test_mistakes_are_named(changes, path, message):
     assert message in found_message
 
 
+def test_without_facts_all_is_checked_that_can_be():
+    (found,) = read_networks("boot", [network(interface="lan9")])
+    assert (found.address, found.dns) == (None, ())
+    (found,) = read_networks("boot", [network(address="10.1.0.7")])
+    assert str(found.dns[0]) == "10.1.0.7"
+    with pytest.raises(InventoryError) as caught:
+        read_networks(
+            "boot", [network(gateway="10.9.0.1", reserved=["10.1.0.9-10.1.0.8"]), network(address="10.9.0.1")]
+        )
+    assert [problem.path for problem in caught.value.problems] == [
+        "kindling_networks[0].reserved[0]",
+        "kindling_networks[1].address",
+    ]
+
+
 def test_all_networks_are_checked_in_one_go():
     assert len(problems(network(interface="lan9"), network(subnet="x"), "no mapping")) == 3
 

@@ -159,7 +159,7 @@ def merge_layers(node: Node) -> tuple[dict[str, Any], list[Problem]]:
 
 def _refuse(problems: list[Problem], node: Node, layer: Layer, place: str, message: str, entry: Any) -> None:
     variable = next((name for name in layer.variables if node.given.get(name) is not None), "")
-    problems.append(Problem(node.name, f"{variable}: {place}", message, entry))
+    problems.append(Problem(node.name, f"{variable}: {place}" if place else variable, message, entry))
 
 
 def to_butane(node: Node) -> dict[str, Any]:

@@ -32,7 +32,7 @@ BOND = Record(
 VLAN = Record(
     (
         Field("id", fields.integer(1, 4094), "the VLAN's number", required=True),
-        Field("on", _NAME, "the name of the interface that carries it", required=True),
+        Field("link", _NAME, "the name of the interface that carries it", required=True),
     )
 )
 BRIDGE = Record(
@@ -91,7 +91,7 @@ def _below(interface: Mapping[str, Any]) -> Sequence[tuple[str, str]]:
     for kind in ("bond", "bridge"):
         if interface[kind]:
             return [(f".{kind}.members[{n}]", name) for n, name in enumerate(interface[kind]["members"])]
-    return [(".vlan.on", interface["vlan"]["on"])] if interface["vlan"] else []
+    return [(".vlan.link", interface["vlan"]["link"])] if interface["vlan"] else []
 
 
 def _name_mistakes(interfaces: Sequence[Mapping[str, Any]]) -> Iterator[tuple[int, str, str]]:
@@ -194,7 +194,7 @@ def _network(interface: Mapping[str, Any], interfaces: Sequence[Mapping[str, Any
         match = [("Name", interface["name"])]
     settings = [
         *((kind.capitalize(), owner) for kind, owner in _owners(interface["name"], interfaces)),
-        *(("VLAN", other["name"]) for other in interfaces if (other["vlan"] or {}).get("on") == interface["name"]),
+        *(("VLAN", other["name"]) for other in interfaces if (other["vlan"] or {}).get("link") == interface["name"]),
     ]
     if interface["dhcp"] or interface["addresses"]:
         settings.append(("DHCP", "ipv4" if interface["dhcp"] else "no"))

@@ -69,6 +69,58 @@ def test_an_exact_version_knows_its_channel(variables, channel):
         ({"flatcar_kernel_arguments": ["a\nboot"]}, "flatcar_kernel_arguments[0]", "without blanks"),
         ({"flatcar_kernel_arguments": ["${net0/mac}"]}, "flatcar_kernel_arguments[0]", "without blanks"),
         ({"flatcar_users": [{"groups": ["sudo"]}]}, "flatcar_users[0]", "expected a mapping with a name"),
+        ({"flatcar_slot": 3.5}, "flatcar_slot", "expected a whole number from 0 to 9999, got 3.5"),
+        ({"flatcar_slot": True}, "flatcar_slot", "expected a whole number"),
+        (
+            {"flatcar_hostname_pattern": "{rack.name}"},
+            "flatcar_hostname_pattern",
+            "expected a pattern of {rack}, {slot}",
+        ),
+        ({"flatcar_hostname_pattern": "{slot!r}"}, "flatcar_hostname_pattern", "expected a pattern"),
+        ({"flatcar_hostname_pattern": "{rack:02}"}, "flatcar_hostname_pattern", "a width is for {slot} alone"),
+        ({"flatcar_hostname_pattern": "{rack"}, "flatcar_hostname_pattern", "expected a pattern"),
+        ({"flatcar_hostname_pattern": "r-{slot}"}, "flatcar_hostname", "so the machine needs a flatcar_slot"),
+        (
+            {"flatcar_hostname_pattern": "{rack}", "flatcar_rack": "Rack A"},
+            "flatcar_hostname",
+            "flatcar_hostname_pattern makes 'Rack A': expected a host name",
+        ),
+        ({"flatcar_boot_mode": "install"}, "flatcar_install_disk", "missing: flatcar_boot_mode is install"),
+        ({"flatcar_install_disk": "/dev/sda"}, "flatcar_install_disk", "expected a disk by its stable id"),
+        ({"flatcar_install_disk": "/dev/disk/by-id/x-part1"}, "flatcar_install_disk", "not a partition of one"),
+        ({"flatcar_install_disk_min_gib": 8}, "flatcar_install_disk_min_gib", "expected a whole number from 10"),
+        ({"flatcar_console": "tty S0"}, "flatcar_console", "expected a console such as ttyS0,115200n8"),
+        ({"flatcar_password_hashes": {"core": "hunter2"}}, "flatcar_password_hashes.core", "not the password itself"),
+        ({"flatcar_password_hashes": {"Core": "*"}}, "flatcar_password_hashes.Core", "expected a user's name"),
+        ({"flatcar_time_zone": "Europe/Berln"}, "flatcar_time_zone", "expected a time zone such as Europe/Berlin"),
+        ({"flatcar_ntp": "a b"}, "flatcar_ntp", "expected the name or the address of a host"),
+        ({"flatcar_update_strategy": "of"}, "flatcar_update_strategy", "expected reboot or etcd-lock or off"),
+        ({"flatcar_update_window": "04:00"}, "flatcar_update_window_length", "a window has a start and a length"),
+        (
+            {"flatcar_update_strategy": False, "flatcar_update_window": "04:00", "flatcar_update_window_length": "1h"},
+            "flatcar_update_window",
+            "flatcar_update_strategy is off, which never reboots",
+        ),
+        ({"flatcar_update_window": "Thu 4:00"}, "flatcar_update_window", "expected a time such as 04:00 or Thu 04:00"),
+        (
+            {"flatcar_update_strategy": "disabled", "flatcar_update_server": "http://u/v1/"},
+            "flatcar_update_server",
+            "which asks no server",
+        ),
+        ({"flatcar_update_server": "u.example.com"}, "flatcar_update_server", "expected a URL"),
+        (
+            {"flatcar_sysexts": [{"name": "docker", "url": "https://x/y.raw"}]},
+            "flatcar_sysexts[0].sha256",
+            "missing: the SHA-256",
+        ),
+        ({"flatcar_containers": [{"name": "x"}]}, "flatcar_containers[0].image", "missing: the image"),
+        (
+            {"flatcar_containers": [{"name": "x", "image": "y", "comand": ["z"]}]},
+            "flatcar_containers[0].comand",
+            "unknown option; did you mean command?",
+        ),
+        ({"flatcar_units": [{"contents": "x"}]}, "flatcar_units[0]", "expected a mapping with a name"),
+        ({"flatcar_swap": "/dev/sdb"}, "flatcar_swap", "expected a stable device name"),
         ({"flatcar_butane_site": "text"}, "flatcar_butane_site", "expected a Butane config as a mapping"),
         ({"flatcar_boot_mod": "ram"}, "flatcar_boot_mod", "unknown variable; did you mean flatcar_boot_mode?"),
     ],
@@ -89,6 +141,41 @@ def test_all_mistakes_come_at_once():
         "flatcar_adress",
         "flatcar_hostname",
     ]
+
+
+def test_a_secret_is_never_repeated():
+    unlikely = "correct horse battery staple"
+    _, problems = read_node(
+        "n1",
+        RIGHT
+        | {
+            "flatcar_password_hashes": {"core": unlikely},
+            "flatcar_users": unlikely,
+            "flatcar_luks": [{"name": unlikely, "device": unlikely, "key": [unlikely]}],
+        },
+    )
+    assert len(problems) == 5
+    assert unlikely not in str([(problem.path, problem.message) for problem in problems])
+
+
+def test_nothing_is_said_of_what_cannot_be_read():
+    found, problems = read_node("n1", {"flatcar_rack": "a", "flatcar_mac": RIGHT["flatcar_mac"]}, ["flatcar_address"])
+    assert (found, problems) == (None, [])
+    _, problems = read_node("n1", RIGHT | {"flatcar_hostname_pattern": "n{slot}"}, ["flatcar_slot"])
+    assert problems == []
+
+
+@pytest.mark.parametrize(
+    ("variables", "hostname"),
+    [
+        ({}, "n1"),
+        ({"flatcar_hostname_pattern": "{rack}-{slot:02}", "flatcar_slot": 7}, "a-07"),
+        ({"flatcar_hostname_pattern": "x{slot:3}", "flatcar_slot": 7, "flatcar_hostname": "own"}, "own"),
+        ({"flatcar_hostname_pattern": "{name}-{rack}"}, "n1-a"),
+    ],
+)
+def test_a_hostname_is_given_or_made(variables, hostname):
+    assert node(**variables).hostname == hostname
 
 
 def test_variables_of_the_role_flatcar_images_are_not_a_nodes():

@@ -1,0 +1,113 @@
+"""The playbooks as people and programs start them."""
+
+from __future__ import annotations
+
+import json
+import os
+import pathlib
+import subprocess
+import sys
+
+import pytest
+from ansible.parsing.vault import VaultLib, VaultSecret
+
+ROOT = pathlib.Path(__file__).parents[3]
+HOSTS = """\
+boot_hosts:
+  hosts:
+    boot-a:
+      kindling_networks: [{interface: lan0, subnet: 10.1.0.0/24, racks: [a]}]
+flatcar_nodes:
+  vars: {flatcar_rack: a}
+  children:
+    plain:
+      hosts:
+        n1: {flatcar_mac: "52:54:00:00:00:01", flatcar_address: 10.1.0.11, flatcar_typo: 1}
+    sealed:
+      hosts:
+        n2: {flatcar_mac: "52:54:00:00:00:02", flatcar_address: 10.1.0.12}
+        n3: {flatcar_mac: "52:54:00:00:00:03", flatcar_address: 10.1.0.13}
+"""
+
+
+def play(playbook, inventory, *arguments):
+    done = subprocess.run(
+        [sys.executable, "-m", "ansible", "playbook", "-i", str(inventory), *arguments, f"playbooks/{playbook}"],
+        capture_output=True,
+        text=True,
+        cwd=ROOT,
+        env={**os.environ, "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"), "ANSIBLE_NOCOLOR": "1"},
+        check=False,
+    )
+    return done.returncode, done.stdout + done.stderr
+
+
+@pytest.fixture(scope="module")
+def sealed(tmp_path_factory):
+    """An inventory with a vault in a variable and one that is a whole file."""
+    path = tmp_path_factory.mktemp("inventory")
+    vault = VaultLib([("default", VaultSecret(b"password"))])
+    (path / "group_vars").mkdir()
+    (path / "hosts.yml").write_text(HOSTS)
+    (path / "group_vars" / "sealed.yml").write_bytes(vault.encrypt("flatcar_domain: a.test"))
+    lines = vault.encrypt("$y$j9T$abc$def").decode().splitlines()
+    indented = "\n".join(f"    {line}" for line in lines)
+    (path / "group_vars" / "plain.yml").write_text(f"flatcar_password_hashes:\n  core: !vault |\n{indented}\n")
+    (path / "password").write_text("password")
+    return path
+
+
+def test_every_problem_is_in_the_json_and_closed_vaults_are_among_them(sealed, tmp_path):
+    output = tmp_path / "report.json"
+    status, said = play("validate.yml", sealed / "hosts.yml", "-e", "format=json", "-e", f"output={output}")
+    assert status == 2, said
+    report = json.loads(output.read_text())
+    assert (report["nodes"], report["boot_hosts"]) == (3, 1)
+    assert [
+        (pathlib.Path(problem["file"]).name, problem["line"], problem["hosts"], problem["path"])
+        for problem in report["problems"]
+    ] == [
+        ("plain.yml", 2, ["n1"], "flatcar_password_hashes.core"),
+        ("sealed.yml", 1, ["n2", "n3"], "its variables"),
+        ("hosts.yml", 10, ["n1"], "flatcar_typo"),
+    ]
+    vaults = [problem["message"] for problem in report["problems"][:2]]
+    assert all(message.startswith("the vault cannot be opened: ") for message in vaults), vaults
+    assert all("--vault-password-file" in message for message in vaults), vaults
+
+
+def test_with_the_password_only_the_other_problem_is_left(sealed):
+    password = ("--vault-password-file", str(sealed / "password"))
+    status, said = play("validate.yml", sealed / "hosts.yml", "-e", "cross_check=false", *password)
+    assert status == 2
+    assert "n1: flatcar_typo: unknown variable" in said
+    assert "3 nodes of 1 boot host: 1 problem (" in said
+
+
+def test_the_example_is_right():
+    status, said = play("validate.yml", "inventories/example")
+    assert status == 0, said
+    assert "5 nodes of 2 boot hosts: 0 problems (" in said
+
+
+def test_a_node_is_explained(tmp_path):
+    status, said = play("explain.yml", "inventories/example", "-e", "node=b01")
+    assert status == 0, said
+    assert "# b01 stands in rack-b, is served by boot-b and boots Flatcar into RAM (amd64-usr lts 4081.3.10)" in said
+    assert "# flatcar_butane_20_rack, inventories/example/group_vars/rack_b.yml:11" in said
+    assert "console=ttyS1,115200n8 ||" in said
+    output = tmp_path / "b01.json"
+    play("explain.yml", "inventories/example", "-e", "node=b01", "-e", "format=json", "-e", f"output={output}")
+    data = json.loads(output.read_text())
+    assert data["ignition_bytes"] > 500
+    assert ("flatcar_butane_20_rack", 11) in [(source["variable"], source["line"]) for source in data["sources"]]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [(["-e", "node=b11"], "did you mean b01?"), ([], "Say which node: -e node=NAME")],
+)
+def test_explain_says_which_node_is_meant(arguments, message):
+    status, said = play("explain.yml", "inventories/example", *arguments)
+    assert status == 2
+    assert message in said

@@ -1,0 +1,248 @@
+"""The whole inventory at once: every mistake is found, named, and placed in its file."""
+
+from __future__ import annotations
+
+import random
+
+import pytest
+from ansible_collections.kindling.flatcar.plugins.module_utils.node import NODE
+from ansible_collections.kindling.flatcar.plugins.plugin_utils.survey import Known
+
+NODE_1 = """\
+flatcar_nodes:
+  vars:
+    flatcar_rack: a
+  hosts:
+    n1:
+      flatcar_mac: "52:54:00:00:00:01"
+      flatcar_address: 10.1.0.11
+"""
+
+
+def test_a_right_inventory_has_no_problems(inventory):
+    found = inventory({"hosts.yml": NODE_1}).survey()
+    assert found.problems == ()
+    assert [node.name for node in found.fleets["boot-a"].nodes] == ["n1"]
+    assert found.fleets["boot-a"].configs["n1"]["ignition"] == {"version": "3.4.0"}
+    assert found.checked() is found
+
+
+@pytest.mark.parametrize(
+    ("lines", "line", "path", "message"),
+    [
+        ("flatcar_adress: 10.1.0.12", 8, "flatcar_adress", "unknown variable; did you mean flatcar_address?"),
+        ("flatcar_adress: true", 8, "flatcar_adress", "unknown variable"),
+        ("flatcar_adress: '{{ nowhere }}'", 8, "flatcar_adress", "unknown variable"),
+        ("flatcar_boot_mode: true", 8, "flatcar_boot_mode", "expected disk or ram or install, got True"),
+        ("flatcar_kernel_arguments: [quiet, 'a b']", 8, "flatcar_kernel_arguments[1]", "without blanks"),
+        ("flatcar_hostname: '{{ nowhere }}'", 8, "flatcar_hostname", "its template fails: 'nowhere' is undefined"),
+        (
+            "flatcar_hostname: '{{ flatcar_rack | nofilter }}'",
+            8,
+            "flatcar_hostname",
+            "its template fails: Syntax error",
+        ),
+        (
+            "flatcar_units: [{name: a.service, contents: '{{ no.where }}'}]",
+            8,
+            "flatcar_units[0].contents",
+            "its template fails: 'no' is undefined",
+        ),
+        (
+            "flatcar_butane: {storage: {filez: []}}",
+            8,
+            "$.storage.filez",
+            "unused key filez",
+        ),
+        (
+            "flatcar_butane:\n        storage:\n          files:\n            - path: relative",
+            11,
+            "flatcar_butane: $.storage.files.1.path",
+            "absolute",
+        ),
+        (
+            "flatcar_butane:\n        storage:\n          files:\n            - {path: /x, $delete: true}",
+            11,
+            "flatcar_butane: storage.files[/x]",
+            "no such entry to delete",
+        ),
+        (
+            "flatcar_slot: 1\n      flatcar_boot_mode: install",
+            5,
+            "flatcar_install_disk",
+            "missing: flatcar_boot_mode is",
+        ),
+        ("flatcar_ntp: ['{{ flatcar_rack }} x']", 8, "flatcar_ntp[0]", "expected the name or the address of a host"),
+    ],
+)
+def test_a_mistake_has_its_place(inventory, lines, line, path, message):
+    ((place, host, found_path, found_message),) = inventory({"hosts.yml": f"{NODE_1}      {lines}\n"}).mistakes()
+    assert (place, host, found_path) == (f"hosts.yml:{line}", "n1", path)
+    assert message in found_message
+
+
+def test_what_a_node_lacks_is_placed_where_the_inventory_names_it(inventory):
+    found = inventory({"hosts.yml": "flatcar_nodes:\n  hosts:\n    n0:\n    n1:\n      flatcar_rack: a\n"}).mistakes()
+    assert [entry[:3] for entry in found] == [
+        ("hosts.yml:3", "n0", "flatcar_address"),
+        ("hosts.yml:3", "n0", "flatcar_mac"),
+        ("hosts.yml:3", "n0", "flatcar_rack"),
+        ("hosts.yml:4", "n1", "flatcar_address"),
+        ("hosts.yml:4", "n1", "flatcar_mac"),
+    ]
+
+
+def test_every_template_that_fails_is_named(inventory):
+    more = "      flatcar_authorized_keys: ['{{ one }}', '{{ two }}']\n      flatcar_hostname: '{{ three }}'\n"
+    found = inventory({"hosts.yml": NODE_1 + more}).mistakes()
+    assert [(path, message) for _, _, path, message in found] == [
+        ("flatcar_authorized_keys[0]", "its template fails: 'one' is undefined"),
+        ("flatcar_authorized_keys[1]", "its template fails: 'two' is undefined"),
+        ("flatcar_hostname", "its template fails: 'three' is undefined"),
+    ]
+
+
+def test_mistakes_of_all_kinds_come_at_once(inventory):
+    hosts = """\
+flatcar_nodes:
+  vars: {flatcar_rack: a}
+  hosts:
+    n1: {flatcar_mac: "52:54:00:00:00:01", flatcar_address: 10.1.0.11, flatcar_typo: 1}
+    n2: {flatcar_mac: "52:54:00:00:00:01", flatcar_address: 10.2.0.11}
+    n3: {flatcar_mac: "52:54:00:00:00:03", flatcar_address: 10.1.0.13, flatcar_rack: z}
+    n4: {flatcar_mac: "52:54:00:00:00:04", flatcar_address: 10.1.0.14, flatcar_butane: {nothing: 1}}
+"""
+    assert [entry[:3] for entry in inventory({"hosts.yml": hosts}).mistakes()] == [
+        ("hosts.yml:4", "n1", "flatcar_typo"),
+        ("hosts.yml:5", "n2", "flatcar_mac"),
+        ("hosts.yml:5", "n2", "flatcar_address"),
+        ("hosts.yml:6", "n3", "flatcar_rack"),
+        ("hosts.yml:7", "n4", "flatcar_butane: $.nothing"),
+    ]
+
+
+def test_a_mistake_of_a_group_is_one(inventory):
+    hosts = "flatcar_nodes:\n  hosts:\n" + "".join(
+        f'    n{n}: {{flatcar_mac: "52:54:00:00:00:0{n}", flatcar_address: 10.1.0.{n}}}\n' for n in range(1, 6)
+    )
+    group = "flatcar_rack: a\nflatcar_chanel: beta\n"
+    assert inventory({"hosts.yml": hosts, "group_vars/flatcar_nodes.yml": group}).mistakes() == [
+        (
+            "flatcar_nodes.yml:2",
+            "n1, n2, n3 and 2 more",
+            "flatcar_chanel",
+            "unknown variable; did you mean flatcar_channel?",
+        )
+    ]
+
+
+def test_the_file_of_the_value_counts_not_that_of_the_first_that_had_the_name(inventory):
+    files = {
+        "hosts.yml": NODE_1,
+        "group_vars/flatcar_nodes.yml": "flatcar_domain: a.test\n",
+        "host_vars/n1.yml": "---\nflatcar_domain: A\n",
+    }
+    ((place, *_),) = inventory(files).mistakes()
+    assert place == "n1.yml:2"
+
+
+@pytest.mark.parametrize(
+    ("networks", "path"),
+    [
+        ("[{interface: lan0, subnet: 10.1.0.0/16, racks: [a], gatway: 10.1.0.1}]", "kindling_networks[0].gatway"),
+        ("'{{ nowhere }}'", "kindling_networks"),
+        ("[]", "kindling_networks"),
+    ],
+)
+def test_a_boot_hosts_networks_are_checked_and_its_nodes_are_not_called_homeless(inventory, networks, path):
+    boot = f"boot_hosts:\n  hosts:\n    boot-a:\n      kindling_networks: {networks}\n"
+    found = inventory({"boot.yml": boot, "hosts.yml": NODE_1}).mistakes()
+    assert ("boot-a", path) in [(host, where) for _, host, where, _ in found]
+    assert len(found) == (2 if networks == "[]" else 1)
+
+
+def test_two_boot_hosts_may_have_the_same_addresses_behind_them(inventory):
+    hosts = """\
+boot_hosts:
+  hosts:
+    boot-a: {kindling_networks: [{interface: lan0, subnet: 10.1.0.0/16, racks: [a]}]}
+    boot-b: {kindling_networks: [{interface: lan0, subnet: 10.1.0.0/16, racks: [b]}]}
+flatcar_nodes:
+  hosts:
+    n1: {flatcar_mac: "52:54:00:00:00:01", flatcar_address: 10.1.0.11, flatcar_rack: a}
+    n2: {flatcar_mac: "52:54:00:00:00:01", flatcar_address: 10.1.0.11, flatcar_rack: b}
+"""
+    assert inventory({"hosts.yml": hosts}).mistakes() == []
+
+
+def test_a_boot_host_without_nodes_is_told(inventory):
+    ((_, host, path, message),) = inventory({"hosts.yml": "flatcar_nodes:\n"}).mistakes()
+    assert (host, path) == ("boot-a", "kindling_networks")
+    assert "no machine in the group flatcar_nodes stands in a rack of this boot host (a)" in message
+
+
+def test_what_is_known_of_a_boot_host_goes_before_its_variables(inventory, tmp_path):
+    (tmp_path / "files").mkdir()
+    (tmp_path / "files" / "x").write_text("x")
+    lines = "      flatcar_butane: {storage: {files: [{path: /x, contents: {local: x}}]}}\n"
+    loaded = inventory({"hosts.yml": NODE_1 + lines})
+    facts = {"lan0": {"device": "lan0", "ipv4": {"address": "10.1.0.11"}}}
+    assert len(loaded.survey().problems) == 1
+    known = Known(facts, [{"interface": "lan0", "subnet": "10.1.0.0/24", "racks": "a"}], str(tmp_path / "files"))
+    (problem,) = loaded.survey(**{"boot-a": known}).problems
+    assert problem.message == "10.1.0.11 is the boot host's address: choose another"
+
+
+@pytest.fixture(scope="module")
+def big():
+    """200 nodes, each with three variables of its own, in two racks of 100."""
+    return {
+        f"n{n:03}": {
+            "flatcar_mac": f"52:54:00:00:00:{n:02x}",
+            "flatcar_address": f"10.1.{n // 100}.{n % 100 + 1}",
+            "flatcar_console": "ttyS0",
+            "flatcar_time_zone": "UTC",
+        }
+        for n in range(200)
+    }
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_a_misspelt_key_anywhere_among_200_nodes_is_found_and_named(inventory, big, seed):
+    """One node has a variable with a letter lost, doubled or swapped; nothing else is complained of."""
+    source = random.Random(seed)
+    victim = source.choice(list(big))
+    right = source.choice(["flatcar_console", "flatcar_time_zone"])
+    wrong = _misspelt(right, source)
+    lines = ["flatcar_nodes:", "  vars: {flatcar_rack: a}", "  hosts:"]
+    for name, variables in big.items():
+        lines.append(f"    {name}:")
+        for variable, value in variables.items():
+            written = wrong if (name, variable) == (victim, right) else variable
+            lines.append(f'      {written}: "{value}"')
+    number = next(number for number, line in enumerate(lines, 1) if f" {wrong}:" in line)
+    assert inventory({"hosts.yml": "\n".join(lines)}).mistakes() == [
+        (f"hosts.yml:{number}", victim, wrong, f"unknown variable; did you mean {right}?")
+    ]
+
+
+@pytest.mark.parametrize("field", NODE, ids=lambda field: field.name)
+def test_every_variable_is_found_by_a_misspelling_of_it(inventory, field):
+    wrong = _misspelt(field.name, random.Random(field.name))
+    found = inventory({"hosts.yml": f"{NODE_1}      {wrong}: 1\n"}).mistakes()
+    assert [(path, message) for _, _, path, message in found] == [
+        (wrong, f"unknown variable; did you mean {field.name}?")
+    ]
+
+
+def _misspelt(name: str, source: random.Random) -> str:
+    """A letter after the prefix is lost, doubled, or swapped with a different one behind it."""
+    places = [place for place in range(len("flatcar_"), len(name) - 1) if name[place] != name[place + 1]]
+    at = source.choice(places)
+    return source.choice(
+        [
+            name[:at] + name[at + 1 :],
+            name[:at] + name[at] * 2 + name[at + 1 :],
+            name[:at] + name[at + 1] + name[at] + name[at + 2 :],
+        ]
+    )

@@ -10,7 +10,7 @@ description:
   - Reads the C(flatcar_*) variables of a node and gives its whole Butane config as a mapping.
   - Every variable named C(flatcar_butane) or C(flatcar_butane_<name>) is a Butane fragment. Fragments are laid over what the
     other variables say, in the order of their names, entry by entry (files by path, units and users by name), the later one
-    winning field by field. An entry with C($delete: true) takes an inherited one away.
+    winning field by field. An entry with a true C($delete) takes an inherited one away.
 version_added: 0.1.0
 author:
   - The Kindling developers (@kindling)

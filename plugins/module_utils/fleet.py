@@ -40,7 +40,8 @@ def check_fleet(nodes: Iterable[Node], networks: Iterable[Network]) -> list[Prob
 
 
 def _problem(node: Node, variable: str, message: str) -> Problem:
-    return Problem(node.name, variable, message, node.given.get(variable))
+    """Placed where the variable stands, or else, as a host name that was made, where the machine's own MAC address does."""
+    return Problem(node.name, variable, message, node.given.get(variable, node.given["flatcar_mac"]))
 
 
 def _static_addresses(node: Node) -> Iterator[Any]:

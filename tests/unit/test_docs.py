@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import importlib.util
 import pathlib
 
@@ -9,6 +10,7 @@ import pytest
 import yaml
 
 ROOT = pathlib.Path(__file__).parent.parent.parent
+PLUGINS = sorted(path for kind in ("filter", "modules") for path in (ROOT / "plugins" / kind).glob("[!_]*.py"))
 ROLES = sorted(path.name for path in (ROOT / "roles").iterdir())
 
 _spec = importlib.util.spec_from_file_location("docs", ROOT / "tests" / "docs.py")
@@ -18,6 +20,18 @@ _spec.loader.exec_module(docs)
 
 def test_the_tables_of_variables_are_current():
     assert docs.current(docs.PAGE.read_text()) == docs.tables(), "run python3 tests/docs.py"
+
+
+@pytest.mark.parametrize("plugin", PLUGINS, ids=lambda path: f"{path.parent.name}/{path.stem}")
+def test_a_plugins_documentation_is_yaml(plugin):
+    texts = {
+        statement.targets[0].id: ast.literal_eval(statement.value)
+        for statement in ast.parse(plugin.read_text()).body
+        if isinstance(statement, ast.Assign) and statement.targets[0].id in ("DOCUMENTATION", "EXAMPLES", "RETURN")
+    }
+    read = {name: yaml.safe_load(text) for name, text in texts.items()}
+    assert read["DOCUMENTATION"].get("module", read["DOCUMENTATION"].get("name")) == plugin.stem
+    assert all(read.values())
 
 
 @pytest.mark.parametrize("role", ROLES)

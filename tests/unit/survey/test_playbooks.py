@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import grp
 import json
 import os
 import pathlib
@@ -32,7 +33,16 @@ flatcar_nodes:
 
 def play(playbook, inventory, *arguments):
     done = subprocess.run(
-        [sys.executable, "-m", "ansible", "playbook", "-i", str(inventory), *arguments, f"playbooks/{playbook}"],
+        [
+            sys.executable,
+            "-m",
+            "ansible",
+            "playbook",
+            "-i",
+            str(inventory),
+            *arguments,
+            str(ROOT / "playbooks" / playbook),
+        ],
         capture_output=True,
         text=True,
         cwd=ROOT,
@@ -82,6 +92,44 @@ def test_with_the_password_only_the_other_problem_is_left(sealed):
     assert status == 2
     assert "n1: flatcar_typo: unknown variable" in said
     assert "3 nodes of 1 boot host: 1 problem (" in said
+
+
+FLEET = """\
+- hosts: boot_hosts
+  connection: local
+  gather_facts: false
+  tasks:
+    - ansible.builtin.set_fact:
+        lan0: {device: lan0, ipv4: {address: 10.1.0.1}}
+        cacheable: true
+    - kindling.flatcar.fleet:
+        networks: "{{ kindling_networks }}"
+        state: "{{ state }}"
+        images: [{board: amd64-usr, channel: stable, requested: current, version: 9999.2.0}]
+        path: "{{ path }}"
+        group: "{{ group }}"
+"""
+
+
+def test_the_same_checks_come_before_a_fleet_is_published(tmp_path):
+    (tmp_path / "fleet").mkdir()
+    playbook, hosts = tmp_path / "fleet.yml", tmp_path / "hosts.yml"
+    playbook.write_text(FLEET)
+    variables = {"path": str(tmp_path / "fleet"), "group": grp.getgrgid(os.getgid()).gr_name}
+    variables |= {"state": "published", "ansible_python_interpreter": sys.executable}
+    hosts.write_text(HOSTS)
+    status, said = play(playbook, hosts, "-e", json.dumps(variables))
+    assert status == 2
+    assert f"{hosts}:10:" in said
+    assert "flatcar_typo: unknown variable" in said
+    assert list((tmp_path / "fleet").iterdir()) == []
+    hosts.write_text(HOSTS.replace("flatcar_typo: 1", "flatcar_boot_mode: ram"))
+    status, said = play(playbook, hosts, "-e", json.dumps(variables))
+    assert status == 0, said
+    published = tmp_path / "fleet" / "current"
+    assert (published / "dnsmasq" / "dhcp-hosts").read_text().count("10.1.0.1") == 3
+    assert "http://10.1.0.1/images/amd64-usr/9999.2.0/" in (published / "web/ipxe/52-54-00-00-00-01.ipxe").read_text()
+    assert [path.name for path in (published / "web/ignition").iterdir()] == ["10.1.0.11.ign"]
 
 
 def test_the_example_is_right():

@@ -121,6 +121,19 @@ flatcar_nodes:
     ]
 
 
+def test_names_that_were_made_alike_are_placed_too(inventory):
+    hosts = """\
+flatcar_nodes:
+  vars: {flatcar_rack: a, flatcar_hostname_pattern: "{rack}"}
+  hosts:
+    n1: {flatcar_mac: "52:54:00:00:00:01", flatcar_address: 10.1.0.11}
+    n2: {flatcar_mac: "52:54:00:00:00:02", flatcar_address: 10.1.0.12}
+"""
+    assert inventory({"hosts.yml": hosts}).mistakes() == [
+        ("hosts.yml:5", "n2", "flatcar_hostname", "a belongs to n1 already")
+    ]
+
+
 def test_a_mistake_of_a_group_is_one(inventory):
     hosts = "flatcar_nodes:\n  hosts:\n" + "".join(
         f'    n{n}: {{flatcar_mac: "52:54:00:00:00:0{n}", flatcar_address: 10.1.0.{n}}}\n' for n in range(1, 6)

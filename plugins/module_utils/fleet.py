@@ -120,7 +120,10 @@ def build_config(
 
 
 def _with_sources(node: Node, found: Iterable[tuple[str, str, Any]], origin_of: OriginOf) -> list[Problem]:
-    """Problems at paths of the merged config, each with the variable that says what stands there and its place."""
+    """Problems at paths of the merged config, each with the variable that says what stands there and its place.
+
+    Where nothing else is known of a place, it is that of the machine's own MAC address.
+    """
     found = list(found)
     traced = traced_butane(node, origin_of) if found else {}
     problems = []
@@ -129,7 +132,7 @@ def _with_sources(node: Node, found: Iterable[tuple[str, str, Any]], origin_of: 
         if source and source.variable:
             own = origin if FRAGMENT.fullmatch(source.variable) else None  # what we made ourselves stands nowhere
             path, origin = f"{source.variable}: {path}", own or source.origin
-        problems.append(Problem(node.name, path, message, origin=origin))
+        problems.append(Problem(node.name, path, message, node.given["flatcar_mac"], origin))
     return problems
 
 

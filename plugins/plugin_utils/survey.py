@@ -20,6 +20,7 @@ from ansible_collections.kindling.flatcar.plugins.module_utils.node import (
     node_variables,
     read_node,
     unknown_variables,
+    variable_of,
 )
 from ansible_collections.kindling.flatcar.plugins.module_utils.problems import InventoryError, Problem
 
@@ -70,20 +71,21 @@ class Known(NamedTuple):
 def survey(variables: Variables, wanted: Mapping[str, Known]) -> Survey:
     """All nodes of the inventory, and the fleets of the *wanted* boot hosts."""
     readings = [_read_node(name, variables) for name in variables.group(NODES)]
-    nodes = [reading.node for reading in readings if reading.node and not reading.problems]
+    boot_hosts = {
+        host: _read_boot_host(host, variables, wanted.get(host, Known())) for host in variables.group(BOOT_HOSTS)
+    }
     problems = [problem for reading in readings for problem in reading.problems]
-    racks: set[str] | None = set()
     fleets = {}
-    for host in variables.group(BOOT_HOSTS):
-        boot_host = _read_boot_host(host, variables, wanted.get(host, Known()))
-        racks = None if racks is None or boot_host.racks is None else racks | boot_host.racks
-        if host in wanted:
-            fleets[host], found = _check_fleet(boot_host, readings)
-            problems += found
-    if racks is not None:
-        problems += check_racks(nodes, racks)
-    problems = problems or [problem for host, fleet in fleets.items() for problem in _idle(host, fleet)]
-    return Survey(tuple(nodes), fleets, tuple(problems))
+    for host in wanted:
+        fleets[host], found = _check_fleet(boot_hosts[host], readings)
+        problems += found
+    if all(boot_host.racks is not None for boot_host in boot_hosts.values()):
+        problems += check_racks((reading.node for reading in readings if reading.node), _racks_of(boot_hosts))
+    right = tuple(reading.node for reading in readings if reading.node and not reading.problems)
+    if wanted.keys() == boot_hosts.keys():
+        problems += _check_the_rest(right, fleets)
+    problems = problems or [_idle(host, boot_hosts[host]) for host, fleet in fleets.items() if not fleet.nodes]
+    return Survey(right, fleets, tuple(problems))
 
 
 class _NodeReading(NamedTuple):
@@ -103,13 +105,19 @@ def _check_fleet(boot_host: _BootHost, readings: Iterable[_NodeReading]) -> tupl
     return fleet, [*boot_host.problems, *misplaced, *refused]
 
 
-def _idle(host: str, fleet: Fleet) -> Iterator[Problem]:
-    if not fleet.nodes:
-        racks = ", ".join(rack for network in fleet.networks for rack in network.racks)
-        message = (
-            f"no machine in the group {NODES} stands in a rack of this boot host ({racks}): set flatcar_rack of a node"
-        )
-        yield Problem(host, VARIABLE, message, fleet.networks[0].racks[0])
+def _check_the_rest(nodes: Iterable[Node], fleets: Mapping[str, Fleet]) -> list[Problem]:
+    """The configs of nodes that stand nowhere yet, or behind a boot host that has problems of its own."""
+    seen = {node.name for fleet in fleets.values() for node in fleet.nodes}
+    files_dir = next((fleet.files_dir for fleet in fleets.values() if fleet.files_dir), None)
+    return build_configs((node for node in nodes if node.name not in seen), files_dir, origin_of)[1]
+
+
+def _idle(host: str, boot_host: _BootHost) -> Problem:
+    racks = ", ".join(rack for network in boot_host.networks for rack in network.racks)
+    message = (
+        f"no machine in the group {NODES} stands in a rack of this boot host ({racks}): set flatcar_rack of a node"
+    )
+    return Problem(host, VARIABLE, message, boot_host.given)
 
 
 def survey_of_node(name: str, variables: Variables) -> tuple[str, Fleet]:
@@ -125,8 +133,7 @@ def survey_of_node(name: str, variables: Variables) -> tuple[str, Fleet]:
                 raise InventoryError(problems)
             return host, fleet
     problems = [problem for boot_host in boot_hosts.values() for problem in boot_host.problems]
-    racks = {rack for boot_host in boot_hosts.values() for rack in boot_host.racks or ()}
-    raise InventoryError(problems or check_racks([node], racks))
+    raise InventoryError(problems or check_racks([node], _racks_of(boot_hosts)))
 
 
 def _read_node(name: str, variables: Variables) -> _NodeReading:
@@ -134,7 +141,7 @@ def _read_node(name: str, variables: Variables) -> _NodeReading:
     if failed and not raw:
         return _NodeReading(None, failed)
     unknown = {variable: raw[variable] for variable in unknown_variables(node_variables(raw))}
-    unreadable = {problem.path.partition(".")[0].partition("[")[0] for problem in failed}
+    unreadable = {variable_of(problem.path) for problem in failed}
     node, found = read_node(name, values | unknown, unreadable)
     if node is None:
         node, _ = read_node(name, {variable: value for variable, value in values.items() if variable in PLACE})
@@ -155,8 +162,9 @@ def _placed(problem: Problem, raw: Mapping[str, Any]) -> Problem:
 
 
 class _BootHost(NamedTuple):
-    """``racks`` are None where nobody can tell them."""
+    """``racks`` are None where nobody can tell them; ``given`` are the networks as the inventory has them."""
 
+    given: Any
     networks: tuple[Network, ...]
     racks: set[str] | None
     files_dir: str | None
@@ -175,15 +183,20 @@ def _read_boot_host(host: str, variables: Variables, known: Known) -> _BootHost:
             networks = read_networks(host, values[VARIABLE], known.facts)
         except InventoryError as invalid:
             problems = [*failed, *invalid.problems]
-    racks = None if failed else set(_racks(values[VARIABLE]))
-    return _BootHost(networks, racks, values[FILES_DIR], [_placed(problem, raw) for problem in problems])
+    racks = None if failed else set(_racks_named(values[VARIABLE]))
+    placed = [_placed(problem, raw) for problem in problems]
+    return _BootHost(values[VARIABLE], networks, racks, values[FILES_DIR], placed)
 
 
-def _racks(networks: Any) -> Iterator[str]:
+def _racks_named(networks: Any) -> Iterator[str]:
     """The racks that networks name, however wrong they are otherwise: their nodes have a home."""
     for network in networks if isinstance(networks, list | tuple) else ():
         racks = network.get("racks") if isinstance(network, Mapping) else None
-        yield from racks if isinstance(racks, list | tuple) else [racks]
+        yield from (rack for rack in (racks if isinstance(racks, list | tuple) else [racks]) if isinstance(rack, str))
+
+
+def _racks_of(boot_hosts: Mapping[str, _BootHost]) -> set[str]:
+    return {rack for boot_host in boot_hosts.values() for rack in boot_host.racks or ()}
 
 
 __all__ = ("BOOT_HOSTS", "NODES", "Fleet", "Known", "Survey", "survey", "survey_of_node")

@@ -20,6 +20,7 @@ from .model import (
     read_node,
     to_butane,
     unknown_variables,
+    variable_of,
 )
 
 __all__ = (
@@ -36,4 +37,5 @@ __all__ = (
     "read_node",
     "to_butane",
     "unknown_variables",
+    "variable_of",
 )

@@ -23,6 +23,8 @@ FRAGMENT = re.compile(r"flatcar_butane(_\w+)?")
 #: Names of the role ``flatcar_images``, which share the prefix of the node variables.
 NOT_OF_NODES = re.compile(r"flatcar_images(_\w+)?")
 
+_VARIABLE = re.compile(r"\w*")
+
 #: In the order of the documentation, and of the layers of a node's config.
 CONCERNS = (identity, boot, access, network, disks, clock, updates, software)
 
@@ -110,24 +112,32 @@ def read_node(
     fragments = {key: given[key] for key in sorted(given) if FRAGMENT.fullmatch(key) and given[key] is not None}
     typed, found = read_fields(NODE, given, name)
     problems = [problem for problem in found if problem.path not in unreadable]
-    wrong = {problem.path.partition("[")[0].partition(".")[0] for problem in problems} | set(unreadable)
+    wrong = {variable_of(problem.path) for problem in problems} | set(unreadable)
     problems += unknown_names({key: given[key] for key in unknown_variables(given)}, _NAMES, name)
-    problems += [
+    problems += _check_fragments(name, fragments)
+    problems += _contradictions(name, typed, given, wrong)
+    try:
+        hostname = None if wrong & identity.hostname_depends_on(given) else identity.hostname_of(name, typed)
+    except ValueError as error:
+        problems.append(Problem(name, "flatcar_hostname", str(error), given.get("flatcar_hostname_pattern")))
+    if problems or unreadable:
+        return None, problems
+    own = {key.removeprefix("flatcar_"): value for key, value in typed.items()}
+    own |= {"hostname": hostname, "channel": channel_of(own["version"], own["channel"])}
+    return Node(name=name, given=given, fragments=fragments, **own), []
+
+
+def variable_of(path: str) -> str:
+    """The variable that a problem's path begins with."""
+    return _VARIABLE.match(path).group()
+
+
+def _check_fragments(name: str, fragments: Mapping[str, Any]) -> list[Problem]:
+    return [
         Problem(name, key, "expected a Butane config as a mapping", value)
         for key, value in fragments.items()
         if not isinstance(value, Mapping)
     ]
-    problems += _contradictions(name, typed, given, wrong)
-    own = {key.removeprefix("flatcar_"): value for key, value in typed.items()}
-    if not wrong & identity.hostname_depends_on(given):
-        try:
-            own["hostname"] = identity.hostname_of(name, typed)
-        except ValueError as error:
-            problems.append(Problem(name, "flatcar_hostname", str(error), given.get("flatcar_hostname_pattern")))
-    if problems or unreadable:
-        return None, problems
-    own["channel"] = channel_of(own["version"], own["channel"])
-    return Node(name=name, given=given, fragments=fragments, **own), []
 
 
 def _contradictions(
@@ -141,8 +151,10 @@ def _contradictions(
 
 
 def layers(node: Node) -> list[Layer]:
-    """The pieces of the node's config, the later to be laid over the earlier: the header, what its ``flatcar_``
-    variables say, and its fragments in the order of their variables' names."""
+    """The pieces of the node's config, the later to be laid over the earlier.
+
+    They are the header, what its ``flatcar_`` variables say, and its fragments in the order of their variables' names.
+    """
     header = Layer((), {"variant": "flatcar", "version": DEFAULT_VERSION})
     own = [layer for concern in CONCERNS for layer in concern.layers(node)]
     return [header, *own, *(Layer((variable,), butane) for variable, butane in node.fragments.items())]
@@ -196,4 +208,5 @@ __all__ = (
     "read_node",
     "to_butane",
     "unknown_variables",
+    "variable_of",
 )

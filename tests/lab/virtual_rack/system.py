@@ -113,7 +113,7 @@ def give_to_caller(*files: Path) -> None:
 
 
 def make_directory(directory: Path) -> None:
-    """Like ``mkdir -p``; what is made below the checkout belongs to the user who called."""
+    """Like ``mkdir -p``; what is made below the checkout, and on the way to the cache, is the caller's."""
     made = []
     for part in [directory, *directory.parents]:
         if part.exists():
@@ -121,7 +121,7 @@ def make_directory(directory: Path) -> None:
         made.append(part)
     for part in reversed(made):
         part.mkdir(exist_ok=True)
-        if part.is_relative_to(paths.CHECKOUT):
+        if part.is_relative_to(paths.CHECKOUT) or part in paths.CACHE.parents:
             give_to_caller(part)
 
 

@@ -12,7 +12,7 @@ export ANSIBLE_CONFIG := $(CURDIR)/ansible.cfg
 INVENTORY ?= inventories/example
 DEMO := .cache/lab/demo
 
-.PHONY: help setup validate lab-setup demo demo-down test test-fast lint unit molecule collection clean
+.PHONY: help setup validate lab-setup demo demo-down test test-fast lint unit molecule bench collection clean
 
 help: ## List the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -65,6 +65,11 @@ unit: setup
 molecule: lab-setup
 	molecule test --scenario-name default
 	molecule test --scenario-name boot
+
+bench: setup ## Measure: the transpiler, the validation, the download of images (on a machine with nothing else to do)
+	python tests/bench/butane.py
+	python tests/bench/validate.py
+	python tests/bench/images.py
 
 collection: setup ## Build the collection's archive
 	ansible-galaxy collection build --force

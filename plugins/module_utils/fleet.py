@@ -27,15 +27,20 @@ def check_racks(nodes: Iterable[Node], racks: Collection[str]) -> list[Problem]:
     return [_problem(node, "flatcar_rack", f"{node.rack}: {message}") for node in nodes if node.rack not in racks]
 
 
+def check_machines(nodes: Iterable[Node]) -> list[Problem]:
+    """What two machines cannot both have, wherever they stand: there is one of it in the world."""
+    nodes = list(nodes)
+    macs = ((mac, node) for node in nodes for mac in node.macs())
+    serials = ((node.install_disk_serial, node) for node in nodes if node.install_disk_serial)
+    return [*_duplicates("flatcar_mac", macs), *_duplicates("flatcar_install_disk_serial", serials)]
+
+
 def check_fleet(nodes: Iterable[Node], networks: Iterable[Network]) -> list[Problem]:
-    """What is wrong with *nodes* taken together, and with their places on *networks*."""
+    """What is wrong with the places of *nodes* on *networks*, and with their addresses and names taken together."""
     nodes, networks = list(nodes), list(networks)
     problems = [problem for node in nodes for problem in _check_place(node, networks)]
-    problems += _duplicates("flatcar_mac", ((mac, node) for node in nodes for mac in node.macs()))
     problems += _duplicates("flatcar_address", _places(nodes, networks))
     problems += _duplicates("flatcar_hostname", (((node.hostname, node.domain), node) for node in nodes))
-    serials = ((node.install_disk_serial, node) for node in nodes if node.install_disk_serial)
-    problems += _duplicates("flatcar_install_disk_serial", serials)
     return problems
 
 
@@ -166,10 +171,10 @@ def build_files(
 def build_script(node: Node, network: Network, versions: Versions) -> str:
     """The node's iPXE script. One that is to be installed is sent to its own disk, as everybody who is not in RAM."""
     if node.boot_mode != "ram":
-        return ipxe.disk_script(node.name)
+        return ipxe.disk_script(node.hostname)
     version, base = versions(node.image()), f"http://{network.address or '(the boot host)'}"
     images, config = f"{base}/images/{node.board}/{version}", f"{base}/ignition/config.ign"
-    return ipxe.ram_script(node.name, version, images, config, kernel_line(node))
+    return ipxe.ram_script(node.hostname, version, images, config, kernel_line(node))
 
 
 def _reservations(nodes: Iterable[Node], networks: Iterable[Network]) -> dict[str, str]:
@@ -188,6 +193,7 @@ __all__ = (
     "build_files",
     "build_script",
     "check_fleet",
+    "check_machines",
     "check_racks",
     "network_of",
     "wanted_images",

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 from ansible_collections.kindling.flatcar.plugins.module_utils.fleet import (
     build_configs,
     check_fleet,
+    check_machines,
     check_racks,
     network_of,
 )
@@ -75,6 +76,7 @@ def survey(variables: Variables, wanted: Mapping[str, Known]) -> Survey:
         host: _read_boot_host(host, variables, wanted.get(host, Known())) for host in variables.group(BOOT_HOSTS)
     }
     problems = [problem for reading in readings for problem in reading.problems]
+    problems += check_machines(reading.node for reading in readings if reading.node)
     fleets = {}
     for host in wanted:
         fleets[host], found = _check_fleet(boot_hosts[host], readings)

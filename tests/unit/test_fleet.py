@@ -11,6 +11,7 @@ from ansible_collections.kindling.flatcar.plugins.module_utils.fleet import (
     build_configs,
     build_files,
     check_fleet,
+    check_machines,
     check_racks,
     wanted_images,
 )
@@ -38,7 +39,8 @@ def node(name, number, **variables):
 
 
 def problems(*nodes):
-    return [(problem.subject, problem.path, problem.message) for problem in check_fleet(nodes, [NETWORK])]
+    found = [*check_machines(nodes), *check_fleet(nodes, [NETWORK])]
+    return [(problem.subject, problem.path, problem.message) for problem in found]
 
 
 def build(*nodes):

@@ -14,7 +14,8 @@ PROJECT = Path(__file__).parents[3]
 STATE = PROJECT / ".cache" / "lab"
 LAB = PROJECT / "tests" / "lab" / "lab.py"
 INVENTORY = Path(__file__).parents[1] / "hosts.yml"
-BOOT_HOSTS = yaml.safe_load(INVENTORY.read_text())["boot_hosts"]["hosts"]
+GROUPS = yaml.safe_load(INVENTORY.read_text())
+BOOT_HOSTS, NODES = GROUPS["boot_hosts"]["hosts"], GROUPS["flatcar_nodes"]["hosts"]
 
 #: Prints what udhcpc learned, in place of configuring an interface with it.
 ANSWER = Path(__file__).parent / "dhcp_answer.sh"
@@ -64,10 +65,14 @@ def without_nodes(tmp_path):
 
 
 class Rack:
-    """One rack's network, and one port on its switch for a client that is whatever a test wants."""
+    """One rack's network, and one port on its switch for a client that is whatever a test wants.
+
+    ``ram`` and ``disk`` are the MAC addresses of its machines, by what they boot.
+    """
 
     def __init__(self, name):
         self.name = name
+        self.ram, self.disk = (NODES[f"{name}-{mode}"]["flatcar_mac"] for mode in ("ram", "disk"))
 
     def run(self, script, check=True):
         """Run a shell script on the rack's network, beside the boot host."""

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-RAM, DISK, STRANGER = "52:54:00:77:00:11", "52:54:00:77:00:12", "52:54:00:77:00:99"
+STRANGER = "52:54:00:77:00:99"
 
 #: DHCP options as a client sends them: 93 is the firmware's architecture, 77 the user class (here "iPXE").
 BIOS, UEFI, UEFI_BYTE_CODE, IPXE = "0x5d:0000", "0x5d:0007", "0x5d:0009", "0x4d:69505845"
@@ -21,7 +21,7 @@ BIOS, UEFI, UEFI_BYTE_CODE, IPXE = "0x5d:0000", "0x5d:0007", "0x5d:0009", "0x4d:
     ],
 )
 def test_a_known_machine_is_told_its_address_and_what_to_boot(rack, options, program):
-    answer = rack.dhcp(RAM, *options)
+    answer = rack.dhcp(rack.ram, *options)
     assert (answer["ip"], answer["siaddr"], answer["bootfile"]) == ("10.77.0.11", "10.77.0.1", program)
     assert answer["dns"] == "10.77.0.1"
     assert "router" not in answer
@@ -29,7 +29,7 @@ def test_a_known_machine_is_told_its_address_and_what_to_boot(rack, options, pro
 
 def test_a_machine_keeps_its_address_whatever_client_id_it_sends(rack):
     assert {
-        rack.dhcp(RAM, f"0x3d:{client_id}")["ip"] for client_id in ("ff00aabb", "0052540077", "01525400770011")
+        rack.dhcp(rack.ram, f"0x3d:{client_id}")["ip"] for client_id in ("ff00aabb", "0052540077", "01525400770011")
     } == {"10.77.0.11"}
 
 
@@ -47,8 +47,8 @@ def test_tftp_serves_debians_boot_programs(host, rack, program):
 def test_every_machine_gets_its_own_script(rack):
     status, script = rack.http("/boot.ipxe")
     assert (status, script.splitlines()[0]) == (200, "#!ipxe")
-    assert "flatcar_production_pxe.vmlinuz" in rack.http(f"/ipxe/{RAM.replace(':', '-')}.ipxe")[1]
-    assert "boots its own disk" in rack.http(f"/ipxe/{DISK.replace(':', '-')}.ipxe")[1]
+    assert "flatcar_production_pxe.vmlinuz" in rack.http(f"/ipxe/{rack.ram.replace(':', '-')}.ipxe")[1]
+    assert "boots its own disk" in rack.http(f"/ipxe/{rack.disk.replace(':', '-')}.ipxe")[1]
 
 
 def test_a_stranger_is_told_that_it_is_one_and_sent_to_its_disk(rack):
@@ -103,9 +103,9 @@ def test_the_machines_have_names(rack):
 
 
 def test_a_machines_whole_way_is_in_the_journal(host, rack):
-    rack.dhcp(RAM, UEFI)
-    rack.http(f"/ipxe/{RAM.replace(':', '-')}.ipxe")
+    rack.dhcp(rack.ram, UEFI)
+    rack.http(f"/ipxe/{rack.ram.replace(':', '-')}.ipxe")
     with host.sudo():
         journal = host.check_output("journalctl --no-pager -o cat -u 'kindling-*'")
-    assert f"DHCPACK(lan0) 10.77.0.11 {RAM}" in journal
-    assert '"GET /ipxe/52-54-00-77-00-11.ipxe HTTP/1.1" 200' in journal
+    assert f"DHCPACK(lan0) 10.77.0.11 {rack.ram}" in journal
+    assert f'"GET /ipxe/{rack.ram.replace(":", "-")}.ipxe HTTP/1.1" 200' in journal

@@ -84,6 +84,8 @@ def check(typed: Mapping[str, Any], given: Mapping[str, Any]) -> Iterator[tuple[
     if given.get("flatcar_channel") is not None and channel_of(version, channel) != channel:
         named = channel_of(version, channel)
         yield "flatcar_channel", f"{version} is a release of {named}, not of {channel}: change it or leave it out"
+    if typed["flatcar_boot_mode"] == "ram" and typed["flatcar_board"] == "arm64-usr":
+        yield "flatcar_board", "Kindling has no boot program for arm64-usr yet: such a machine boots its own disk alone"
     if typed["flatcar_boot_mode"] == "install" and given.get("flatcar_install_disk") is None:
         yield (
             "flatcar_install_disk",

@@ -57,6 +57,7 @@ def test_an_exact_version_knows_its_channel(variables, channel):
         ({"flatcar_hostname": "Node_1"}, "flatcar_hostname", "expected a host name"),
         ({"flatcar_boot_mode": "rma"}, "flatcar_boot_mode", "expected disk or ram or install, got 'rma'"),
         ({"flatcar_board": "amd64"}, "flatcar_board", "expected amd64-usr or arm64-usr"),
+        ({"flatcar_board": "arm64-usr", "flatcar_boot_mode": "ram"}, "flatcar_board", "no boot program for arm64-usr"),
         ({"flatcar_version": 4593.2}, "flatcar_version", "in quotes"),
         ({"flatcar_channel": "edge"}, "flatcar_channel", "or a stream such as lts-2024"),
         (

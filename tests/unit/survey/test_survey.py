@@ -177,8 +177,7 @@ def test_a_boot_hosts_networks_are_checked_and_its_nodes_are_not_called_homeless
     assert len(found) == (1 if "[a]" in networks or "{{" in networks else 2)
 
 
-def test_two_boot_hosts_may_have_the_same_addresses_behind_them(inventory):
-    hosts = """\
+TWO_RACKS = """\
 boot_hosts:
   hosts:
     boot-a: {kindling_networks: [{interface: lan0, subnet: 10.1.0.0/16, racks: [a]}]}
@@ -186,9 +185,17 @@ boot_hosts:
 flatcar_nodes:
   hosts:
     n1: {flatcar_mac: "52:54:00:00:00:01", flatcar_address: 10.1.0.11, flatcar_rack: a}
-    n2: {flatcar_mac: "52:54:00:00:00:01", flatcar_address: 10.1.0.11, flatcar_rack: b}
+    n2: {flatcar_mac: "52:54:00:00:00:02", flatcar_address: 10.1.0.11, flatcar_rack: b}
 """
-    assert inventory({"hosts.yml": hosts}).mistakes() == []
+
+
+def test_two_boot_hosts_may_have_the_same_addresses_behind_them(inventory):
+    assert inventory({"hosts.yml": TWO_RACKS}).mistakes() == []
+
+
+def test_a_machine_stands_behind_one_boot_host(inventory):
+    ((_, node, path, message),) = inventory({"hosts.yml": TWO_RACKS.replace("00:02", "00:01")}).mistakes()
+    assert (node, path, message) == ("n2", "flatcar_mac", "52:54:00:00:00:01 belongs to n1 already")
 
 
 def test_a_boot_host_without_nodes_is_told(inventory):

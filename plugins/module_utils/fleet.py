@@ -106,10 +106,14 @@ def _duplicates(variable: str, owners: Iterable[tuple[Any, Node]]) -> Iterator[P
             yield _problem(node, variable, f"{shown} belongs to {nodes[0].name} already")
 
 
-def wanted_images(nodes: Iterable[Node]) -> list[dict[str, str]]:
-    """The releases that *nodes* need from the boot host, each once."""
-    unique = {tuple(sorted(node.image().items())) for node in nodes if node.boot_mode == "ram"}
-    return [dict(image) for image in sorted(unique)]
+def wanted_images(nodes: Iterable[Node]) -> list[dict[str, Any]]:
+    """The releases that *nodes* need from the boot host, each once; ``install`` where a node needs the disk image too."""
+    wanted: dict[tuple, bool] = {}
+    for node in nodes:
+        if node.boot_mode != "disk":
+            image = tuple(sorted(node.image().items()))
+            wanted[image] = wanted.get(image, False) or node.boot_mode == "install"
+    return [dict(image) | {"install": install} for image, install in sorted(wanted.items())]
 
 
 def build_config(

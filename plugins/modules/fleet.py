@@ -95,7 +95,9 @@ nodes:
   type: list
   elements: str
 images:
-  description: The releases that the nodes ask for, each with board, channel and version.
+  description:
+    - The releases that the nodes ask for, each with board, channel and version, and with C(install) where a node needs the disk
+      image too.
   returned: success
   type: list
   elements: dict

@@ -123,7 +123,13 @@ def test_only_nodes_that_boot_from_the_network_want_an_image():
             node("n3", 13, flatcar_version="4790.0.0"),
         ]
     )
-    assert images == [{"board": "amd64-usr", "channel": "stable", "version": "current"}]
+    assert images == [{"board": "amd64-usr", "channel": "stable", "version": "current", "install": False}]
+
+
+def test_a_node_to_be_installed_wants_the_disk_image_too():
+    install = {"flatcar_boot_mode": "install", "flatcar_install_disk": "/dev/disk/by-id/x"}
+    images = wanted_images([node("n1", 11, flatcar_boot_mode="ram"), node("n2", 12, **install)])
+    assert images == [{"board": "amd64-usr", "channel": "stable", "version": "current", "install": True}]
 
 
 def test_a_node_in_ram_gets_a_script_and_its_config():
@@ -145,7 +151,6 @@ def test_a_node_on_disk_is_sent_to_its_disk_and_has_nothing_to_fetch():
 def test_a_node_to_be_installed_is_sent_to_its_disk_for_now():
     install = node("n1", 11, flatcar_boot_mode="install", flatcar_install_disk="/dev/disk/by-id/x")
     assert build(install) == build(node("n1", 11))
-    assert wanted_images([install]) == []
 
 
 def test_the_kernels_line_has_consoles_and_arguments():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import math
+import re
 import reprlib
 from collections.abc import Mapping
 from typing import Any
@@ -14,7 +15,7 @@ from .structure import Scalar
 _YES = frozenset(("y", "Y", "yes", "Yes", "YES", "on", "On", "ON"))
 _NO = frozenset(("n", "N", "no", "No", "NO", "off", "Off", "OFF"))
 _INT_MIN, _INT_END = -(1 << 63), 1 << 63
-_COLLECTIONS = (Mapping, list, tuple)
+_OCTAL_TEXT = re.compile(r"0o?(?P<digits>[0-7]+)")
 
 _short = reprlib.Repr()
 _short.maxstring = _short.maxother = _short.maxlong = 40
@@ -87,6 +88,9 @@ def _integer(raw: Any) -> int:
         return max(int(value), _INT_MIN) if value < _INT_END else _refuse(raw, Scalar.INT)
     if isinstance(value, float) and not math.isnan(value) and value <= _INT_END:
         return int(value) if _INT_MIN <= value < _INT_END else _INT_MIN
+    if isinstance(value, str) and (octal := _OCTAL_TEXT.fullmatch(value)):
+        # Where YAML is read as of version 1.1, as Ansible reads it, 0o644 is a text like "0644"
+        _refuse(raw, Scalar.INT, f": write it as 0{octal['digits']}, without quotes")
     return _refuse(raw, Scalar.INT)
 
 
@@ -99,8 +103,8 @@ def _boolean(raw: Any) -> bool:
     return _refuse(raw, Scalar.BOOL)
 
 
-def _refuse(raw: Any, wanted: Scalar) -> Any:
-    raise WrongTypeError(f"must be {wanted.value}, not {describe(raw)}")
+def _refuse(raw: Any, wanted: Scalar, remedy: str = "") -> Any:
+    raise WrongTypeError(f"must be {wanted.value}, not {describe(raw)}{remedy}")
 
 
 _CONVERTERS = {Scalar.STRING: _string, Scalar.INT: _integer, Scalar.BOOL: _boolean}

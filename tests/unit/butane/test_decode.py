@@ -73,7 +73,7 @@ def test_all_wrong_types_are_reported():
     _config, decoder = decode(raw)
     assert places(decoder.errors) == [
         ("storage.files.0.path", "must be a string, not a mapping"),
-        ("storage.files.0.mode", "must be an integer, not the string '0644'"),
+        ("storage.files.0.mode", "must be an integer, not the string '0644': write it as 0644, without quotes"),
         ("storage.files.0.overwrite", "must be true or false, not the number 1"),
         ("storage.files.0.append", "must be a list, not a mapping"),
         ("storage.files.1", "must be a mapping, not the string '/etc/x'"),

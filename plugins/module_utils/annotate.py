@@ -93,7 +93,7 @@ def _plain(value: Any, source: Source, begin: str, deeper: str, keys: str) -> It
         for text in value.rstrip("\n").split("\n"):
             yield Line(f"{deeper}{text}".rstrip())
     elif isinstance(value, int) and not isinstance(value, bool) and keys.endswith("mode"):
-        yield Line(f"{begin} 0o{value:o}", source)
+        yield Line(f"{begin} 0{value:o}", source)
     else:
         yield Line(f"{begin} {_scalar(value)}", source)
 

@@ -13,7 +13,7 @@ description:
   - The action plugin M(kindling.flatcar.fleet) calls this module; there is rarely a reason to call it directly.
 version_added: 0.1.0
 author:
-  - The Kindling developers (@kindling)
+  - The Kindling developers
 attributes:
   check_mode:
     support: full

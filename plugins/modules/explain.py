@@ -13,7 +13,7 @@ description:
   - Reads the inventory on the controller, and connects to nothing.
 version_added: 0.1.0
 author:
-  - The Kindling developers (@kindling)
+  - The Kindling developers
 attributes:
   check_mode:
     support: full

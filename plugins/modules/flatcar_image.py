@@ -17,7 +17,7 @@ description:
   - An action plugin of the same name runs the module in the background and shows its progress during the run.
 version_added: 0.1.0
 author:
-  - The Kindling developers (@kindling)
+  - The Kindling developers
 requirements:
   - curl, gpg and gpgv on the managed host (Debian packages of these names)
 options:

@@ -13,7 +13,7 @@ description:
     one transfer, and switches to it with one rename. The same inventory changes nothing.
 version_added: 0.1.0
 author:
-  - The Kindling developers (@kindling)
+  - The Kindling developers
 attributes:
   check_mode:
     support: full

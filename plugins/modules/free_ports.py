@@ -11,7 +11,7 @@ description:
   - Fails with the names of the services that hold one of the ports on the given networks. Changes nothing.
 version_added: 0.1.0
 author:
-  - The Kindling developers (@kindling)
+  - The Kindling developers
 requirements:
   - iproute2 on the host
 attributes:

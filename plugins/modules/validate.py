@@ -13,7 +13,7 @@ description:
   - What is right is also shown to the programs C(butane) and C(ignition-validate), where they are on the controller's PATH.
 version_added: 0.1.0
 author:
-  - The Kindling developers (@kindling)
+  - The Kindling developers
 attributes:
   check_mode:
     support: full

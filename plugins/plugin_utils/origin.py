@@ -8,23 +8,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 from ansible.module_utils.common.json import get_encoder
+from ansible_collections.kindling.flatcar.plugins.module_utils.butane import Origin
 
 _KEEPS_TAGS = get_encoder("cache_persistence")
 _LOOK_INTO = 8
-
-
-class Origin(NamedTuple):
-    """A place in a file; line and column count from 1."""
-
-    file: str
-    line: int
-    column: int
-
-    def __str__(self) -> str:
-        return f"{self.file}:{self.line}:{self.column}"
 
 
 def origin_of(value: Any) -> Origin | None:

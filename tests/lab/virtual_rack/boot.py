@@ -147,7 +147,7 @@ class Run:
 
     def log_in(self) -> None:
         """Ask the node about itself, in the background."""
-        self.answers, self.complaints = tempfile.TemporaryFile(), tempfile.TemporaryFile()  # noqa: SIM115
+        self.answers, self.complaints = tempfile.TemporaryFile(), tempfile.TemporaryFile()  # noqa: SIM115  # `look_at_login` closes them
         command = readback.ssh_command(self.machine.rack, self.progress.address or self.node.address, "sudo sh -s")
         self.login = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=self.answers, stderr=self.complaints,
                                       env=environment())  # fmt: skip

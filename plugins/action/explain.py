@@ -70,7 +70,7 @@ def _explain(node: Node, host: str, fleet: Fleet) -> dict[str, Any]:
         "image": node.image(),
         "butane": masked(traced),
         "sources": sources,
-        "ipxe": build_script(node, network, lambda image: image["version"]),
+        "ipxe": build_script(node, network, lambda image: image["version"], "(its token)"),
         "ignition_bytes": len(dumps(fleet.configs[node.name]).encode()),
     }
 

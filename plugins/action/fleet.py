@@ -3,23 +3,28 @@
 
 from __future__ import annotations
 
+import contextlib
+import re
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
-from ansible_collections.kindling.flatcar.plugins.module_utils.fleet import build_files, wanted_images
+from ansible_collections.kindling.flatcar.plugins.module_utils.fleet import INDEX, build_files, wanted_images
 from ansible_collections.kindling.flatcar.plugins.module_utils.generation import changes, digest_of, manifest_of, pack
 from ansible_collections.kindling.flatcar.plugins.module_utils.problems import InventoryError
 from ansible_collections.kindling.flatcar.plugins.plugin_utils.problems import describe
 from ansible_collections.kindling.flatcar.plugins.plugin_utils.survey import Fleet, Known, survey
 from ansible_collections.kindling.flatcar.plugins.plugin_utils.variables import Variables
 
-#: Top directories of a generation: what holds secrets, and what a difference may show.
+#: Tops of a generation: what the web server alone may read, what nobody but root, and what a difference may show.
 PRIVATE = ["web"]
+SECRET = [INDEX]
 SHOWN = ["web/boot.ipxe", "web/ipxe", "dnsmasq"]
+
+_TOKEN = re.compile(r"(?<=/ignition/)[\w-]+(?=[/.])")
 
 
 class ActionModule(ActionBase):
@@ -43,8 +48,7 @@ class ActionModule(ActionBase):
         result = {"changed": False, "nodes": names, "images": wanted_images(fleet.nodes)}
         if options["state"] == "checked":
             return result
-        files = build_files(fleet.nodes, fleet.networks, _versions(options), fleet.configs)
-        return result | self._publish(files, options, task_vars)
+        return result | self._publish(fleet, options, task_vars)
 
     def _checked_fleet(self, files_dir: str | None, task_vars: dict[str, Any]) -> Fleet:
         host = task_vars["inventory_hostname"]
@@ -55,27 +59,42 @@ class ActionModule(ActionBase):
             raise AnsibleActionFail(describe(invalid.problems)) from None
         return found.fleets[host]
 
-    def _publish(
-        self, files: Mapping[str, str], options: Mapping[str, Any], task_vars: dict[str, Any]
-    ) -> dict[str, Any]:
+    def _publish(self, fleet: Fleet, options: Mapping[str, Any], task_vars: dict[str, Any]) -> dict[str, Any]:
+        state = {"path": options["path"], "key": True, "read": SHOWN if self._task.diff else []}
+        with self._unseen():
+            served = self._boot_tree(state, task_vars)
+        key = served.pop("key", "")
+        if served.get("failed"):
+            return served
+        files = build_files(fleet.nodes, fleet.networks, _versions(options), fleet.configs, bytes.fromhex(key))
         manifest = manifest_of(files)
+        result = {"changed": manifest != served["manifest"], "changes": changes(served["manifest"], manifest)}
+        result["changes"] = {kind: [_hidden(path) for path in paths] for kind, paths in result["changes"].items()}
+        if self._task.diff:
+            result["diff"] = _diff(served, files, manifest)
+        if self._task.check_mode or not result["changed"]:
+            return result
         arguments = {
             "path": options["path"],
+            "src": self._ship(files),
             "digest": digest_of(manifest),
             "private": PRIVATE,
+            "secret": SECRET,
             "group": options["group"],
             "keep": options["keep"],
         }
-        served = self._boot_tree({**arguments, "read": SHOWN if self._task.diff else []}, task_vars)
-        if served.get("failed") or served["present"]:
-            return served
-        result = {"changed": True, "changes": changes(served["manifest"], manifest)}
-        if self._task.diff:
-            result["diff"] = _diff(served, files, manifest)
-        if self._task.check_mode:
-            return result
-        published = self._boot_tree({**arguments, "src": self._ship(files)}, task_vars)
+        published = self._boot_tree(arguments, task_vars)
         return result | {key: published[key] for key in ("failed", "msg", "generation") if key in published}
+
+    @contextlib.contextmanager
+    def _unseen(self) -> Iterator[None]:
+        """For an answer with secrets in it: with ``-vvv`` a connection prints what it gets, unless it is told not to."""
+        connection = self._connection._play_context
+        before, connection.no_log = connection.no_log, True
+        try:
+            yield
+        finally:
+            connection.no_log = before
 
     def _boot_tree(self, arguments: dict[str, Any], task_vars: dict[str, Any]) -> dict[str, Any]:
         return self._execute_module(
@@ -113,8 +132,8 @@ def _diff(served: Mapping[str, Any], files: Mapping[str, str], manifest: Mapping
     differing = [path for paths in changes(served["manifest"], manifest).values() for path in paths]
     return [
         {
-            "before_header": path,
-            "after_header": path,
+            "before_header": _hidden(path),
+            "after_header": _hidden(path),
             "before": _shown(path, served["texts"], served["manifest"]),
             "after": _shown(path, files, manifest),
         }
@@ -125,4 +144,9 @@ def _diff(served: Mapping[str, Any], files: Mapping[str, str], manifest: Mapping
 def _shown(path: str, texts: Mapping[str, str], manifest: Mapping[str, str]) -> str:
     if path not in manifest:
         return ""
-    return texts[path] if path.startswith(tuple(SHOWN)) else f"sha256 {manifest[path]}\n"
+    return _hidden(texts[path]) if path.startswith(tuple(SHOWN)) else f"sha256 {manifest[path]}\n"
+
+
+def _hidden(text: str) -> str:
+    """*text*, a script or a path, without the tokens in it."""
+    return _TOKEN.sub("(token)", text)

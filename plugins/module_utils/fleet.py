@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
+import hmac
+import json
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from typing import Any
@@ -12,6 +16,9 @@ from .networks import VARIABLE, Network
 from .node import FRAGMENT, Node, check_butane, kernel_line, merge_layers
 from .problems import Problem
 from .provenance import OriginOf, source_at, traced_butane
+
+#: The file of a generation that tells what is in it, node by node.
+INDEX = "index.json"
 
 Versions = Callable[[Mapping[str, str]], str]
 """Tells the exact release for the one that a node asks for."""
@@ -159,26 +166,62 @@ def build_configs(
 
 
 def build_files(
-    nodes: Iterable[Node], networks: Iterable[Network], versions: Versions, configs: Mapping[str, dict[str, Any]]
+    nodes: Iterable[Node],
+    networks: Iterable[Network],
+    versions: Versions,
+    configs: Mapping[str, dict[str, Any]],
+    key: bytes,
 ) -> dict[str, str]:
-    """The generation's files by their path: scripts and configs below ``web/``, reservations below ``dnsmasq/``."""
+    """The generation's files by their path: scripts and configs below ``web/``, reservations below ``dnsmasq/``, and the
+    index, which tells programs what is published.
+
+    A script or config lies below the address that may have it; a config below a name that nobody can guess, too.
+    *key* is the boot host's, for ``token_of``.
+    """
     nodes, networks = list(nodes), list(networks)
     files = {"web/boot.ipxe": ipxe.first_script(), "web/ipxe/unknown.ipxe": ipxe.unknown_script()}
+    index = {}
     for node in nodes:
-        script = build_script(node, network_of(node, networks), versions)
-        files |= {f"web/ipxe/{mac.replace(':', '-')}.ipxe": script for mac in node.mac}
-        if node.boot_mode == "ram":
-            files[f"web/ignition/{node.address}.ign"] = dumps(configs[node.name])
+        token = token_of(key, node.name) if node.boot_mode == "ram" else None
+        config = dumps(configs[node.name])
+        script = build_script(node, network_of(node, networks), versions, token)
+        files |= {f"web/ipxe/{node.address}/{mac.replace(':', '-')}.ipxe": script for mac in node.mac}
+        if token:
+            files[f"web/ignition/{token}/{node.address}.ign"] = config
+        index[node.name] = _index_entry(node, versions, config, token)
+    files[INDEX] = json.dumps({"nodes": index}, indent=0, sort_keys=True) + "\n"
     return files | _reservations(nodes, networks)
 
 
-def build_script(node: Node, network: Network, versions: Versions) -> str:
+def token_of(key: bytes, name: str) -> str:
+    """What nobody can guess in the URL of a node's config. It stays the same as long as the boot host's *key* does."""
+    digest = hmac.digest(key, name.encode(), "sha256")
+    return base64.urlsafe_b64encode(digest).decode().rstrip("=")
+
+
+def build_script(node: Node, network: Network, versions: Versions, token: str | None) -> str:
     """The node's iPXE script. One that is to be installed is sent to its own disk, as everybody who is not in RAM."""
     if node.boot_mode != "ram":
         return ipxe.disk_script(node.hostname)
     version, base = versions(node.image()), f"http://{network.address or '(the boot host)'}"
-    images, config = f"{base}/images/{node.board}/{version}", f"{base}/ignition/config.ign"
+    images, config = f"{base}/images/{node.board}/{version}", f"{base}/ignition/{token}.ign"
     return ipxe.ram_script(node.hostname, version, images, config, kernel_line(node))
+
+
+def _index_entry(node: Node, versions: Versions, config: str, token: str | None) -> dict[str, Any]:
+    """``version`` is the exact release that the boot host serves; of a node on its disk, the one that it asks for."""
+    return {
+        "mode": node.boot_mode,
+        "rack": node.rack,
+        "address": str(node.address),
+        "macs": list(node.mac),
+        "hostname": node.hostname,
+        "board": node.board,
+        "channel": node.channel,
+        "version": node.version if node.boot_mode == "disk" else versions(node.image()),
+        "config": hashlib.sha256(config.encode()).hexdigest(),
+        **({"token": hashlib.sha256(token.encode()).hexdigest()} if token else {}),
+    }
 
 
 def _reservations(nodes: Iterable[Node], networks: Iterable[Network]) -> dict[str, str]:
@@ -192,6 +235,7 @@ def _reservations(nodes: Iterable[Node], networks: Iterable[Network]) -> dict[st
 
 
 __all__ = (
+    "INDEX",
     "build_config",
     "build_configs",
     "build_files",
@@ -200,5 +244,6 @@ __all__ = (
     "check_machines",
     "check_racks",
     "network_of",
+    "token_of",
     "wanted_images",
 )

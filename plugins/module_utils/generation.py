@@ -11,6 +11,8 @@ import fcntl
 import hashlib
 import io
 import os
+import re
+import secrets
 import shutil
 import tarfile
 import tempfile
@@ -20,6 +22,7 @@ from pathlib import Path, PurePosixPath
 
 CURRENT = "current"
 GENERATIONS = "generations"
+KEY = "key"
 _UNFINISHED = ".unfinished-"
 
 
@@ -29,10 +32,19 @@ class GenerationError(Exception):
 
 @dataclass(frozen=True)
 class Access:
-    """Who may read a generation: ``private`` names the top directories that only root and group *gid* read."""
+    """Who may read a generation: ``private`` names the tops of it that only root and group *gid* read, ``secret`` those
+    that only root reads.
+    """
 
     private: frozenset[str]
+    secret: frozenset[str]
     gid: int
+
+    def of(self, top: str) -> tuple[int, int]:
+        """The group, or -1, and the mode of a file in the generation's directory *top*, or of that name."""
+        if top in self.secret:
+            return -1, 0o600
+        return (self.gid, 0o640) if top in self.private else (-1, 0o644)
 
 
 def pack(files: Mapping[str, str]) -> bytes:
@@ -63,6 +75,36 @@ def read_manifest(root: Path) -> dict[str, str]:
     served = root / CURRENT
     paths = (path for path in served.rglob("*") if path.is_file()) if served.is_dir() else ()
     return {str(path.relative_to(served)): hashlib.sha256(path.read_bytes()).hexdigest() for path in paths}
+
+
+def read_key(root: Path) -> str | None:
+    """The boot host's key, out of which the tokens of its nodes are made; None where it has none yet."""
+    try:
+        key = (root / KEY).read_text(encoding="ascii").strip()
+    except FileNotFoundError:
+        return None
+    if not re.fullmatch("[0-9a-f]{64}", key):
+        raise GenerationError(
+            f"{root / KEY} is not the key that was written there: remove it to have a new one (nodes get new URLs then)"
+        )
+    return key
+
+
+def make_key(root: Path) -> str:
+    """The boot host's key; made where it has none yet."""
+    if read_key(root) is None:
+        with _locked(root):
+            new = root / f".{KEY}"
+            new.unlink(missing_ok=True)
+            if read_key(root) is None:  # still: another run may have made it before we had the lock
+                _write(new, f"{new_key()}\n".encode(), -1, 0o600)
+                new.replace(root / KEY)
+                _sync(root)
+    return read_key(root)
+
+
+def new_key() -> str:
+    return secrets.token_hex(32)
 
 
 def publish(root: Path, archive: Path, digest: str, access: Access, keep: int) -> Path:
@@ -123,30 +165,26 @@ def _unpack(archive: Path, target: Path, access: Access) -> None:
             if not member.isfile() or path.is_absolute() or ".." in path.parts:
                 raise GenerationError(f"the archive holds {member.name}, which is no plain file of a generation")
             directories |= _make_parents(target, path, access)
-            _write(
-                target / path, packed.extractfile(member).read(), access if path.parts[0] in access.private else None
-            )
+            _write(target / path, packed.extractfile(member).read(), *access.of(path.parts[0]))
     for directory in directories:
         _sync(directory)
 
 
 def _make_parents(target: Path, path: PurePosixPath, access: Access) -> set[Path]:
     made = [target / parent for parent in reversed(path.parents) if parent.parts]
+    group, mode = access.of(path.parts[0])
     for directory in made:
         if not directory.exists():
             directory.mkdir()
-            private = path.parts[0] in access.private
-            if private:
-                os.chown(directory, -1, access.gid)
-            directory.chmod(0o750 if private else 0o755)
+            os.chown(directory, -1, group)
+            directory.chmod(mode | (mode & 0o444) >> 2)  # who may read a directory may enter it
     return set(made)
 
 
-def _write(path: Path, data: bytes, private: Access | None) -> None:
+def _write(path: Path, data: bytes, group: int, mode: int) -> None:
     with path.open("xb") as file:
-        if private:
-            os.fchown(file.fileno(), -1, private.gid)
-        os.fchmod(file.fileno(), 0o640 if private else 0o644)
+        os.fchown(file.fileno(), -1, group)
+        os.fchmod(file.fileno(), mode)
         file.write(data)
         file.flush()
         os.fsync(file.fileno())
@@ -201,12 +239,16 @@ def changes(before: Mapping[str, str], after: Mapping[str, str]) -> dict[str, It
 __all__ = (
     "CURRENT",
     "GENERATIONS",
+    "KEY",
     "Access",
     "GenerationError",
     "changes",
     "digest_of",
+    "make_key",
     "manifest_of",
+    "new_key",
     "pack",
     "publish",
+    "read_key",
     "read_manifest",
 )

@@ -10,6 +10,7 @@ short_description: Publish a generation of boot files
 description:
   - Tells what a boot host serves, or writes a new generation of files beside it and switches to it with one rename.
   - Whenever a run is killed, what is served is a complete generation.
+  - Makes the boot host's key, out of which the URLs of its nodes' configs are made, when it is first asked for.
   - The action plugin M(kindling.flatcar.fleet) calls this module; there is rarely a reason to call it directly.
 version_added: 0.1.0
 author:
@@ -26,15 +27,19 @@ options:
     description: The directory that holds the generations and the symlink C(current).
     type: path
     required: true
-  digest:
-    description: The digest of the tree that shall be served.
-    type: str
-    required: true
   src:
-    description: An archive on the boot host with the tree's files. Without it the module only tells the state.
+    description: An archive on the boot host with the files of the tree to serve. Without it the module only tells the state.
     type: path
+  digest:
+    description: The digest of the tree in O(src).
+    type: str
   private:
-    description: Top directories of the tree that only root and O(group) can read.
+    description: Top directories and files of the tree that only root and O(group) can read.
+    type: list
+    elements: str
+    default: []
+  secret:
+    description: Top directories and files of the tree that only root can read.
     type: list
     elements: str
     default: []
@@ -51,20 +56,21 @@ options:
     type: list
     elements: str
     default: []
+  key:
+    description:
+      - Return the boot host's key, which is a secret, in RV(key).
+      - Whoever asks for it has to keep it out of what Ansible prints, with C(no_log) for one.
+    type: bool
+    default: false
 """
 
 EXAMPLES = r"""
-- name: Is this generation served?
+- name: What is served?
   kindling.flatcar.boot_tree:
     path: /srv/kindling/fleet
-    digest: 5891b5b522d5df086d0ff0b110fbd9d2
 """
 
 RETURN = r"""
-present:
-  description: Whether the tree with O(digest) was served before this run.
-  returned: success
-  type: bool
 manifest:
   description: The SHA-256 of every file that was served before this run, by path.
   returned: success
@@ -73,6 +79,12 @@ texts:
   description: The texts of the files below O(read) that were served before this run, by path.
   returned: success
   type: dict
+key:
+  description:
+    - The boot host's key, 64 hexadecimal digits, as it is in the file C(key) in O(path), for root alone.
+    - In check mode, a host that has none yet tells one that is not kept.
+  returned: when O(key) is true
+  type: str
 generation:
   description: The directory of the new generation.
   returned: when one was published
@@ -90,13 +102,16 @@ def main() -> None:
     module = AnsibleModule(
         argument_spec={
             "path": {"type": "path", "required": True},
-            "digest": {"type": "str", "required": True},
             "src": {"type": "path"},
+            "digest": {"type": "str"},
             "private": {"type": "list", "elements": "str", "default": []},
+            "secret": {"type": "list", "elements": "str", "default": []},
             "group": {"type": "str", "default": "www-data"},
             "keep": {"type": "int", "default": 5},
             "read": {"type": "list", "elements": "str", "default": []},
+            "key": {"type": "bool", "default": False},
         },
+        required_by={"src": "digest"},
         supports_check_mode=True,
     )
     try:
@@ -109,19 +124,23 @@ def main() -> None:
 
 def run(params: dict, check_mode: bool) -> dict:
     root = Path(params["path"])
-    manifest = generation.read_manifest(root)
-    present = generation.digest_of(manifest) == params["digest"]
-    result = {
-        "changed": not present,
-        "present": present,
-        "manifest": manifest,
-        "texts": _texts(root, manifest, params["read"]),
-    }
-    if present or check_mode or not params["src"]:
-        return result
-    access = generation.Access(private=frozenset(params["private"]), gid=_gid(params["group"]))
+    if not params["src"]:
+        return {"changed": False, **_state(root, params, check_mode)}
+    if check_mode:
+        return {"changed": True}
+    access = generation.Access(
+        private=frozenset(params["private"]), secret=frozenset(params["secret"]), gid=_gid(params["group"])
+    )
     published = generation.publish(root, Path(params["src"]), params["digest"], access, params["keep"])
-    return result | {"generation": str(published)}
+    return {"changed": True, "generation": str(published)}
+
+
+def _state(root: Path, params: dict, check_mode: bool) -> dict:
+    manifest = generation.read_manifest(root)
+    state = {"manifest": manifest, "texts": _texts(root, manifest, params["read"])}
+    if params["key"]:
+        state["key"] = (generation.read_key(root) or generation.new_key()) if check_mode else generation.make_key(root)
+    return state
 
 
 def _texts(root: Path, manifest: dict, tops: list) -> dict:

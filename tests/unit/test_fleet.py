@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 import ipaddress
 import json
+import re
 
 import pytest
+from ansible_collections.kindling.flatcar.plugins.module_utils.butane import dumps
 from ansible_collections.kindling.flatcar.plugins.module_utils.fields import address_range
 from ansible_collections.kindling.flatcar.plugins.module_utils.fleet import (
     build_configs,
@@ -13,11 +16,13 @@ from ansible_collections.kindling.flatcar.plugins.module_utils.fleet import (
     check_fleet,
     check_machines,
     check_racks,
+    token_of,
     wanted_images,
 )
 from ansible_collections.kindling.flatcar.plugins.module_utils.networks import Network
 from ansible_collections.kindling.flatcar.plugins.module_utils.node import read_node
 
+KEY = bytes(32)
 NETWORK = Network(
     interface="lan0",
     subnet=ipaddress.IPv4Network("10.1.0.0/24"),
@@ -43,12 +48,18 @@ def problems(*nodes):
     return [(problem.subject, problem.path, problem.message) for problem in found]
 
 
-def build(*nodes):
+def versions(image):
+    return "9999.2.0" if image["version"] == "current" else image["version"]
+
+
+def build(*nodes, key=KEY):
     configs, found = build_configs(nodes)
     assert found == []
-    return build_files(
-        nodes, [NETWORK], lambda image: "9999.2.0" if image["version"] == "current" else image["version"], configs
-    )
+    return build_files(nodes, [NETWORK], versions, configs, key)
+
+
+def index(*nodes):
+    return json.loads(build(*nodes)["index.json"])["nodes"]
 
 
 def test_right_nodes_have_no_problems():
@@ -134,28 +145,61 @@ def test_a_node_to_be_installed_wants_the_disk_image_too():
 
 def test_a_node_in_ram_gets_a_script_and_its_config():
     files = build(node("n1", 11, flatcar_boot_mode="ram", flatcar_mac=["52:54:00:00:00:0b", "52:54:00:00:00:0c"]))
-    script = files["web/ipxe/52-54-00-00-00-0b.ipxe"]
-    assert script == files["web/ipxe/52-54-00-00-00-0c.ipxe"]
+    script = files["web/ipxe/10.1.0.11/52-54-00-00-00-0b.ipxe"]
+    assert script == files["web/ipxe/10.1.0.11/52-54-00-00-00-0c.ipxe"]
     assert "kernel http://10.1.0.1/images/amd64-usr/9999.2.0/flatcar_production_pxe.vmlinuz " in script
-    assert " ignition.config.url=http://10.1.0.1/ignition/config.ign" in script
-    config = json.loads(files["web/ignition/10.1.0.11.ign"])
+    (token,) = re.findall(r" ignition\.config\.url=http://10\.1\.0\.1/ignition/([A-Za-z0-9_-]{43})\.ign ", script)
+    config = json.loads(files[f"web/ignition/{token}/10.1.0.11.ign"])
     assert config["storage"]["files"][0]["contents"]["source"] == "data:,n1%0A"
+
+
+def test_a_token_is_the_keys_and_the_nodes():
+    tokens = {token_of(key, name) for key in (KEY, b"\1" * 32) for name in ("n1", "n2")}
+    assert len(tokens) == 4
+    assert token_of(KEY, "n1") == "7VRO5m25-grvtGbEocpelpS0XIZAT5haFuRTY5Hp-RQ"
+    assert build(node("n1", 11, flatcar_boot_mode="ram"), key=KEY) != build(
+        node("n1", 11, flatcar_boot_mode="ram"), key=b"\1" * 32
+    )
 
 
 def test_a_node_on_disk_is_sent_to_its_disk_and_has_nothing_to_fetch():
     files = build(node("n1", 11))
-    assert "kernel" not in files["web/ipxe/52-54-00-00-00-0b.ipxe"]
+    assert "kernel" not in files["web/ipxe/10.1.0.11/52-54-00-00-00-0b.ipxe"]
     assert not [path for path in files if path.startswith("web/ignition/")]
 
 
 def test_a_node_to_be_installed_is_sent_to_its_disk_for_now():
-    install = node("n1", 11, flatcar_boot_mode="install", flatcar_install_disk="/dev/disk/by-id/x")
-    assert build(install) == build(node("n1", 11))
+    install = build(node("n1", 11, flatcar_boot_mode="install", flatcar_install_disk="/dev/disk/by-id/x"))
+    on_disk = build(node("n1", 11))
+    assert [path for path in on_disk if on_disk[path] != install[path]] == ["index.json"]
+
+
+def test_the_index_tells_what_is_published():
+    ram = node("n1", 11, flatcar_boot_mode="ram", flatcar_mac=["52:54:00:00:00:0b", "52:54:00:00:00:0c"])
+    assert index(ram, node("n2", 12, flatcar_version="4230.2.1"))["n1"] == {
+        "mode": "ram",
+        "rack": "a",
+        "address": "10.1.0.11",
+        "macs": ["52:54:00:00:00:0b", "52:54:00:00:00:0c"],
+        "hostname": "n1",
+        "board": "amd64-usr",
+        "channel": "stable",
+        "version": "9999.2.0",
+        "config": hashlib.sha256(dumps(build_configs([ram])[0]["n1"]).encode()).hexdigest(),
+        "token": hashlib.sha256(token_of(KEY, "n1").encode()).hexdigest(),
+    }
+
+
+def test_the_index_has_nodes_on_disk_with_what_they_ask_for():
+    disk = index(node("n1", 11, flatcar_version="4230.2.1"))["n1"]
+    assert (disk["mode"], disk["version"]) == ("disk", "4230.2.1")
+    assert "token" not in disk
+    assert disk["config"] != index(node("n1", 11, flatcar_version="4230.2.1", flatcar_time_zone="UTC"))["n1"]["config"]
 
 
 def test_the_kernels_line_has_consoles_and_arguments():
     ram = node("n1", 11, flatcar_boot_mode="ram", flatcar_console="ttyS0", flatcar_kernel_arguments=["quiet"])
-    assert "config.ign console=ttyS0 quiet ||" in build(ram)["web/ipxe/52-54-00-00-00-0b.ipxe"]
+    assert ".ign console=ttyS0 quiet ||" in build(ram)["web/ipxe/10.1.0.11/52-54-00-00-00-0b.ipxe"]
 
 
 def test_every_node_has_one_address_and_a_name():

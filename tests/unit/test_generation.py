@@ -14,8 +14,13 @@ from pathlib import Path
 import pytest
 from ansible_collections.kindling.flatcar.plugins.module_utils import generation
 
-ACCESS = generation.Access(private=frozenset({"web"}), gid=os.getgid())
-FILES = {"web/boot.ipxe": "#!ipxe\n", "web/ignition/10.0.0.1.ign": "{}", "dnsmasq/dhcp-hosts": "x\n"}
+ACCESS = generation.Access(private=frozenset({"web"}), secret=frozenset({"index.json"}), gid=os.getgid())
+FILES = {
+    "web/boot.ipxe": "#!ipxe\n",
+    "web/ignition/token/10.0.0.1.ign": "{}",
+    "dnsmasq/dhcp-hosts": "x\n",
+    "index.json": "{}\n",
+}
 
 
 def publish(root, files, keep=5, digest=None):
@@ -55,9 +60,11 @@ def test_secrets_are_for_the_group_alone(root):
         "web": 0o750,
         "web/boot.ipxe": 0o640,
         "web/ignition": 0o750,
-        "web/ignition/10.0.0.1.ign": 0o640,
+        "web/ignition/token": 0o750,
+        "web/ignition/token/10.0.0.1.ign": 0o640,
         "dnsmasq": 0o755,
         "dnsmasq/dhcp-hosts": 0o644,
+        "index.json": 0o600,
     }
     assert stat.S_IMODE((root / "current/").stat().st_mode) == 0o755
     assert (root / "current/web").stat().st_gid == ACCESS.gid == grp.getgrgid(os.getgid()).gr_gid
@@ -113,13 +120,13 @@ import pathlib, sys
 sys.path.insert(0, {plugins!r})
 from module_utils import generation
 write = generation._write
-def slow(path, data, private):
-    write(path, data, private)
+def slow(*what):
+    write(*what)
     print("written", flush=True)
     sys.stdin.read()
 generation._write = slow
 root = pathlib.Path({root!r})
-generation.publish(root, root.parent / "archive", {digest!r}, generation.Access(frozenset(), -1), 5)
+generation.publish(root, root.parent / "archive", {digest!r}, generation.Access(frozenset(), frozenset(), -1), 5)
 """
 
 
@@ -150,6 +157,30 @@ def test_a_full_disk_leaves_the_old_generation(root, monkeypatch):
         publish(root, FILES | {"web/more": "x"})
     assert served(root) == FILES
     assert len(list((root / "generations").iterdir())) == 1
+
+
+def test_a_key_is_made_once(root):
+    assert generation.read_key(root) is None
+    key = generation.make_key(root)
+    assert len(bytes.fromhex(key)) == 32
+    assert generation.make_key(root) == generation.read_key(root) == key
+    assert stat.S_IMODE((root / "key").stat().st_mode) == 0o600
+    assert generation.new_key() != key
+
+
+def test_a_key_that_another_run_made_meanwhile_stays(root, monkeypatch):
+    first = generation.make_key(root)
+    answers = iter([None, first, first])
+    monkeypatch.setattr(generation, "read_key", lambda _: next(answers))
+    assert generation.make_key(root) == first
+    assert (root / "key").read_text().strip() == first
+
+
+@pytest.mark.parametrize("text", ["", "abc", "g" * 64])
+def test_a_damaged_key_is_refused(root, text):
+    (root / "key").write_text(text)
+    with pytest.raises(generation.GenerationError, match="key is not the key that was written there: remove it"):
+        generation.make_key(root)
 
 
 def test_changes():

@@ -43,9 +43,16 @@ def test_debians_own_services_stay_off(host):
 
 
 def test_what_is_published_is_not_for_everybody(host):
-    assert host.run("cat /srv/kindling/fleet/current/web/ignition/10.77.0.11.ign").rc != 0
+    with host.sudo():
+        (path,) = host.check_output("ls -d /srv/kindling/fleet/current/web/ignition/*/10.77.0.11.ign").split()
+        assert len(host.file("/srv/kindling/fleet/key").content_string.strip()) == 64
+    assert host.run(f"cat {path}").rc != 0
+    for only_roots in ("/srv/kindling/fleet/key", "/srv/kindling/fleet/current/index.json"):
+        assert host.run(f"cat {only_roots}").rc != 0
+        with host.sudo("www-data"):
+            assert host.run(f"cat {only_roots}").rc != 0
     with host.sudo("www-data"):
-        config = json.loads(host.check_output("cat /srv/kindling/fleet/current/web/ignition/10.77.0.11.ign"))
+        config = json.loads(host.check_output(f"cat {path}"))
         assert config["ignition"]["version"] == "3.3.0"
         for path in ("/srv/kindling/fleet", "/srv/kindling/images", "/srv/kindling/fleet/current/web"):
             assert host.run(f"test -w {path}").rc == 1

@@ -1,10 +1,14 @@
 """A boot host as the machines of its rack see it."""
 
 import json
+import re
 
 import pytest
 
 STRANGER = "52:54:00:77:00:99"
+
+#: The addresses of a rack's machines.
+RAM, DISK = "10.77.0.11", "10.77.0.12"
 
 #: DHCP options as a client sends them: 93 is the firmware's architecture, 77 the user class (here "iPXE").
 BIOS, UEFI, UEFI_BYTE_CODE, IPXE = "0x5d:0000", "0x5d:0007", "0x5d:0009", "0x4d:69505845"
@@ -44,30 +48,54 @@ def test_tftp_serves_debians_boot_programs(host, rack, program):
     assert served == digest
 
 
+def script_of(mac):
+    return f"/ipxe/{mac.replace(':', '-')}.ipxe"
+
+
+@pytest.fixture(scope="session")
+def config(rack):
+    """The path of the config of the machine in RAM, as its script has it."""
+    _, script = rack.http(script_of(rack.ram), RAM)
+    return re.search(r" ignition\.config\.url=http://10\.77\.0\.1(/ignition/[\w-]{43}\.ign) ", script)[1]
+
+
 def test_every_machine_gets_its_own_script(rack):
     status, script = rack.http("/boot.ipxe")
     assert (status, script.splitlines()[0]) == (200, "#!ipxe")
-    assert "flatcar_production_pxe.vmlinuz" in rack.http(f"/ipxe/{rack.ram.replace(':', '-')}.ipxe")[1]
-    assert "boots its own disk" in rack.http(f"/ipxe/{rack.disk.replace(':', '-')}.ipxe")[1]
+    assert "flatcar_production_pxe.vmlinuz" in rack.http(script_of(rack.ram), RAM)[1]
+    assert "boots its own disk" in rack.http(script_of(rack.disk), DISK)[1]
 
 
-def test_a_stranger_is_told_that_it_is_one_and_sent_to_its_disk(rack):
-    status, script = rack.http(f"/ipxe/{STRANGER.replace(':', '-')}.ipxe")
+def test_a_script_is_for_the_machine_that_has_the_address(rack):
+    for mac, address in ((rack.ram, DISK), (rack.disk, RAM), (rack.ram, "10.77.0.99"), (STRANGER, RAM)):
+        status, script = rack.http(script_of(mac), address)
+        assert status == 200
+        assert "is not in the inventory" in script
+        assert "kernel" not in script
+
+
+def test_a_config_is_for_the_machine_that_has_the_address_and_knows_its_name(rack, config):
+    status, text = rack.http(config, RAM)
     assert status == 200
-    assert "is not in the inventory" in script
-    assert "kernel" not in script
-
-
-def test_a_config_is_for_the_machine_that_has_the_address(rack):
-    status, config = rack.http("/ignition/config.ign", "10.77.0.11")
-    assert status == 200
-    (hostname,) = [file for file in json.loads(config)["storage"]["files"] if file["path"] == "/etc/hostname"]
+    (hostname,) = [file for file in json.loads(text)["storage"]["files"] if file["path"] == "/etc/hostname"]
     assert hostname["contents"]["source"] == f"data:,{rack.name}-ram%0A"
 
 
-@pytest.mark.parametrize("address", ["10.77.0.12", "10.77.0.99", "10.77.0.254"])
-def test_nobody_else_gets_it(rack, address):
-    assert rack.http("/ignition/config.ign", address)[0] == 404
+@pytest.mark.parametrize("address", [DISK, "10.77.0.99", "10.77.0.254"])
+def test_nobody_else_gets_it_even_by_its_name(rack, config, address):
+    assert rack.http(config, address)[0] == 404
+
+
+def test_nor_does_the_machine_itself_by_another_name(rack, config):
+    token = config.removeprefix("/ignition/").removesuffix(".ign")
+    wrong = token[:-1] + ("A" if token[-1] != "A" else "B")
+    for path in (
+        f"/ignition/{wrong}.ign",
+        "/ignition/config.ign",
+        f"/ignition/{token}/{RAM}.ign",
+        f"/ignition/{token}",
+    ):
+        assert rack.http(path, RAM)[0] == 404
 
 
 @pytest.mark.parametrize(
@@ -104,8 +132,16 @@ def test_the_machines_have_names(rack):
 
 def test_a_machines_whole_way_is_in_the_journal(host, rack):
     rack.dhcp(rack.ram, UEFI)
-    rack.http(f"/ipxe/{rack.ram.replace(':', '-')}.ipxe")
+    rack.http(script_of(rack.ram), RAM)
     with host.sudo():
         journal = host.check_output("journalctl --no-pager -o cat -u 'kindling-*'")
     assert f"DHCPACK(lan0) 10.77.0.11 {rack.ram}" in journal
-    assert f'"GET /ipxe/{rack.ram.replace(":", "-")}.ipxe HTTP/1.1" 200' in journal
+    assert f'"GET {script_of(rack.ram)} HTTP/1.1" 200' in journal
+
+
+def test_the_journal_has_no_tokens(host, rack, config):
+    rack.http(config, RAM)
+    with host.sudo():
+        journal = host.check_output("journalctl --no-pager -o cat -u 'kindling-*'")
+    assert '"GET /ignition/(token).ign HTTP/1.1" 200' in journal
+    assert config.removeprefix("/ignition/").removesuffix(".ign") not in journal

@@ -128,8 +128,40 @@ def test_the_same_checks_come_before_a_fleet_is_published(tmp_path):
     assert status == 0, said
     published = tmp_path / "fleet" / "current"
     assert (published / "dnsmasq" / "dhcp-hosts").read_text().count("10.1.0.1") == 3
-    assert "http://10.1.0.1/images/amd64-usr/9999.2.0/" in (published / "web/ipxe/52-54-00-00-00-01.ipxe").read_text()
-    assert [path.name for path in (published / "web/ignition").iterdir()] == ["10.1.0.11.ign"]
+    script = (published / "web/ipxe/10.1.0.11/52-54-00-00-00-01.ipxe").read_text()
+    assert "http://10.1.0.1/images/amd64-usr/9999.2.0/" in script
+    (config,) = (published / "web/ignition").glob("*/*")
+    assert config.name == "10.1.0.11.ign"
+    assert f"/ignition/{config.parent.name}.ign" in script
+
+
+#: Has ssh's command run here.
+SSH = """\
+#!/bin/sh
+for command; do :; done
+exec sh -c "$command"
+"""
+
+
+def test_neither_key_nor_tokens_are_ever_shown(tmp_path):
+    (tmp_path / "fleet").mkdir()
+    playbook, hosts, ssh = tmp_path / "fleet.yml", tmp_path / "hosts.yml", tmp_path / "ssh"
+    playbook.write_text(FLEET.replace("connection: local", "connection: ssh"))
+    hosts.write_text(HOSTS.replace("flatcar_typo: 1", "flatcar_boot_mode: ram"))
+    ssh.write_text(SSH)
+    ssh.chmod(0o755)
+    variables = {"path": str(tmp_path / "fleet"), "group": grp.getgrgid(os.getgid()).gr_name, "state": "published"}
+    variables |= {"ansible_python_interpreter": sys.executable, "ansible_ssh_executable": str(ssh)}
+    variables |= {"ansible_ssh_transfer_method": "piped"}
+    status, said = play(playbook, hosts, "-e", json.dumps(variables), "--diff", "-vvvvv")
+    assert status == 0, said
+    assert "SSH: EXEC" in said
+    assert "stdout and stderr censored due to no log" in said
+    key = (tmp_path / "fleet" / "key").read_text().strip()
+    (token,) = [path.name for path in (tmp_path / "fleet/current/web/ignition").iterdir()]
+    assert key not in said
+    assert token not in said
+    assert "http://10.1.0.1/ignition/(token).ign" in said
 
 
 def test_the_example_is_right():

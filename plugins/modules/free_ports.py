@@ -46,6 +46,9 @@ options:
     description: The service's own systemd unit, which may hold the ports.
     type: str
     required: true
+  supervised:
+    description: The directory where s6 supervises the service. Without it, systemd runs O(unit).
+    type: path
 """
 
 EXAMPLES = r"""
@@ -59,6 +62,8 @@ EXAMPLES = r"""
 RETURN = r"""
 """
 
+import os
+from collections.abc import Callable
 from pathlib import Path
 
 from ansible.module_utils.basic import AnsibleModule
@@ -75,12 +80,12 @@ def main() -> None:
             "ports": {"type": "list", "elements": "dict", "required": True, "options": port},
             "networks": {"type": "list", "elements": "dict", "required": True},
             "unit": {"type": "str", "required": True},
+            "supervised": {"type": "path"},
         },
         supports_check_mode=True,
     )
     module.get_bin_path(listeners.COMMAND[0], required=True)
     _, output, _ = module.run_command(list(listeners.COMMAND), check_rc=True)
-    # In a container, root cannot see whose socket a service with capabilities holds: the service's own, while it runs
     networks = module.params["networks"]
     addresses = [network["address"] for network in networks]
     found = listeners.conflicts(
@@ -90,10 +95,8 @@ def main() -> None:
         [network["interface"] for network in networks],
     )
     own = module.params["unit"]
-    own_runs = module.run_command(["systemctl", "is-active", "--quiet", own])[0] == 0
-    strangers = [
-        str(listener) for listener in found if not (_belongs_to(listener.pid, own) if listener.pid else own_runs)
-    ]
+    owns = _owned_under_s6(module) if module.params["supervised"] else _owned_under_systemd(module)
+    strangers = [str(listener) for listener in found if not owns(listener.pid)]
     if strangers:
         module.fail_json(
             msg=f"{'; '.join(sorted(set(strangers)))}. {own} needs it on {', '.join(addresses)}: "
@@ -102,12 +105,39 @@ def main() -> None:
     module.exit_json(changed=False)
 
 
-def _belongs_to(pid: int, unit: str) -> bool:
-    """Whether systemd started process *pid* for *unit*: its control group is named after the unit."""
-    try:
-        return f"/{unit}" in Path(f"/proc/{pid}/cgroup").read_text(encoding="ascii")
-    except OSError:
-        return False
+def _owned_under_systemd(module: AnsibleModule) -> Callable[[int | None], bool]:
+    """Tells whether systemd started a process for the unit: its control group is named after the unit.
+
+    In a container, root cannot see whose socket a service with capabilities holds: the service's own, while it runs.
+    """
+    unit = module.params["unit"]
+    runs = module.run_command(["systemctl", "is-active", "--quiet", unit])[0] == 0
+
+    def owns(pid: int | None) -> bool:
+        if pid is None:
+            return runs
+        try:
+            return f"/{unit}" in Path(f"/proc/{pid}/cgroup").read_text(encoding="ascii")
+        except OSError:
+            return False
+
+    return owns
+
+
+def _owned_under_s6(module: AnsibleModule) -> Callable[[int | None], bool]:
+    """The same where s6 runs the service: it starts each one in a session of its own."""
+    _, status, _ = module.run_command(["s6-svstat", "-o", "up,pid", module.params["supervised"]])
+    up, _, pid = status.strip().partition(" ")
+
+    def owns(other: int | None) -> bool:
+        if other is None:
+            return up == "true"
+        try:
+            return os.getsid(other) == int(pid)
+        except (OSError, ValueError):
+            return False
+
+    return owns
 
 
 if __name__ == "__main__":

@@ -16,6 +16,7 @@ SLOW = {
     "test_against_ignition",
     "test_collection",
     "test_faults",
+    "test_live",
     "test_module",
     "test_playbooks",
     "test_properties",

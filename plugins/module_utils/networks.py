@@ -32,6 +32,12 @@ NETWORK = (
         "addresses and ranges that no node may have, such as another server's dynamic range `10.0.0.100-10.0.0.199`",
         default=(),
     ),
+    Field(
+        "other_dhcp_servers",
+        fields.one_or_more(fields.address),
+        "the addresses of other DHCP servers that belong on this network; any other one stops a run",
+        default=(),
+    ),
 )
 
 
@@ -51,6 +57,7 @@ class Network:
     ntp: tuple[ipaddress.IPv4Address, ...]
     domain: str | None
     reserved: tuple[AddressRange, ...] = ()
+    other_dhcp_servers: tuple[ipaddress.IPv4Address, ...] = ()
 
     def printable(self) -> dict[str, Any]:
         """The network as a template prints it."""
@@ -65,6 +72,7 @@ class Network:
             "dns": [str(server) for server in self.dns],
             "ntp": [str(server) for server in self.ntp],
             "domain": self.domain,
+            "other_dhcp_servers": [str(server) for server in self.other_dhcp_servers],
         }
 
 

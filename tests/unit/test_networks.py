@@ -37,6 +37,7 @@ def test_a_network_is_completed_from_the_interface():
         "dns": ["10.1.0.1"],
         "ntp": [],
         "domain": "rack.test",
+        "other_dhcp_servers": [],
     }
 
 

@@ -21,6 +21,22 @@ def listening(host, command):
 
 
 @contextlib.contextmanager
+def second_dhcp_server(rack, address="10.77.0.254"):
+    """Somebody else's DHCP server on the rack's network, for a while."""
+    leases = f"/run/{rack.name}-stranger"
+    rack.run(
+        f"""
+        dnsmasq --conf-file=/dev/null --port=0 --user=root --interface=br0 --bind-interfaces \\
+          --dhcp-range=10.77.0.200,10.77.0.209 --dhcp-leasefile={leases}.leases --pid-file={leases}.pid
+        """
+    )
+    try:
+        yield address
+    finally:
+        rack.run(f"kill $(cat {leases}.pid); rm -f {leases}.pid {leases}.leases")
+
+
+@contextlib.contextmanager
 def older_debian(host):
     """The boot host calls itself Debian 11, for a while."""
     with host.sudo():
@@ -95,3 +111,12 @@ def test_an_unsupported_system(host, play):
 def test_a_port_in_use(host, play, command, port):
     with listening(host, command):
         refused(play("site.yml"), f"{port} is held by python3", "stop that service, or have it listen elsewhere")
+
+
+def test_a_second_dhcp_server(play, rack):
+    with second_dhcp_server(rack) as address:
+        for playbook in ("check.yml", "site.yml"):
+            refused(play(playbook), f"lan0: {address} (", "answers DHCP, and offers 10.77.0.20", "other_dhcp_servers")
+        network = {"interface": "lan0", "subnet": "10.77.0.0/24", "racks": [rack.name], "other_dhcp_servers": [address]}
+        status, output = play("check.yml", kindling_networks=[network])
+        assert status == 0, output

@@ -14,7 +14,6 @@ import struct
 import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
 
 from . import frame, packet
 from .frame import Datagram
@@ -146,12 +145,11 @@ def listen(wires: Iterable[Wire], until: Callable[[], bool], seconds: float) -> 
                     yield key.data, answer
 
 
-def has_carrier(interface: str) -> bool:
-    """Whether there is a cable with something at its other end; False for an interface that is down."""
-    try:
-        return Path("/sys/class/net", interface, "carrier").read_text(encoding="ascii").strip() == "1"
-    except OSError:
-        return False
+def own_mac(interface: str) -> bytes:
+    """The interface's own hardware address."""
+    with socket.socket(socket.AF_PACKET, socket.SOCK_DGRAM, 0) as asking:
+        asking.bind((interface, 0))
+        return asking.getsockname()[4]
 
 
 def random_mac() -> bytes:
@@ -164,4 +162,4 @@ def random_xid() -> int:
     return secrets.randbits(32)
 
 
-__all__ = ("Answer", "Wire", "has_carrier", "listen", "random_mac", "random_xid")
+__all__ = ("Answer", "Wire", "listen", "own_mac", "random_mac", "random_xid")

@@ -1,0 +1,115 @@
+#!/usr/bin/python
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Fails while a DHCP server that nobody named answers on a provisioning network."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: dhcp_servers
+short_description: Find the DHCP servers on provisioning networks, and refuse those that do not belong there
+description:
+  - Asks for an address on each network, as a plain machine and as the firmware of each architecture, with a made-up MAC address,
+    and lists the servers that offer one or a boot program. No offer is taken, so no server notes a lease. Changes nothing.
+  - Fails with the addresses of the servers that would fight with this boot host over the racks' machines.
+  - A server that answers known machines alone cannot be found this way.
+version_added: 0.1.0
+author:
+  - The Kindling developers
+attributes:
+  check_mode:
+    support: full
+    description: The module never changes anything.
+  diff_mode:
+    support: none
+    description: There is nothing to differ.
+options:
+  networks:
+    description:
+      - The networks to look at, as the filter P(kindling.flatcar.boot_networks#filter) gives them. Of each, C(interface),
+        C(address), C(mode) and C(other_dhcp_servers) are used.
+      - The boot host's own C(address) and those in C(other_dhcp_servers) belong there. With C(mode=proxy), any server that gives
+        addresses does while C(other_dhcp_servers) is empty, and it is a warning when none answers. With C(mode=none) the boot host
+        answers nobody, so nobody is looked for.
+    type: list
+    elements: dict
+    required: true
+  seconds:
+    description:
+      - How long servers have to answer. All networks are looked at together, and those without a cable are not waited for.
+      - Some servers look for three seconds whether an address is in use before they offer it.
+    type: float
+    default: 5
+"""
+
+EXAMPLES = r"""
+- name: Check that nobody else answers DHCP here
+  kindling.flatcar.dhcp_servers:
+    networks: "{{ kindling_networks | kindling.flatcar.boot_networks(ansible_facts, inventory_hostname) }}"
+"""
+
+RETURN = r"""
+servers:
+  description: Every server that answered, each also where it belongs.
+  returned: always
+  type: list
+  elements: dict
+  contains:
+    interface:
+      description: The interface that it was heard on.
+      type: str
+    address:
+      description: The address that it goes by.
+      type: str
+    source:
+      description: Whom its packet came from, its relay if it is behind one.
+      type: str
+    mac:
+      description: The MAC address of its packet.
+      type: str
+    offered:
+      description: The address that it offered; empty for a proxy.
+      type: str
+    proxy:
+      description: Whether it answers for boot programs alone.
+      type: bool
+    boot_file:
+      description: The boot program that it names.
+      type: str
+"""
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.kindling.flatcar.plugins.module_utils.netboot import servers
+
+
+def main() -> None:
+    module = AnsibleModule(
+        argument_spec={
+            "networks": {"type": "list", "elements": "dict", "required": True},
+            "seconds": {"type": "float", "default": 5},
+        },
+        supports_check_mode=True,
+    )
+    networks = [network for network in module.params["networks"] if network.get("mode") != "none"]
+    connected = servers.connected(network["interface"] for network in networks)
+    try:
+        found = servers.find_servers(connected, module.params["seconds"])
+    except OSError as error:
+        module.fail_json(
+            msg=f"cannot look for other DHCP servers on {', '.join(connected)}: {error}. Nothing was changed.",
+            servers=[],
+        )
+    for remark in servers.remarks(found, networks, connected):
+        module.warn(remark)
+    strangers = servers.unwelcome(found, networks)
+    listed = [server.as_data() for server in found]
+    if strangers:
+        module.fail_json(
+            msg=f"{'; '.join(map(str, strangers))}. Machines would be answered by either. Stop that server; or, if it belongs "
+            "there, name its address in other_dhcp_servers of this network in kindling_networks. Nothing was changed.",
+            servers=listed,
+        )
+    module.exit_json(changed=False, servers=listed)
+
+
+if __name__ == "__main__":
+    main()

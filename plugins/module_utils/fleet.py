@@ -201,11 +201,13 @@ def token_of(key: bytes, name: str) -> str:
 
 def build_script(node: Node, network: Network, versions: Versions, token: str | None) -> str:
     """The node's iPXE script. One that is to be installed is sent to its own disk, as everybody who is not in RAM."""
+    base = f"http://{network.address or '(the boot host)'}"
+    local = ipxe.local_boot(node.local_boot, base)
     if node.boot_mode != "ram":
-        return ipxe.disk_script(node.hostname)
-    version, base = versions(node.image()), f"http://{network.address or '(the boot host)'}"
+        return ipxe.disk_script(node.hostname, local)
+    version = versions(node.image())
     images, config = f"{base}/images/{node.board}/{version}", f"{base}/ignition/{token}.ign"
-    return ipxe.ram_script(node.hostname, version, images, config, kernel_line(node))
+    return ipxe.ram_script(node.hostname, version, images, config, kernel_line(node), local)
 
 
 def _index_entry(node: Node, versions: Versions, config: str, token: str | None) -> dict[str, Any]:

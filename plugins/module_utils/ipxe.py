@@ -11,6 +11,12 @@ from collections.abc import Iterable
 KERNEL = "flatcar_production_pxe.vmlinuz"
 INITRD = "flatcar_production_pxe_image.cpio.gz"
 TRIES = 5
+#: The GRUB program that starts a UEFI machine's own disk where iPXE is too old to do it; boot hosts serve it.
+LOCAL_PROGRAM = "programs/localboot-x64.efi"
+
+#: Milliseconds without any progress, after which a download is begun anew.
+_STALLED = 60_000
+_WAIT = 60
 
 #: BIOS: the first disk. UEFI: a new iPXE starts the disk's own loader; an old one cannot, and leaves with an error, so
 #: that the firmware goes on to its next boot entry (leaving without one ends in the set-up screen of many firmwares).
@@ -21,6 +27,22 @@ sanboot --no-describe --drive 0x80 || exit 1
 :disk_efi
 sanboot --no-describe --drive 0 || exit 1
 """
+
+
+def local_boot(method: str = "auto", base: str = "") -> str:
+    """The end of a script: a machine is sent to its own disk by what its ``flatcar_local_boot`` says.
+
+    *base* is the boot host's URL. A method that is no word is the URL of a boot program; BIOS, which cannot start
+    one, starts the disk itself.
+    """
+    if method == "auto":
+        return LOCAL_DISK
+    if method == "sanboot":
+        return LOCAL_DISK.replace("exit 1", "exit")
+    if method in ("exit", "exit-error"):
+        return f":disk\nexit{' 1' if method == 'exit-error' else ''}\n"
+    program = f"{base}/{LOCAL_PROGRAM}" if method == "chain" else method
+    return LOCAL_DISK.replace("sanboot --no-describe --drive 0 ", f"chain {program} ")
 
 
 def first_script() -> str:
@@ -44,25 +66,94 @@ def unknown_script() -> str:
     )
 
 
-def disk_script(name: str) -> str:
+def disk_script(name: str, local: str = LOCAL_DISK) -> str:
     """For a node that runs from its own disk."""
-    return f"#!ipxe\necho Kindling: {name} boots its own disk\n{LOCAL_DISK}"
+    return f"#!ipxe\necho Kindling: {name} boots its own disk\n{local}"
 
 
-def ram_script(name: str, version: str, images: str, config: str, arguments: Iterable[str]) -> str:
+def ram_script(
+    name: str, version: str, images: str, config: str, arguments: Iterable[str], local: str = LOCAL_DISK
+) -> str:
     """For a node that runs Flatcar in RAM.
 
-    *images* is the URL of the release's directory, *config* that of the node's Ignition config. ``initrd=`` has the
-    image's name because an EFI stub finds its initrd by it where iPXE is old; ``flatcar.first_boot=1`` makes Ignition run.
+    *images* is the URL of the release's directory, *config* that of the node's Ignition config.
+    """
+    return (
+        f"#!ipxe\necho Kindling: {name} boots Flatcar {version} into RAM\n"
+        f"{_fetch_and_boot(version, images, config, arguments)}"
+        f"echo Kindling: {name} could not fetch Flatcar {version} from {images}; going on to its own disk\n"
+        f"{local}"
+    )
+
+
+def install_script(
+    name: str,
+    version: str,
+    images: str,
+    config: str,
+    arguments: Iterable[str],
+    unfinished: str,
+    local: str = LOCAL_DISK,
+) -> str:
+    """For a node that is installed now: the same system in RAM, with the installer's config.
+
+    *unfinished* is the URL of the script that keeps a machine away from a disk that is half written.
+    """
+    return (
+        f"#!ipxe\necho Kindling: {name} is armed: Flatcar {version} will be installed to its disk\n"
+        f"{_fetch_and_boot(version, images, config, arguments)}"
+        f"echo Kindling: {name} could not fetch Flatcar {version} from {images}; nothing was written now\n"
+        f"{_chain('unfinished', unfinished)}"
+        f"{local}"
+    )
+
+
+def armed_script(name: str, install: str, unfinished: str, local: str = LOCAL_DISK) -> str:
+    """What an armed node is given instead of its own script.
+
+    The URL *install* answers while the arming lasts, *unfinished* while an installation has begun and not ended; where
+    neither answers, the machine's disk is whole, and its own.
+    """
+    return (
+        "#!ipxe\n"
+        f"{_chain('install', install)}"
+        f"echo Kindling: {name} is armed no more\n"
+        f"{_chain('unfinished', unfinished)}"
+        f"echo Kindling: {name} boots its own disk\n"
+        f"{local}"
+    )
+
+
+def unfinished_script(name: str, again: str) -> str:
+    """For a node whose installation has begun and not ended: it waits, and never starts its half-written disk.
+
+    *again* is the URL of the first script: once somebody has armed the node anew, the machine goes on by itself. It does
+    not switch itself off, because an old iPXE has no command for that, and a machine that is off cannot say why.
+    """
+    return (
+        "#!ipxe\n"
+        ":wait\n"
+        f"echo Kindling: the installation of {name} was begun and has not ended; its disk is half written and not started\n"
+        f"echo Kindling: arm it again with playbooks/install.yml --limit {name}; this machine asks every {_WAIT} seconds\n"
+        f"sleep {_WAIT} ||\n"
+        f"chain --replace {again} ||\n"
+        "goto wait\n"
+    )
+
+
+def _fetch_and_boot(version: str, images: str, config: str, arguments: Iterable[str]) -> str:
+    """Goes on at its end if the release could not be fetched.
+
+    ``initrd=`` has the image's name because an EFI stub finds its initrd by it where iPXE is old, and BIOS does not mind;
+    ``flatcar.first_boot=1`` makes Ignition run. Nothing says which NIC has booted: Flatcar asks DHCP on all of them,
+    and ``ip=`` or ``BOOTIF=`` would be read by a parser that its releases do not have in common.
     """
     line = " ".join((f"initrd={INITRD}", "flatcar.first_boot=1", f"ignition.config.url={config}", *arguments))
     return (
-        "#!ipxe\n"
-        f"echo Kindling: {name} boots Flatcar {version} into RAM\n"
         "set tries:int32 0\n"
         ":fetch\n"
-        f"kernel {images}/{KERNEL} {line} || goto again\n"
-        f"initrd --name {INITRD} {images}/{INITRD} || goto again\n"
+        f"kernel --timeout {_STALLED} {images}/{KERNEL} {line} || goto again\n"
+        f"initrd --timeout {_STALLED} --name {INITRD} {images}/{INITRD} || goto again\n"
         "boot || goto again\n"
         ":again\n"
         "imgfree\n"
@@ -72,9 +163,34 @@ def ram_script(name: str, version: str, images: str, config: str, arguments: Ite
         "sleep 3\n"
         "goto fetch\n"
         ":failed\n"
-        f"echo Kindling: {name} could not fetch Flatcar {version} from {images}; going on to its own disk\n"
-        f"{LOCAL_DISK}"
     )
 
 
-__all__ = ("INITRD", "KERNEL", "disk_script", "first_script", "ram_script", "unknown_script")
+def _chain(name: str, url: str) -> str:
+    """Goes on at its end if the script at *url* could not be had, in a few tries: one lost packet decides nothing."""
+    return (
+        "set tries:int32 0\n"
+        f":{name}\n"
+        f"chain --replace --timeout {_STALLED} {url} ||\n"
+        "inc tries\n"
+        f"iseq ${{tries}} 3 && goto no_{name} ||\n"
+        "sleep 2\n"
+        f"goto {name}\n"
+        f":no_{name}\n"
+    )
+
+
+__all__ = (
+    "INITRD",
+    "KERNEL",
+    "LOCAL_DISK",
+    "LOCAL_PROGRAM",
+    "armed_script",
+    "disk_script",
+    "first_script",
+    "install_script",
+    "local_boot",
+    "ram_script",
+    "unfinished_script",
+    "unknown_script",
+)

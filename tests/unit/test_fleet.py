@@ -147,7 +147,7 @@ def test_a_node_in_ram_gets_a_script_and_its_config():
     files = build(node("n1", 11, flatcar_boot_mode="ram", flatcar_mac=["52:54:00:00:00:0b", "52:54:00:00:00:0c"]))
     script = files["web/ipxe/10.1.0.11/52-54-00-00-00-0b.ipxe"]
     assert script == files["web/ipxe/10.1.0.11/52-54-00-00-00-0c.ipxe"]
-    assert "kernel http://10.1.0.1/images/amd64-usr/9999.2.0/flatcar_production_pxe.vmlinuz " in script
+    assert "http://10.1.0.1/images/amd64-usr/9999.2.0/flatcar_production_pxe.vmlinuz " in script
     (token,) = re.findall(r" ignition\.config\.url=http://10\.1\.0\.1/ignition/([A-Za-z0-9_-]{43})\.ign ", script)
     config = json.loads(files[f"web/ignition/{token}/10.1.0.11.ign"])
     assert config["storage"]["files"][0]["contents"]["source"] == "data:,n1%0A"
@@ -249,3 +249,10 @@ def test_configs_that_the_transpiler_refuses_are_all_named():
         ("n2", "flatcar_butane: $.systemd.units.0.name"),
     ]
     assert list(configs) == ["n3"]
+
+
+def test_a_machine_goes_to_its_disk_by_the_method_that_it_names():
+    files = build(node("n1", 11, flatcar_local_boot="chain"), node("n2", 12, flatcar_local_boot="exit"))
+    scripts = {path.split("/")[2]: text for path, text in files.items() if path.startswith("web/ipxe/10.")}
+    assert "chain http://10.1.0.1/programs/localboot-x64.efi || exit 1\n" in scripts["10.1.0.11"]
+    assert scripts["10.1.0.12"].endswith(":disk\nexit\n")

@@ -14,6 +14,33 @@ SCRIPTS = {
     "ram": ipxe.ram_script(
         "n1", "9999.2.0", "http://b/images/amd64-usr/9999.2.0", "http://b/ignition/config.ign", ["quiet"]
     ),
+    "install": ipxe.install_script(
+        "n1", "9999.2.0", "http://b/images/amd64-usr/9999.2.0", "http://b/a/install.ign", ["quiet"], "http://b/u.ipxe"
+    ),
+    "armed": ipxe.armed_script("n1", "http://b/armed/install.ipxe", "http://b/u.ipxe"),
+    "unfinished": ipxe.unfinished_script("n1", "http://b/boot.ipxe"),
+    "disk_exit": ipxe.disk_script("n1", ipxe.local_boot("exit")),
+    "disk_exit_error": ipxe.disk_script("n1", ipxe.local_boot("exit-error")),
+    "disk_sanboot": ipxe.disk_script("n1", ipxe.local_boot("sanboot")),
+    "disk_chain": ipxe.disk_script("n1", ipxe.local_boot("chain", "http://10.1.0.1")),
+    "disk_url": ipxe.disk_script("n1", ipxe.local_boot("http://b/own.efi")),
+}
+
+#: All that the iPXE of Debian 12, which is of 2019, knows of what these scripts could use.
+COMMANDS = {
+    "boot",
+    "chain",
+    "echo",
+    "exit",
+    "goto",
+    "imgfree",
+    "inc",
+    "initrd",
+    "iseq",
+    "kernel",
+    "sanboot",
+    "set",
+    "sleep",
 }
 
 #: iPXE's commands that may be false or fail: where the script goes on then has to be said.
@@ -40,17 +67,129 @@ def test_a_command_that_fails_never_ends_the_script(script):
             assert "||" in line, line
 
 
-def test_it_ends_at_the_machines_own_disk(script):
-    assert script.endswith(ipxe.LOCAL_DISK)
-    assert "\nexit\n" not in script, "a bare exit ends in the set-up screen of UEFI firmware"
+def test_every_label_is_there_once(script):
+    labels = re.findall(r"^:(\w+)$", script, re.MULTILINE)
+    assert len(set(labels)) == len(labels)
 
 
-def test_only_the_script_for_ram_fetches_a_kernel():
-    assert [name for name, script in SCRIPTS.items() if "kernel " in script] == ["ram"]
+def test_an_old_ipxe_knows_every_command(script):
+    for line in script.splitlines()[1:]:
+        for command in re.split(r" (?:\|\||&&) ?", line):
+            assert not command or command.startswith(":") or command.split()[0] in COMMANDS, line
+
+
+@pytest.mark.parametrize("name", ["first", "unknown", "disk", "ram", "install", "armed"])
+def test_it_ends_at_the_machines_own_disk(name):
+    assert SCRIPTS[name].endswith(ipxe.LOCAL_DISK)
+    assert "\nexit\n" not in SCRIPTS[name], "a bare exit ends in the set-up screen of UEFI firmware"
+
+
+def test_only_the_scripts_for_ram_and_the_installer_fetch_a_kernel():
+    assert [name for name, script in SCRIPTS.items() if "kernel " in script] == ["ram", "install"]
+
+
+class Machine:
+    """Runs a script as iPXE does: *answers* are the URLs and drives that work; the others fail."""
+
+    def __init__(self, script, platform="efi", answers=(), steps=400):
+        self.lines = script.splitlines()
+        self.platform, self.answers, self.tries, self.did = platform, answers, 0, []
+        at = 1
+        for _ in range(steps):
+            if at is None or at >= len(self.lines):
+                return
+            at = self.step(self.lines[at], at)
+        self.did.append("for ever")
+
+    def step(self, line, at):
+        command, _, otherwise = line.partition(" ||")
+        command, _, then = command.partition(" && ")
+        worked = self.run(command.split())
+        if worked == "ended":
+            return None
+        follow = then.strip() if worked else otherwise.strip()
+        if follow.startswith("goto ") or (worked and command.startswith("goto ")):
+            label = (follow or command).split()[1]
+            return self.lines.index(f":{label}")
+        if follow:
+            return None if self.run(follow.split()) == "ended" else at + 1
+        return at + 1
+
+    def run(self, words):
+        if words[:1] in (["sanboot"], ["chain"], ["kernel"], ["initrd"], ["exit"], ["boot"]):
+            target = (
+                " ".join(words)
+                if words[0] in ("exit", "boot")
+                else next((word for word in reversed(words) if word.startswith(("http", "ipxe/", "0"))), words[-1])
+            )
+            works = words[0] in ("exit",) or target in self.answers
+            if works or not self.did or self.did[-1] != f"no {target}":
+                self.did.append(target if works else f"no {target}")
+            return "ended" if works and words[0] not in ("kernel", "initrd") else works
+        if words[0] == "iseq":
+            value = self.platform if words[1] == "${platform}" else str(self.tries)
+            return value == words[2]
+        if words[0] == "inc":
+            self.tries += 1
+        elif words[0] == "set":
+            self.tries = int(words[2])
+        return True
+
+
+INSTALL, UNFINISHED = "http://b/armed/install.ipxe", "http://b/u.ipxe"
+
+
+@pytest.mark.parametrize(
+    ("platform", "answers", "did"),
+    [
+        ("efi", [INSTALL, UNFINISHED, "0"], [INSTALL]),
+        ("efi", [UNFINISHED, "0"], [f"no {INSTALL}", UNFINISHED]),
+        ("efi", ["0"], [f"no {INSTALL}", f"no {UNFINISHED}", "0"]),
+        ("pcbios", ["0x80"], [f"no {INSTALL}", f"no {UNFINISHED}", "0x80"]),
+        ("efi", [], [f"no {INSTALL}", f"no {UNFINISHED}", "no 0", "exit 1"]),
+    ],
+)
+def test_an_armed_machine_is_installed_or_waits_or_boots_its_disk(platform, answers, did):
+    assert Machine(SCRIPTS["armed"], platform, answers).did == did
+
+
+def test_an_installer_that_cannot_be_fetched_writes_nothing_and_asks_whether_the_disk_is_whole():
+    kernel = "http://b/images/amd64-usr/9999.2.0/flatcar_production_pxe.vmlinuz"
+    assert Machine(SCRIPTS["install"], answers=["0", UNFINISHED]).did == [f"no {kernel}", UNFINISHED]
+    assert Machine(SCRIPTS["install"], answers=["0"]).did == [f"no {kernel}", f"no {UNFINISHED}", "0"]
+
+
+def test_a_machine_with_a_half_written_disk_never_starts_it():
+    assert Machine(SCRIPTS["unfinished"], answers=["0", "0x80"]).did == ["no http://b/boot.ipxe", "for ever"]
+    assert Machine(SCRIPTS["unfinished"], answers=["http://b/boot.ipxe"]).did == ["http://b/boot.ipxe"]
+    assert not re.search("^(exit|sanboot|boot)", SCRIPTS["unfinished"], re.MULTILINE)
+
+
+@pytest.mark.parametrize(
+    ("name", "platform", "answers", "did"),
+    [
+        ("disk", "pcbios", ["0x80"], ["0x80"]),
+        ("disk", "efi", [], ["no 0", "exit 1"]),
+        ("disk_exit", "efi", ["0"], ["exit"]),
+        ("disk_exit_error", "pcbios", ["0x80"], ["exit 1"]),
+        ("disk_sanboot", "efi", ["0"], ["0"]),
+        ("disk_sanboot", "efi", [], ["no 0", "exit"]),
+        (
+            "disk_chain",
+            "efi",
+            ["0", f"http://10.1.0.1/{ipxe.LOCAL_PROGRAM}"],
+            [f"http://10.1.0.1/{ipxe.LOCAL_PROGRAM}"],
+        ),
+        ("disk_chain", "pcbios", ["0x80"], ["0x80"]),
+        ("disk_url", "efi", [], ["no http://b/own.efi", "exit 1"]),
+    ],
+)
+def test_a_machine_is_sent_to_its_disk_as_its_firmware_needs_it(name, platform, answers, did):
+    assert Machine(SCRIPTS[name], platform, answers).did == did
 
 
 def test_the_kernels_line_names_the_initrd_as_the_initrd_is_named():
     (kernel,) = re.findall(r"^kernel .*$", SCRIPTS["ram"], re.MULTILINE)
-    (initrd,) = re.findall(r"^initrd --name (\S+) ", SCRIPTS["ram"], re.MULTILINE)
+    (initrd,) = re.findall(r"^initrd .*--name (\S+) ", SCRIPTS["ram"], re.MULTILINE)
     assert f" initrd={initrd} " in kernel
     assert " flatcar.first_boot=1 ignition.config.url=http://b/ignition/config.ign quiet " in kernel

@@ -1,4 +1,4 @@
-"""Who may log in."""
+"""Who may log in, and whether secrets may be served."""
 
 from __future__ import annotations
 
@@ -47,6 +47,12 @@ FIELDS = (
         "password hashes by user, such as `{core: $y$…}`; keep them in a vault",
         default={},
         secret=True,
+    ),
+    Field(
+        "flatcar_serve_secrets",
+        fields.boolean,
+        "serve what comes out of a vault with the machine's config; it is refused otherwise. Hashes of passwords are no secrets",
+        default=False,
     ),
 )
 

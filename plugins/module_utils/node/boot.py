@@ -14,6 +14,9 @@ from .layer import Layer
 if TYPE_CHECKING:
     from .model import Node
 
+#: How a machine is sent to its own disk, besides by the URL of a program (see ``ipxe.local_boot``).
+LOCAL_BOOT = ("auto", "sanboot", "exit", "exit-error", "chain")
+
 _LTS_STREAM = re.compile(r"lts-20\d\d")
 _KERNEL_ARGUMENT = re.compile(r"[!-~]+")
 
@@ -38,6 +41,17 @@ def _kernel_argument(value: Any) -> str:
     if not isinstance(value, str) or not _KERNEL_ARGUMENT.fullmatch(value) or "${" in value:
         raise ValueError("expected one kernel argument without blanks, such as console=ttyS0,115200n8")
     return str(value)
+
+
+def _local_boot(value: Any) -> str:
+    if value in LOCAL_BOOT:
+        return str(value)
+    try:
+        if "${" not in str(value):  # iPXE would expand it
+            return fields.url(value)
+    except ValueError:
+        pass
+    raise ValueError(f"expected {', '.join(LOCAL_BOOT)}, or the URL of a boot program")
 
 
 def _whole_disk(value: Any) -> str:
@@ -69,6 +83,20 @@ FIELDS = (
         default=SMALLEST_DISK_GIB,
     ),
     Field(
+        "flatcar_wipe",
+        fields.choice("flatcar", "any"),
+        "what an installation may overwrite on this disk: `flatcar`: nothing, or an earlier Flatcar; `any`: whatever is there",
+        default="flatcar",
+    ),
+    Field(
+        "flatcar_local_boot",
+        _local_boot,
+        "how the machine is sent to its own disk: `auto`: iPXE starts it, else leaves with an error; `sanboot`: iPXE starts it, "
+        "else leaves without; `exit`, `exit-error`: iPXE leaves without or with an error, and the firmware goes on; `chain`: by "
+        "the boot host's GRUB program (UEFI); or the URL of a boot program",
+        default="auto",
+    ),
+    Field(
         "flatcar_console",
         fields.one_or_more(fields.pattern(r"[A-Za-z][A-Za-z0-9]*(,[0-9a-z]+)?", "a console such as ttyS0,115200n8")),
         "the kernel's consoles, such as `ttyS0,115200n8`; the last is the main one",
@@ -86,10 +114,19 @@ def check(typed: Mapping[str, Any], given: Mapping[str, Any]) -> Iterator[tuple[
         yield "flatcar_channel", f"{version} is a release of {named}, not of {channel}: change it or leave it out"
     if typed["flatcar_boot_mode"] == "ram" and typed["flatcar_board"] == "arm64-usr":
         yield "flatcar_board", "Kindling has no boot program for arm64-usr yet: such a machine boots its own disk alone"
+    yield from _check_local_boot(typed)
     if typed["flatcar_boot_mode"] == "install" and given.get("flatcar_install_disk") is None:
         yield (
             "flatcar_install_disk",
             "missing: flatcar_boot_mode is install, and Kindling does not choose a disk itself",
+        )
+
+
+def _check_local_boot(typed: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    if typed["flatcar_local_boot"] == "chain" and typed["flatcar_board"] == "arm64-usr":
+        yield (
+            "flatcar_local_boot",
+            "the boot host's GRUB program is for amd64-usr alone: give the URL of another program",
         )
 
 
@@ -106,4 +143,4 @@ def layers(node: Node) -> list[Layer]:
     return [Layer(("flatcar_kernel_arguments", "flatcar_console"), arguments)]
 
 
-__all__ = ("FIELDS", "SMALLEST_DISK_GIB", "check", "kernel_line", "layers")
+__all__ = ("FIELDS", "LOCAL_BOOT", "SMALLEST_DISK_GIB", "check", "kernel_line", "layers")

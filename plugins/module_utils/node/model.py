@@ -14,7 +14,7 @@ from ..fields import read_fields, unknown_names
 from ..merge import merge
 from ..problems import InventoryError, Problem
 from ..releases import channel_of, why_unreadable
-from . import access, boot, clock, disks, identity, network, software, updates
+from . import access, boot, clock, disks, identity, network, power, software, updates
 from .layer import Layer
 
 #: The raw escape hatch: these variables are Butane themselves.
@@ -26,7 +26,7 @@ NOT_OF_NODES = re.compile(r"flatcar_images(_\w+)?")
 _VARIABLE = re.compile(r"\w*")
 
 #: In the order of the documentation, and of the layers of a node's config.
-CONCERNS = (identity, boot, access, network, disks, clock, updates, software)
+CONCERNS = (identity, boot, power, access, network, disks, clock, updates, software)
 
 NODE = tuple(field for concern in CONCERNS for field in concern.FIELDS)
 _NAMES = frozenset(field.name for field in NODE)
@@ -60,11 +60,15 @@ class Node:
     install_disk: str | None
     install_disk_serial: str | None
     install_disk_min_gib: int
+    wipe: str
+    local_boot: str
     console: tuple[str, ...]
     kernel_arguments: tuple[str, ...]
+    bmc: Mapping[str, Any] | None
     users: tuple[Mapping, ...]
     authorized_keys: tuple[str, ...]
     password_hashes: Mapping[str, str]
+    serve_secrets: bool
     interfaces: tuple[Mapping[str, Any], ...]
     disks: tuple[Mapping[str, Any], ...]
     raid: tuple[Mapping[str, Any], ...]

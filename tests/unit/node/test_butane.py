@@ -43,11 +43,15 @@ EVERYTHING = {
     "flatcar_install_disk": DEVICE,
     "flatcar_install_disk_serial": "S1",
     "flatcar_install_disk_min_gib": 100,
+    "flatcar_wipe": "any",
+    "flatcar_local_boot": "exit-error",
     "flatcar_console": "ttyS0,115200n8",
     "flatcar_kernel_arguments": ["quiet"],
+    "flatcar_bmc": {"type": "ipmi", "address": "10.1.0.201", "user": "admin", "password": "hunter2"},
     "flatcar_users": [{"name": "ops", "groups": ["sudo"]}],
     "flatcar_authorized_keys": ["ssh-ed25519 AAAA"],
     "flatcar_password_hashes": {"core": "$y$j9T$abc$def"},
+    "flatcar_serve_secrets": True,
     "flatcar_interfaces": [{"name": "uplink", "mac": "52:54:00:aa:bb:01", "dhcp": True}],
     "flatcar_disks": [{"device": DEVICE, "partitions": [{"number": 1, "label": "data"}]}],
     "flatcar_raid": [{"name": "md1", "level": "raid1", "devices": [DEVICE, f"{DEVICE}2"]}],
@@ -81,6 +85,11 @@ def test_each_variable_alone_is_accepted(variable):
 def test_all_variables_together_are_accepted_and_none_is_forgotten_here():
     assert {field.name for field in NODE} == EVERYTHING.keys() | RIGHT.keys()
     assert butane(**EVERYTHING)
+
+
+def test_who_may_switch_the_machine_on_is_no_part_of_its_config():
+    assert "hunter2" not in str(butane(**EVERYTHING))
+    assert butane(flatcar_bmc=EVERYTHING["flatcar_bmc"]) == butane()
 
 
 def test_an_installed_machine_has_its_kernel_arguments_from_ignition_and_one_in_ram_has_none():

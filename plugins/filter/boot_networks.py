@@ -38,7 +38,7 @@ RETURN = r"""
 _value:
   description:
     - The networks with C(interface), C(cidr), C(subnet) (its first address), C(netmask), C(racks), C(address), C(gateway), C(dns),
-      C(ntp), C(domain) and C(other_dhcp_servers).
+      C(ntp), C(domain), C(other_dhcp_servers), C(peer) and C(standby).
   type: list
   elements: dict
 """

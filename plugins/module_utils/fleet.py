@@ -94,6 +94,7 @@ def _whose(address: Any, network: Network) -> str | None:
         network.subnet.broadcast_address: "the network's broadcast address",
         network.address: "the boot host's address",
         network.gateway: "the gateway's address",
+        network.peer_address: f"the address of the other boot host, {network.peer}",
     }
     if address in taken:
         return taken[address]
@@ -150,19 +151,6 @@ def _with_sources(node: Node, found: Iterable[tuple[str, str, Any]], origin_of: 
             path, origin = f"{source.variable}: {path}", own or source.origin
         problems.append(Problem(node.name, path, message, node.given["flatcar_mac"], origin))
     return problems
-
-
-def build_configs(
-    nodes: Iterable[Node], files_dir: str | None = None, origin_of: OriginOf | None = None
-) -> tuple[dict[str, dict[str, Any]], list[Problem]]:
-    """The Ignition configs of *nodes* by their names, and what is wrong with those that have none."""
-    configs, problems = {}, []
-    for node in nodes:
-        config, found = build_config(node, files_dir, origin_of)
-        problems += found
-        if config is not None:
-            configs[node.name] = config
-    return configs, problems
 
 
 def build_files(
@@ -239,7 +227,6 @@ def _reservations(nodes: Iterable[Node], networks: Iterable[Network]) -> dict[st
 __all__ = (
     "INDEX",
     "build_config",
-    "build_configs",
     "build_files",
     "build_script",
     "check_fleet",

@@ -38,6 +38,13 @@ NETWORK = (
         "the addresses of other DHCP servers that belong on this network; any other one stops a run",
         default=(),
     ),
+    Field(
+        "peer",
+        fields.text,
+        "the boot host that serves the same racks beside this one, by its name in the inventory, so that either can fail;"
+        " it has to name this one, and both have to say their `address`",
+    ),
+    Field("standby", fields.boolean, "on one of a pair: it answers DHCP only where its `peer` does not", default=False),
 )
 
 
@@ -45,7 +52,8 @@ NETWORK = (
 class Network:
     """A provisioning network of one boot host, checked.
 
-    ``address``, and ``dns`` if it is not given, are unknown while nobody has asked the boot host for its interfaces.
+    ``address``, and ``dns`` if it is not given, are unknown while nobody has asked the boot host for its interfaces;
+    ``peer_address``, while nobody has read the peer's networks.
     """
 
     interface: str
@@ -58,6 +66,9 @@ class Network:
     domain: str | None
     reserved: tuple[AddressRange, ...] = ()
     other_dhcp_servers: tuple[ipaddress.IPv4Address, ...] = ()
+    peer: str | None = None
+    standby: bool = False
+    peer_address: ipaddress.IPv4Address | None = None
 
     def printable(self) -> dict[str, Any]:
         """The network as a template prints it."""
@@ -73,6 +84,8 @@ class Network:
             "ntp": [str(server) for server in self.ntp],
             "domain": self.domain,
             "other_dhcp_servers": [str(server) for server in self.other_dhcp_servers],
+            "peer": self.peer,
+            "standby": self.standby,
         }
 
 
@@ -107,6 +120,10 @@ def _read_network(
     if problems:
         return None, problems
     outside = [name for name in ("address", "gateway") if typed[name] and typed[name] not in typed["subnet"]]
+    if typed["peer"] and not typed["address"]:
+        return None, [Problem(host, f"{path}.address", "missing: a network with a peer has to say it", entry)]
+    if typed["standby"] and not typed["peer"]:
+        return None, [Problem(host, f"{path}.standby", "of nothing: say the peer that answers first", entry["standby"])]
     if outside:
         return None, [Problem(host, f"{path}.{name}", f"outside of {typed['subnet']}", entry[name]) for name in outside]
     if facts is not None:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from ansible_collections.kindling.flatcar.plugins.module_utils.fleet import (
-    build_configs,
+    build_config,
     check_fleet,
     check_machines,
     check_racks,
@@ -23,8 +24,10 @@ from ansible_collections.kindling.flatcar.plugins.module_utils.node import (
     unknown_variables,
     variable_of,
 )
+from ansible_collections.kindling.flatcar.plugins.module_utils.pairs import check_homes, check_pairs, with_peers
 from ansible_collections.kindling.flatcar.plugins.module_utils.problems import InventoryError, Problem
 
+from .cores import spread
 from .origin import origin_of
 from .variables import Variables, home_of
 
@@ -71,47 +74,81 @@ class Known(NamedTuple):
 
 def survey(variables: Variables, wanted: Mapping[str, Known]) -> Survey:
     """All nodes of the inventory, and the fleets of the *wanted* boot hosts."""
-    readings = [_read_node(name, variables) for name in variables.group(NODES)]
-    boot_hosts = {
-        host: _read_boot_host(host, variables, wanted.get(host, Known())) for host in variables.group(BOOT_HOSTS)
-    }
+    boot_hosts = _read_boot_hosts(variables, wanted)
+    asked = {host: boot_hosts[host] for host in wanted}
+    everywhere = asked.keys() == boot_hosts.keys()
+    read = functools.partial(_read_and_build, variables=variables, boot_hosts=asked.values(), everywhere=everywhere)
+    readings = spread(read, variables.group(NODES))
+    nodes = [reading.node for reading in readings if reading.node]
     problems = [problem for reading in readings for problem in reading.problems]
-    problems += check_machines(reading.node for reading in readings if reading.node)
+    problems += check_machines(nodes)
     fleets = {}
-    for host in wanted:
-        fleets[host], found = _check_fleet(boot_hosts[host], readings)
+    for host, boot_host in asked.items():
+        fleets[host], found = _check_fleet(boot_host, readings)
         problems += found
-    if all(boot_host.racks is not None for boot_host in boot_hosts.values()):
-        problems += check_racks((reading.node for reading in readings if reading.node), _racks_of(boot_hosts))
-    right = tuple(reading.node for reading in readings if reading.node and not reading.problems)
-    if wanted.keys() == boot_hosts.keys():
-        problems += _check_the_rest(right, fleets)
+    problems += _check_homes(nodes, boot_hosts)
+    problems += [problem for reading in readings if reading.homeless for problem in reading.homeless.problems]
     problems = problems or [_idle(host, boot_hosts[host]) for host, fleet in fleets.items() if not fleet.nodes]
+    right = tuple(reading.node for reading in readings if reading.node and not reading.problems)
     return Survey(right, fleets, tuple(problems))
 
 
+class _Built(NamedTuple):
+    """A node's Ignition config, and what is wrong with it; the config is None then."""
+
+    config: Mapping[str, Any] | None
+    problems: list[Problem]
+
+
 class _NodeReading(NamedTuple):
-    """A node with ``problems`` is known as far as its place goes, or not at all."""
+    """A node with ``problems`` is known as far as its place goes, or not at all.
+
+    ``built`` has its config for the directories of files of the boot hosts that serve it; ``homeless`` is that of a node
+    that stands nowhere yet, or behind a boot host that has problems of its own.
+    """
 
     node: Node | None
     problems: list[Problem]
+    built: Mapping[str | None, _Built] = {}
+    homeless: _Built | None = None
+
+
+def _read_and_build(name: str, variables: Variables, boot_hosts: Iterable[_BootHost], everywhere: bool) -> _NodeReading:
+    """All that can be known of a node without the others: what costs most, done for one node after the other."""
+    reading = _read_node(name, variables)
+    if not reading.node or reading.problems:
+        return reading
+    serving = {host.files_dir for host in boot_hosts if network_of(reading.node, host.networks)}
+    if serving:
+        built = {folder: _Built(*build_config(reading.node, folder, origin_of)) for folder in serving}
+        return reading._replace(built=built)
+    if everywhere:
+        folder = next((host.files_dir for host in boot_hosts if host.files_dir), None)
+        return reading._replace(homeless=_Built(*build_config(reading.node, folder, origin_of)))
+    return reading
 
 
 def _check_fleet(boot_host: _BootHost, readings: Iterable[_NodeReading]) -> tuple[Fleet, list[Problem]]:
     """The places are those of all nodes: who mends one mistake shall not find the next behind it."""
     own = [r for r in readings if r.node and network_of(r.node, boot_host.networks)]
-    right = tuple(reading.node for reading in own if not reading.problems)
-    configs, refused = build_configs(right, boot_host.files_dir, origin_of)
+    built = {r.node.name: r.built[boot_host.files_dir] for r in own if not r.problems}
+    refused = [problem for found in built.values() for problem in found.problems]
     misplaced = check_fleet([reading.node for reading in own], boot_host.networks)
+    right = tuple(reading.node for reading in own if not reading.problems)
+    configs = {name: found.config for name, found in built.items() if found.config is not None}
     fleet = Fleet(boot_host.networks, right, configs, boot_host.files_dir)
     return fleet, [*boot_host.problems, *misplaced, *refused]
 
 
-def _check_the_rest(nodes: Iterable[Node], fleets: Mapping[str, Fleet]) -> list[Problem]:
-    """The configs of nodes that stand nowhere yet, or behind a boot host that has problems of its own."""
-    seen = {node.name for fleet in fleets.values() for node in fleet.nodes}
-    files_dir = next((fleet.files_dir for fleet in fleets.values() if fleet.files_dir), None)
-    return build_configs((node for node in nodes if node.name not in seen), files_dir, origin_of)[1]
+def _check_homes(nodes: Iterable[Node], boot_hosts: Mapping[str, _BootHost]) -> list[Problem]:
+    """That every node has one boot host, or a pair, as far as the boot hosts' networks can be read."""
+    networks = {host: boot_host.networks for host, boot_host in boot_hosts.items()}
+    unreadable = [host for host, boot_host in boot_hosts.items() if boot_host.problems]
+    problems = check_pairs(networks, {host: boot_host.given for host, boot_host in boot_hosts.items()}, unreadable)
+    problems += check_homes(nodes, networks)
+    if all(boot_host.racks is not None for boot_host in boot_hosts.values()):
+        problems += check_racks(nodes, _racks_of(boot_hosts))
+    return problems
 
 
 def _idle(host: str, boot_host: _BootHost) -> Problem:
@@ -124,18 +161,19 @@ def _idle(host: str, boot_host: _BootHost) -> Problem:
 
 def survey_of_node(name: str, variables: Variables) -> tuple[str, Fleet]:
     """The boot host that serves the node *name*, and a fleet of that node alone. Raises ``InventoryError``."""
-    node, problems = _read_node(name, variables)
+    boot_hosts = _read_boot_hosts(variables, {})
+    reading = _read_and_build(name, variables, boot_hosts.values(), everywhere=False)
+    problems = reading.problems or check_homes([reading.node], {host: b.networks for host, b in boot_hosts.items()})
     if problems:
         raise InventoryError(problems)
-    boot_hosts = {host: _read_boot_host(host, variables, Known()) for host in variables.group(BOOT_HOSTS)}
     for host, boot_host in boot_hosts.items():
-        if network_of(node, boot_host.networks):
-            fleet, problems = _check_fleet(boot_host, [_NodeReading(node, [])])
+        if network_of(reading.node, boot_host.networks):
+            fleet, problems = _check_fleet(boot_host, [reading])
             if problems:
                 raise InventoryError(problems)
             return host, fleet
     problems = [problem for boot_host in boot_hosts.values() for problem in boot_host.problems]
-    raise InventoryError(problems or check_racks([node], _racks_of(boot_hosts)))
+    raise InventoryError(problems or check_racks([reading.node], _racks_of(boot_hosts)))
 
 
 def _read_node(name: str, variables: Variables) -> _NodeReading:
@@ -171,6 +209,12 @@ class _BootHost(NamedTuple):
     racks: set[str] | None
     files_dir: str | None
     problems: list[Problem]
+
+
+def _read_boot_hosts(variables: Variables, known: Mapping[str, Known]) -> dict[str, _BootHost]:
+    read = {host: _read_boot_host(host, variables, known.get(host, Known())) for host in variables.group(BOOT_HOSTS)}
+    networks = {host: boot_host.networks for host, boot_host in read.items()}
+    return {host: boot_host._replace(networks=with_peers(host, networks)) for host, boot_host in read.items()}
 
 
 def _read_boot_host(host: str, variables: Variables, known: Known) -> _BootHost:

@@ -11,7 +11,7 @@ import pytest
 from ansible_collections.kindling.flatcar.plugins.module_utils.butane import dumps
 from ansible_collections.kindling.flatcar.plugins.module_utils.fields import address_range
 from ansible_collections.kindling.flatcar.plugins.module_utils.fleet import (
-    build_configs,
+    build_config,
     build_files,
     check_fleet,
     check_machines,
@@ -50,6 +50,12 @@ def problems(*nodes):
 
 def versions(image):
     return "9999.2.0" if image["version"] == "current" else image["version"]
+
+
+def build_configs(nodes):
+    built = {node.name: build_config(node) for node in nodes}
+    problems = [problem for _, found in built.values() for problem in found]
+    return {name: config for name, (config, _) in built.items() if config is not None}, problems
 
 
 def build(*nodes, key=KEY):

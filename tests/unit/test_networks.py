@@ -38,6 +38,8 @@ def test_a_network_is_completed_from_the_interface():
         "ntp": [],
         "domain": "rack.test",
         "other_dhcp_servers": [],
+        "peer": None,
+        "standby": False,
     }
 
 
@@ -58,6 +60,8 @@ def test_a_second_address_and_a_hyphenated_interface_are_found():
         ({"subnet": "10.9.0.0/24"}, "interface", "does not have an address in 10.9.0.0/24; it has 10.1.0.1, 10.2.0.1"),
         ({"address": "10.1.0.7"}, "interface", "does not have 10.1.0.7"),
         ({"subnet": "10.1.0.5/24"}, "subnet", "expected an IPv4 network such as 10.0.0.0/24"),
+        ({"peer": "boot-b"}, "address", "missing: a network with a peer has to say it"),
+        ({"standby": True}, "standby", "of nothing: say the peer that answers first"),
         ({"subnet": 7}, "subnet", "expected an IPv4 network"),
         ({"gateway": "10.9.0.1"}, "gateway", "outside of 10.1.0.0/24"),
         ({"racks": []}, "racks", "expected at least one item"),

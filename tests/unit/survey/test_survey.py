@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import json
+import os
 import random
+import signal
 
 import pytest
+from ansible.errors import AnsibleError
+from ansible_collections.kindling.flatcar.plugins.module_utils.fleet import build_files
 from ansible_collections.kindling.flatcar.plugins.module_utils.node import NODE
+from ansible_collections.kindling.flatcar.plugins.plugin_utils import cores
 from ansible_collections.kindling.flatcar.plugins.plugin_utils.survey import Known
 
 NODE_1 = """\
@@ -198,6 +204,63 @@ def test_a_machine_stands_behind_one_boot_host(inventory):
     assert (node, path, message) == ("n2", "flatcar_mac", "52:54:00:00:00:01 belongs to n1 already")
 
 
+PAIR = """\
+boot_hosts:
+  hosts:
+    boot-a:
+      kindling_networks:
+        - {interface: lan0, subnet: 10.1.0.0/24, racks: [a], address: 10.1.0.1, peer: boot-b}
+    boot-b:
+      kindling_networks:
+        - {interface: lan0, subnet: 10.1.0.0/24, racks: [a], address: 10.1.0.2, peer: boot-a, standby: true}
+flatcar_nodes:
+  hosts:
+    n1: {flatcar_mac: "52:54:00:00:00:01", flatcar_address: 10.1.0.11, flatcar_rack: a, flatcar_boot_mode: ram}
+"""
+
+
+def test_a_pair_serves_the_same_reservations(inventory):
+    found = inventory({"hosts.yml": PAIR}).survey().checked()
+    built = {
+        host: build_files(fleet.nodes, fleet.networks, lambda image: image["version"], fleet.configs, host.encode())
+        for host, fleet in found.fleets.items()
+    }
+    of_a, of_b = built["boot-a"], built["boot-b"]
+    assert of_a["dnsmasq/dhcp-hosts"] == "52:54:00:00:00:01,id:*,10.1.0.11,n1\n"
+    assert {path: of_a[path] for path in of_a if path.startswith("dnsmasq/")} == {
+        path: of_b[path] for path in of_b if path.startswith("dnsmasq/")
+    }
+    script = "web/ipxe/10.1.0.11/52-54-00-00-00-01.ipxe"
+    assert "http://10.1.0.1/" in of_a[script]
+    assert "http://10.1.0.2/" in of_b[script]
+    assert "http://10.1.0.1/" not in of_b[script]
+
+
+@pytest.mark.parametrize(
+    ("right", "wrong", "place", "who", "path"),
+    [
+        (", standby: true", ", standby: false", "hosts.yml:8", "boot-b", "kindling_networks[0].standby"),
+        (", peer: boot-a", ", peer: boot-z", "hosts.yml:8", "boot-b", "kindling_networks[0].peer"),
+        ("10.1.0.11,", "10.1.0.2,", "hosts.yml:11", "n1", "flatcar_address"),
+        (", peer: boot-b", "", "hosts.yml:8", "boot-b", "kindling_networks[0].peer"),
+        (", address: 10.1.0.2", "", "hosts.yml:8", "boot-b", "kindling_networks[0].address"),
+    ],
+)
+def test_a_pair_that_is_none_is_refused_where_it_is_written(inventory, right, wrong, place, who, path):
+    assert right in PAIR
+    found = inventory({"hosts.yml": PAIR.replace(right, wrong)}).mistakes()
+    assert (place, who, path) in [entry[:3] for entry in found]
+
+
+def test_a_node_with_two_boot_hosts_is_refused(inventory):
+    hosts = TWO_RACKS.replace("racks: [b]", "racks: [b, a]").replace(
+        "10.1.0.11, flatcar_rack: b", "10.1.0.12, flatcar_rack: b"
+    )
+    ((place, node, path, message),) = inventory({"hosts.yml": hosts}).mistakes()
+    assert (place, node, path) == ("hosts.yml:7", "n1", "flatcar_rack")
+    assert message.startswith("a is a rack of boot-a and of boot-b: take it out of")
+
+
 def test_a_boot_host_without_nodes_is_told(inventory):
     ((place, host, path, message),) = inventory({"hosts.yml": "flatcar_nodes:\n"}).mistakes()
     assert (place, host, path) == ("boot.yml:5", "boot-a", "kindling_networks")
@@ -247,6 +310,36 @@ def test_a_misspelt_key_anywhere_among_200_nodes_is_found_and_named(inventory, b
     assert inventory({"hosts.yml": "\n".join(lines)}).mistakes() == [
         (f"hosts.yml:{number}", victim, wrong, f"unknown variable; did you mean {right}?")
     ]
+
+
+def test_the_number_of_cores_makes_no_difference(inventory, big, monkeypatch):
+    lines = "".join(f"    {name}: {json.dumps(variables)}\n" for name, variables in big.items())
+    wrong = '    wrong: {flatcar_typo: 1, flatcar_hostname: "{{ nowhere }}"}\n'
+    loaded = inventory({"hosts.yml": f"flatcar_nodes:\n  vars: {{flatcar_rack: a}}\n  hosts:\n{lines}{wrong}"})
+    found = {}
+    for number in (1, 2):
+        monkeypatch.setattr(cores, "_cores", lambda number=number: number)
+        found[number] = loaded.survey(), loaded.mistakes()
+    assert found[1] == found[2]
+    assert len(found[2][0].fleets["boot-a"].configs) == 200
+    assert [entry[:3] for entry in found[2][1]] == [
+        ("hosts.yml:204", "wrong", path)
+        for path in ("flatcar_address", "flatcar_mac", "flatcar_typo", "flatcar_hostname")
+    ]
+
+
+def test_work_is_spread_over_processes_and_comes_back_in_order(monkeypatch):
+    monkeypatch.setattr(cores, "_cores", lambda: 2)
+    done = cores.spread(lambda item: (item, os.getpid()), range(200))
+    assert [item for item, _ in done] == list(range(200))
+    assert os.getpid() not in {process for _, process in done}
+    assert cores.spread(lambda _: os.getpid(), range(3)) == [os.getpid()] * 3
+
+
+def test_a_process_that_is_killed_is_no_silent_loss(monkeypatch):
+    monkeypatch.setattr(cores, "_cores", lambda: 2)
+    with pytest.raises(AnsibleError, match="was killed, for want of memory perhaps"):
+        cores.spread(lambda item: os.kill(os.getpid(), signal.SIGKILL) if item == 150 else item, range(200))
 
 
 @pytest.mark.parametrize("field", NODE, ids=lambda field: field.name)

@@ -18,6 +18,7 @@ SLOW = {
     "test_faults",
     "test_live",
     "test_module",
+    "test_nginx",
     "test_playbooks",
     "test_properties",
     "test_service",

@@ -17,6 +17,7 @@ SLOW = {
     "test_collection",
     "test_faults",
     "test_live",
+    "test_install_script",
     "test_module",
     "test_nginx",
     "test_playbooks",

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Tells the boot hosts that this machine runs: at every start, until they know, or for about eight hours.
+# Tells the boot hosts that this machine runs: at every start, until they know; after a day it gives up.
 #
 #   kindling-report.sh FILE
 #
@@ -29,7 +29,7 @@ version() {
 }
 
 pause=${conf[pause]}
-for ((attempt = 1; attempt <= 100 && ${#urls[@]}; attempt++)); do
+for ((attempt = 1; attempt <= conf[tries] && ${#urls[@]}; attempt++)); do
   printf '{"stage":"running","node":"%s","hostname":"%s","time":"%s","version":"%s","config":"%s"}\n' \
     "$(plain "${conf[node]}")" "$(plain "$(uname -n)")" "$(date -u +%Y-%m-%dT%H:%M:%SZ)" "$(version)" \
     "$(plain "${conf[digest]}")" > "$report"

@@ -12,6 +12,10 @@ from .parts import DIRECTORY, PROGRAMS, UNITS, check_hosts, ignition, lines, pri
 _CONF = f"{DIRECTORY}/report.conf"
 _PROGRAM = "kindling-report.sh"
 
+#: Seconds between the first tries; they become more, up to five minutes. All tries together take about a day.
+_PAUSE = 5
+_TRIES = 300
+
 #: ``simple``: nothing waits for a boot host that is away. It is told once the system is up and has a network.
 _UNIT = f"""\
 [Unit]
@@ -48,7 +52,8 @@ def with_report(config: Mapping[str, Any], *, name: str, hosts: Sequence[str], t
             ("digest", config_digest(config)),
             ("token", token),
             ("os_release", "/etc/os-release"),
-            ("pause", 5),
+            ("pause", _PAUSE),
+            ("tries", _TRIES),
             *(("boot_host", host) for host in check_hosts(hosts)),
         )
     )

@@ -120,6 +120,7 @@ def test_a_running_system_reports_with_a_file_that_only_root_reads():
         "token": TOKEN,
         "os_release": "/etc/os-release",
         "pause": "5",
+        "tries": "300",
         "boot_host": "http://10.1.0.1",
     }
     assert made["ignition"] == own["ignition"]

@@ -1,0 +1,317 @@
+"""The install script, run for real: what it refuses, what it writes, and what it says."""
+
+from __future__ import annotations
+
+import json
+import pathlib
+import re
+import shutil
+import subprocess
+import sys
+import threading
+import time
+
+import pytest
+
+sys.path.insert(0, str(pathlib.Path(__file__).parent))
+
+from machine import GIB, SCRIPTS, BootHost, Machine, ext4, luks, partition_table, swap
+from test_build import TOKEN, build, files, node
+
+WRITTEN = "flatcar-install -d"
+
+
+@pytest.fixture
+def boot_host():
+    host = BootHost()
+    yield host
+    host.close()
+
+
+@pytest.fixture
+def machine(tmp_path, boot_host):
+    def make(**variables):
+        made = build(node(**variables), hosts=[boot_host.url])
+        return Machine(tmp_path, files(json.loads(made.config)), boot_host)
+
+    return make
+
+
+def stages(boot_host):
+    """What happened, in its order; programs by their names."""
+    return [event.split()[0] if not event.startswith("refused") else event for event in boot_host.events]
+
+
+def failure(machine):
+    """Runs the script, which has to refuse before it writes anything; the message that it reported."""
+    before = machine.disk.read_bytes()
+    done = machine.run()
+    assert done.returncode == 1, done.stdout + done.stderr
+    assert stages(machine.boot_host) == ["failed"]
+    assert machine.disk.read_bytes() == before
+    report = machine.boot_host.reports[TOKEN, "failed"]
+    assert f"FAILED ({report['message'].split(': ')[0]})" in done.stdout
+    assert "to try again: playbooks/install.yml --limit n1" in done.stdout
+    return report["message"]
+
+
+def test_an_empty_disk_is_installed_and_each_stage_is_reported_in_its_order(machine, boot_host):
+    one = machine()
+    done = one.run()
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert stages(boot_host) == ["started", "flatcar-install", "installed", "systemctl"]
+    (call,) = [event for event in boot_host.events if event.startswith(WRITTEN)]
+    assert call == (
+        f"flatcar-install -d {one.by_id}/ata-DISK_1 -V 9999.2.0 -b {boot_host.url}/images/amd64-usr "
+        f"-k {one.install}/key.asc -i {one.install}/config.ign"
+    )
+    assert boot_host.events[-1] == "systemctl --no-block reboot"
+    report = boot_host.reports[TOKEN, "installed"]
+    assert (report["stage"], report["node"], report["version"]) == ("installed", "n1", "9999.2.0")
+    assert report["config"] == build(node()).digest
+    assert report["log"] == ""
+
+
+LABELS = ("EFI-SYSTEM", "BIOS-BOOT", "USR-A", "USR-B", "OEM", "OEM-CONFIG", "ROOT")
+
+
+def flatcar_disk(machine):
+    partition_table(machine.disk)
+    for label in LABELS:
+        machine.partition(label, ext4 if label in ("OEM", "ROOT") else None)
+
+
+def test_an_earlier_flatcar_is_no_foreign_data(machine, boot_host):
+    one = machine()
+    flatcar_disk(one)
+    assert one.run().returncode == 0
+    assert stages(boot_host) == ["started", "flatcar-install", "installed", "systemctl"]
+
+
+FOREIGN = {
+    "a file system on the whole disk": (lambda m: ext4(m.disk), "sda has ext4"),
+    "encryption on the whole disk": (lambda m: luks(m.disk), "sda has crypto_LUKS"),
+    "swap on the whole disk": (lambda m: swap(m.disk), "sda has swap"),
+    "another partition": (lambda m: (flatcar_disk(m), m.partition("DATA")), "is a partition called 'DATA'"),
+    "a partition without a name": (lambda m: (partition_table(m.disk), m.partition("")), "is a partition called ''"),
+    "a name that begins alike": (lambda m: (partition_table(m.disk), m.partition("ROOT2")), "called 'ROOT2'"),
+    "an encrypted root": (lambda m: (partition_table(m.disk), m.partition("ROOT", luks)), "sda1 has crypto_LUKS"),
+    "a volume group": (lambda m: m.partition("", kind="lvm"), "sda1 is in use (lvm)"),
+    "a member of a RAID": (
+        lambda m: (partition_table(m.disk), m.partition("ROOT"), m.partition("", kind="raid1")),
+        "sda2 is in use (raid1)",
+    ),
+    "an empty partition table": (lambda m: partition_table(m.disk), "a partition table that cannot be read"),
+}
+
+
+@pytest.mark.parametrize("what", FOREIGN)
+def test_foreign_data_is_refused(machine, what):
+    put, message = FOREIGN[what]
+    one = machine()
+    put(one)
+    assert message in failure(one)
+
+
+@pytest.mark.parametrize("what", FOREIGN)
+def test_foreign_data_is_lost_where_the_node_says_so(machine, boot_host, what):
+    put, message = FOREIGN[what]
+    one = machine(flatcar_wipe="any")
+    put(one)
+    done = one.run()
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert message in done.stdout
+    assert [event for event in stages(boot_host) if event in ("started", "flatcar-install")] == [
+        "started",
+        "flatcar-install",
+    ]
+
+
+def test_whatever_holds_the_disk_is_stopped_before_it_is_written_the_last_one_first(machine, boot_host):
+    one = machine(flatcar_wipe="any")
+    partition_table(one.disk)
+    one.partition("a", MOUNTPOINT="/oem")
+    array = one.partition("", kind="raid1")
+    volume = one.partition("", kind="lvm")
+    assert one.run().returncode == 0
+    assert boot_host.events[:3] == ["umount /oem", f"dmsetup remove --retry {volume}", f"mdadm --stop {array}"]
+    assert stages(boot_host)[3:5] == ["started", "flatcar-install"]
+
+
+@pytest.mark.parametrize("program", ["umount", "mdadm", "dmsetup"])
+def test_a_disk_that_stays_in_use_is_not_written(machine, boot_host, program):
+    one = machine(flatcar_wipe="any")
+    one.exits[program] = 1
+    one.partition("a", MOUNTPOINT="/oem")
+    one.partition("", kind="raid1")
+    one.partition("", kind="crypt")
+    assert one.run().returncode == 1
+    assert "started" not in boot_host.events
+    assert boot_host.reports[TOKEN, "failed"]["message"].startswith("release: ")
+
+
+def _missing(machine):
+    (machine.by_id / "ata-DISK_1").unlink()
+
+
+def _other_disk_begins_alike(machine):
+    other = machine.dev / "sdb"
+    other.touch()
+    (machine.by_id / "ata-DISK_10").symlink_to(other)
+
+
+@pytest.mark.parametrize(
+    ("spoil", "message"),
+    [
+        (_missing, "disk: .*/ata-DISK_1 is not there; this machine has: "),
+        (lambda m: m.rows[0].update(TYPE="part"), "disk: .* is no whole disk but of type part"),
+        (lambda m: m.rows[0].update(SERIAL="S10"), "disk: .* has the serial number 'S10', not 'S1'"),
+        (lambda m: m.rows[0].update(SERIAL=""), "disk: .* has the serial number '', not 'S1'"),
+        (lambda m: setattr(m, "size", 10 * GIB - 1), "disk: .* has 9 GiB, fewer than 10"),
+        (lambda m: setattr(m, "sector", 4096), "disk: .* has sectors of 4096 bytes"),
+        (_other_disk_begins_alike, "disk: .*/ata-DISK_10 is another disk, and its name begins"),
+        (lambda m: (m.install / "config.ign").write_text("{}"), "config: .* SHA-512 is another"),
+        (lambda m: setattr(m, "broken", "lsblk"), "disk: line"),
+    ],
+)
+def test_what_is_not_as_it_is_meant_is_refused(machine, spoil, message):
+    one = machine(flatcar_install_disk_serial="S1")
+    spoil(one)
+    assert re.match(message, failure(one))
+
+
+@pytest.mark.parametrize("program", ["blockdev", "wipefs"])
+def test_a_check_that_cannot_be_made_is_a_refusal(machine, program):
+    one = machine()
+    (one.bin / program).write_text("#!/bin/sh\nexit 1\n")
+    (one.bin / program).chmod(0o755)
+    assert failure(one)
+
+
+def test_partitions_of_the_disk_that_begin_alike_are_its_own(machine):
+    one = machine()
+    partition_table(one.disk)
+    (one.by_id / "ata-DISK_1-part1").symlink_to(one.partition("ROOT"))
+    assert one.run().returncode == 0
+
+
+def test_without_a_boot_host_that_knows_of_it_nothing_is_written(machine, boot_host):
+    one = machine()
+    boot_host.refused.add("started")
+    done = one.run()
+    assert done.returncode == 1
+    assert set(stages(boot_host)) == {"refused started", "failed"}
+    assert "is the machine still armed?" in boot_host.reports[TOKEN, "failed"]["message"]
+
+
+def test_an_installation_that_nobody_knows_of_does_not_restart_the_machine(machine, boot_host):
+    one = machine()
+    boot_host.refused.add("installed")
+    done = one.run()
+    assert done.returncode == 1
+    assert "systemctl" not in stages(boot_host)
+    assert stages(boot_host).count("refused installed") == 12
+    assert "so it does not restart" in done.stdout
+
+
+def test_a_failure_is_reported_with_the_end_of_its_log_and_nothing_is_tried_twice(machine, boot_host):
+    one = machine()
+    one.exits["flatcar-install"] = 1
+    one.says["flatcar-install"] = 'gpg: "BAD"\tsignature \\ ü\n' * 500 + f"{TOKEN}\nthe end"
+    done = one.run()
+    assert done.returncode == 1
+    assert stages(boot_host) == ["started", "flatcar-install", "failed"]
+    report = boot_host.reports[TOKEN, "failed"]
+    assert report["message"] == "write: flatcar-install has failed; the disk is not usable"
+    assert 'gpg: "BAD"\tsignature \\ \n' in report["log"]
+    assert "(token)\nthe end\n" in report["log"]
+    assert TOKEN not in json.dumps(report)
+    assert len((one.install / "report.json").read_bytes()) <= 16 * 1024
+    assert len(report["log"]) <= 8 * 1024
+
+
+def test_an_installation_that_hangs_is_a_failure(machine, boot_host):
+    one = machine()
+    one.set(timeout=1)
+    (one.bin / "flatcar-install").write_text("#!/bin/sh\nexec sleep 30\n")
+    assert one.run().returncode == 1
+    assert stages(boot_host) == ["started", "failed"]
+
+
+def test_one_boot_host_of_two_is_enough_and_both_are_told_if_they_can_be(machine, boot_host):
+    other = BootHost()
+    one = machine()
+    conf = one.install / "install.conf"
+    conf.write_text(f"boot_host={other.url}\n{conf.read_text()}")
+    assert one.run().returncode == 0
+    assert stages(other) == ["started", "installed"]
+    other.close()
+    boot_host.events.clear()
+    assert one.run().returncode == 0
+    assert stages(boot_host) == ["started", "flatcar-install", "installed", "systemctl"]
+
+
+def test_a_boot_host_that_is_away_for_a_while_is_asked_again(machine, boot_host):
+    one = machine()
+    boot_host.refused.add("installed")
+    one.set(pause=0.2)
+
+    def come_back():
+        while "refused installed" not in boot_host.events:
+            time.sleep(0.01)
+        boot_host.refused.clear()
+
+    thread = threading.Thread(target=come_back)
+    thread.start()
+    done = one.run()
+    thread.join()
+    assert done.returncode == 0
+    assert boot_host.events[-2:] == ["installed", "systemctl --no-block reboot"]
+
+
+@pytest.fixture
+def reporter(tmp_path, boot_host):
+    def run(*hosts, **values):
+        release = tmp_path / "os-release"
+        release.write_text('NAME="Flatcar"\nVERSION_ID=9999.2.0\n')
+        conf = {"node": "n1", "digest": "d1", "token": TOKEN, "os_release": release, "pause": 0, "tries": 3} | values
+        lines = [*conf.items(), *(("boot_host", host) for host in hosts or [boot_host.url])]
+        (tmp_path / "report.conf").write_text("".join(f"{key}={value}\n" for key, value in lines))
+        command = [str(SCRIPTS / "kindling-report.sh"), str(tmp_path / "report.conf")]
+        return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+
+    return run
+
+
+def test_a_running_system_reports_what_it_runs(reporter, boot_host):
+    assert reporter().returncode == 0
+    report = boot_host.reports[TOKEN, "running"]
+    hostname = subprocess.run(["uname", "-n"], capture_output=True, text=True, check=True).stdout.strip()
+    assert {key: value for key, value in report.items() if key != "time"} == {
+        "stage": "running",
+        "node": "n1",
+        "hostname": hostname,
+        "version": "9999.2.0",
+        "config": "d1",
+    }
+
+
+def test_each_boot_host_is_told_once_and_the_one_that_is_away_is_asked_for_a_while(reporter, boot_host):
+    boot_host.refused.add("running")
+    other = BootHost()
+    assert reporter(other.url, boot_host.url).returncode == 1
+    assert other.events == ["running"]
+    assert boot_host.events == ["refused running"] * 3
+    other.close()
+
+
+@pytest.mark.skipif(not shutil.which("systemd-analyze"), reason="needs systemd")
+def test_the_units_are_what_systemd_reads(tmp_path):
+    made = json.loads(build(node()).config)["systemd"]["units"] + json.loads(build(node()).final)["systemd"]["units"]
+    for unit in made:
+        text = unit["contents"].replace("/opt/kindling/", f"{SCRIPTS}/")
+        (tmp_path / unit["name"]).write_text(text)
+    assert len(made) == 2
+    command = ["systemd-analyze", "verify", "--man=no", *(str(tmp_path / unit["name"]) for unit in made)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert [line for line in done.stderr.splitlines() if "kindling" in line] == []

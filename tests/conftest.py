@@ -18,6 +18,7 @@ SLOW = {
     "test_faults",
     "test_live",
     "test_install_script",
+    "test_live_probe",
     "test_module",
     "test_nginx",
     "test_playbooks",

@@ -14,6 +14,8 @@ from pathlib import Path
 
 import pytest
 
+sys.path.insert(0, str(Path(__file__).parent))
+
 COLLECTION = "ansible_collections.kindling.flatcar"
 
 #: Stays in the namespaces and runs there what it is told, a line of JSON each way; what it started ends with it.
@@ -32,7 +34,7 @@ AGENT = textwrap.dedent("""
             process.terminate()
             answer = {"status": process.wait()}
         else:
-            done = subprocess.run(told["argv"], input=told["input"], capture_output=True, text=True)
+            done = subprocess.run(told["argv"], stdin=subprocess.DEVNULL, capture_output=True, text=True)
             answer = {"returncode": done.returncode, "stdout": done.stdout, "stderr": done.stderr}
         print(json.dumps(answer), flush=True)
     for process in started:
@@ -78,8 +80,8 @@ class Room:
             self.run("ip", "-n", name, "address", "add", address, "dev", "lan0")
         return name
 
-    def run(self, *argv, host=None, check=True, given=""):
-        done = self._ask(argv=_on(host, argv), input=given, background=False)
+    def run(self, *argv, host=None, check=True):
+        done = self._ask(argv=_on(host, argv), background=False)
         assert not (check and done["returncode"]), f"{argv}: {done['stderr']}"
         return types.SimpleNamespace(**done)
 
@@ -115,22 +117,20 @@ class Room:
 
     def module(self, name, host, **arguments):
         """A module's result, run on *host* as Ansible runs it."""
-        collections = Path(next(iter(importlib.import_module(COLLECTION).__path__))).parents[2]
-        path = os.pathsep.join([str(collections), *sys.path])
-        done = self.run(
-            *(
-                "env",
-                f"PYTHONPATH={path}",
-                sys.executable,
-                "-m",
-                f"{COLLECTION}.plugins.modules.{name}",
-            ),
-            host=host,
-            check=False,
-            given=json.dumps({"ANSIBLE_MODULE_ARGS": arguments}),
-        )
+        done = self.run(*self._module(name, arguments), host=host, check=False)
         assert done.stdout, done.stderr
         return json.loads(done.stdout)
+
+    def start_module(self, name, host, **arguments):
+        return self.start(*self._module(name, arguments), host=host)
+
+    def _module(self, name, arguments):
+        given = self.directory / f"{name}.json"
+        given.write_text(json.dumps({"ANSIBLE_MODULE_ARGS": arguments}))
+        collections = Path(next(iter(importlib.import_module(COLLECTION).__path__))).parents[2]
+        path = os.pathsep.join([str(collections), *sys.path])
+        run = f"exec {sys.executable} -m {COLLECTION}.plugins.modules.{name} < {given}"
+        return "env", f"PYTHONPATH={path}", "sh", "-c", run
 
 
 def _on(host, argv):

@@ -1,0 +1,111 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Chooses the machines to try, has them tried from the task's host, and says of each firmware how far it would get."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+from ansible.errors import AnsibleActionFail
+from ansible.plugins.action import ActionBase
+from ansible_collections.kindling.flatcar.plugins.module_utils.fleet import network_of
+from ansible_collections.kindling.flatcar.plugins.module_utils.node import Node
+from ansible_collections.kindling.flatcar.plugins.module_utils.problems import InventoryError
+from ansible_collections.kindling.flatcar.plugins.plugin_utils.output import OUTPUT_OPTIONS, put_out
+from ansible_collections.kindling.flatcar.plugins.plugin_utils.probe_report import NOT_SEEN, as_text, masked, verdict
+from ansible_collections.kindling.flatcar.plugins.plugin_utils.problems import describe
+from ansible_collections.kindling.flatcar.plugins.plugin_utils.survey import BOOT_HOSTS, Fleet, Known, survey
+from ansible_collections.kindling.flatcar.plugins.plugin_utils.variables import Variables
+
+#: The firmware that a board's machines may have, by its architecture code.
+CODES = {"amd64-usr": (0, 7, 9, 16), "arm64-usr": (11, 19)}
+
+
+class ActionModule(ActionBase):
+    _requires_connection = True
+
+    def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
+        super().run(tmp, task_vars)
+        _, options = self.validate_argument_spec(
+            argument_spec={
+                **OUTPUT_OPTIONS,
+                "nodes": {"type": "list", "elements": "str", "default": ["few"]},
+                "interface": {"type": "str"},
+                "seconds": {"type": "float", "default": 5},
+            }
+        )
+        own = task_vars["inventory_hostname"]
+        groups = task_vars["groups"]
+        try:
+            found = survey(Variables(task_vars, self._loader), {host: Known() for host in groups.get(BOOT_HOSTS, ())})
+            fleets = found.checked().fleets
+        except InventoryError as invalid:
+            raise AnsibleActionFail(describe(invalid.problems)) from None
+        _check_names(options["nodes"], fleets)
+        # A boot host does not hear what it sends itself
+        others = [(host, fleet) for host, fleet in fleets.items() if host != own]
+        networks = [network for host, fleet in others for network in _networks(host, fleet, options, own)]
+        if not networks:
+            raise AnsibleActionFail(
+                f"{own} can look at no network: the only ones with such nodes are its own, and a boot host does not hear what it "
+                "sends itself. Name another host on the racks' network, by -e acceptance_host=NAME"
+            )
+        if options["interface"] and len(networks) > 1:
+            raise AnsibleActionFail(
+                f"interface is {options['interface']}, and there are {len(networks)} networks to look at: choose nodes of one"
+            )
+        arguments = {key: options[key] for key in ("interface", "seconds") if options[key] is not None}
+        result = self._execute_module(
+            module_name="kindling.flatcar.boot_probe",
+            module_args={**arguments, "networks": networks},
+            task_vars=task_vars,
+        )
+        if result.get("failed"):
+            return result
+        return self._told(options, masked(result["networks"]))
+
+    @staticmethod
+    def _told(options: Mapping[str, Any], networks: list[dict[str, Any]]) -> dict[str, Any]:
+        put_out(options, as_text(networks), networks)
+        rows = [row for network in networks for row in (*network["rows"], network["stranger"]) if row]
+        failed = sorted({row["node"] for row in rows if verdict(row).startswith("FAILED")})
+        result = {"changed": False, "networks": networks, "failed": bool(failed) or not rows}
+        if failed:
+            result["msg"] = f"Not everything would boot: {', '.join(failed)}. The table above says what is wrong."
+        elif not rows:
+            result["msg"] = NOT_SEEN.format(", ".join(f"{one['subnet']} of {one['boot_host']}" for one in networks))
+        return result
+
+
+def _check_names(wanted: Iterable[str], fleets: Mapping[str, Fleet]) -> None:
+    known = {node.name for fleet in fleets.values() for node in fleet.nodes} | {"few", "all"}
+    unknown = [name for name in wanted if name not in known]
+    if unknown:
+        raise AnsibleActionFail(
+            f"No boot host serves {', '.join(unknown)}: name nodes of the inventory, or few, or all."
+        )
+
+
+def _networks(host: str, fleet: Fleet, options: Mapping[str, Any], own: str) -> Iterator[dict[str, Any]]:
+    """Those of a pair answer for the same machines: they are tried once."""
+    for network in fleet.networks:
+        if network.standby and network.peer != own:
+            continue
+        nodes = [node for node in fleet.nodes if network_of(node, [network])]
+        chosen = list(_chosen(nodes, options["nodes"]))
+        if chosen:
+            yield {"boot_host": host, "subnet": str(network.subnet), "nodes": [_target(node) for node in chosen]}
+
+
+def _chosen(nodes: Iterable[Node], wanted: list[str]) -> Iterator[Node]:
+    """``few`` is one machine of each kind: what it boots, and for which board."""
+    kinds = set()
+    for node in nodes:
+        kind = (node.boot_mode, node.board)
+        if "all" in wanted or node.name in wanted or ("few" in wanted and kind not in kinds):
+            yield node
+        kinds.add(kind)
+
+
+def _target(node: Node) -> dict[str, Any]:
+    return {"name": node.name, "mac": node.mac[0], "address": str(node.address), "codes": list(CODES[node.board])}

@@ -1,0 +1,92 @@
+"""A boot host in the room: dnsmasq and nginx as the roles configure them, and a fleet of a few machines."""
+
+from __future__ import annotations
+
+import json
+
+from ansible_collections.kindling.flatcar.plugins.module_utils import ipxe
+from rendered import rendered
+
+ADDRESS = "10.9.0.1"
+TOKEN = "T" * 43
+MACHINES = {
+    "ram": ("52:54:00:09:00:11", "10.9.0.11"),
+    "disk": ("52:54:00:09:00:12", "10.9.0.12"),
+}
+PROGRAMS = {"undionly.kpxe": 70_000, "snponly.efi": 200_000}
+KERNEL, INITRD = 15_000_000, 30_000_000
+
+
+class BootHost:
+    def __init__(self, room, **network):
+        self.room, self.directory = room, room.directory
+        self.network = {"interface": "lan0", "subnet": "10.9.0.0/24", "racks": ["a"], **network}
+        room.host("boot", f"{ADDRESS}/24")
+        self.web, self.images, self.tftp = (self.directory / name for name in ("web", "images", "tftp"))
+        self._publish()
+        self._start()
+
+    def _publish(self):
+        for name, size in PROGRAMS.items():
+            self.put(self.tftp / name, bytes(size))
+        release = self.images / "amd64-usr/1.0.0"
+        self.put(release / ipxe.KERNEL, bytes(KERNEL))
+        self.put(release / ipxe.INITRD, bytes(INITRD))
+        self.put(self.web / "boot.ipxe", ipxe.first_script())
+        self.put(self.web / "ipxe/unknown.ipxe", ipxe.unknown_script())
+        urls = f"http://{ADDRESS}/images/amd64-usr/1.0.0", f"http://{ADDRESS}/ignition/{TOKEN}.ign"
+        self.give_script("ram", ipxe.ram_script("ram", "1.0.0", *urls, ["console=tty0"]))
+        self.give_script("disk", ipxe.disk_script("disk"))
+        config = {"ignition": {"version": "3.4.0"}}
+        self.put(self.web / f"ignition/{TOKEN}/{MACHINES['ram'][1]}.ign", json.dumps(config))
+        hosts = "".join(f"{mac},id:*,{address},{name}\n" for name, (mac, address) in MACHINES.items())
+        self.put(self.directory / "dnsmasq/dhcp-hosts", hosts)
+        self.put(self.directory / "dnsmasq/dns-hosts", "")
+
+    def give_script(self, name, text):
+        mac, address = MACHINES[name]
+        self.put(self.web / "ipxe" / address / f"{mac.replace(':', '-')}.ipxe", text)
+
+    def put(self, path, content):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content if isinstance(content, bytes) else content.encode())
+        return path
+
+    def _start(self):
+        facts = {"lan0": {"device": "lan0", "ipv4": {"address": ADDRESS}}, "distribution_major_version": "13"}
+        known = {"ansible_facts": facts, "inventory_hostname": "boot"}
+        dhcp = rendered(
+            "dnsmasq",
+            "dnsmasq.conf.j2",
+            dnsmasq_networks=[self.network],
+            dnsmasq_tftp_dir=str(self.tftp),
+            dnsmasq_reservations_dir=str(self.directory / "dnsmasq"),
+            **known,
+        )
+        web = rendered(
+            "web",
+            "nginx.conf.j2",
+            web_networks=[self.network],
+            web_root=str(self.web),
+            web_images_dir=str(self.images),
+            web_access_log=str(self.directory / "access.log"),
+            **known,
+        )
+        self.room.run("mkdir", "-p", "/var/lib/kindling-dnsmasq", "/run/kindling-dnsmasq", "/var/lib/nginx")
+        config = self.put(self.directory / "dnsmasq.conf", dhcp)
+        self.dnsmasq, self.log = self.room.start(
+            "dnsmasq", "--keep-in-foreground", f"--conf-file={config}", "--pid-file", host="boot"
+        )
+        config = self.put(self.directory / "nginx.conf", web)
+        self.nginx, _ = self.room.start(
+            "/usr/sbin/nginx", "-c", config, "-g", "daemon off; pid /run/nginx.pid;", host="boot"
+        )
+        self.room.wait_for_port("boot", 67)
+        self.room.wait_for_port("boot", 80, "t")
+
+    def leases(self):
+        """What dnsmasq holds for anybody."""
+        done = self.room.run(
+            "sh", "-c", "cat /var/lib/kindling-dnsmasq/leases /run/kindling-dnsmasq/leases 2>&1", check=False
+        )
+        return [line for line in done.stdout.splitlines() if "52:54" in line]

@@ -1,0 +1,58 @@
+"""What a unit notes of the files that it has taken up, held against what is in them now.
+
+A unit writes ``sha256sum`` of its files into its runtime directory, as it starts into ``started`` and as it starts or
+reloads into ``loaded``, each before it reads them: a note may be older than what was read, and never newer. Needs the
+standard library alone; runs on the boot host.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+STARTED, LOADED = "started", "loaded"
+
+
+def due(
+    notes: Path, state: Mapping[str, str], restart_for: Iterable[str], reload_for: Iterable[str]
+) -> tuple[str, list[str]]:
+    """What has to be done to a unit, ``none``, ``reload`` or ``restart``, and because of which files.
+
+    *state* is what ``systemctl show`` tells of it. One that does not run reads its files when it starts.
+    """
+    if state["ActiveState"] in ("inactive", "failed"):
+        return "none", []
+    restart_for = list(restart_for)
+    files = _outdated(notes / STARTED, restart_for)
+    # Until systemd has read the unit anew, one that crashed is started as it was, and notes the file that will be
+    if files or (restart_for and state["NeedDaemonReload"] == "yes"):
+        return "restart", files
+    files = _outdated(notes / LOADED, reload_for)
+    return ("reload" if files else "none"), files
+
+
+def _outdated(note: Path, files: Iterable[str]) -> list[str]:
+    """Those of *files* that are not now as they were when *note* was written; all where there is no such note."""
+    noted = _read(note)
+    return [path for path in files if noted.get(path, "") != _digest(Path(path))]
+
+
+def _read(note: Path) -> dict[str, str]:
+    try:
+        lines = note.read_text(encoding="utf-8").splitlines()
+    except FileNotFoundError:
+        return {}
+    noted = (line.partition("  ") for line in lines)
+    return {path: digest for digest, _, path in noted}
+
+
+def _digest(path: Path) -> str:
+    """The digest as ``sha256sum`` prints it; that of no file is what a note does not have."""
+    try:
+        return hashlib.sha256(path.read_bytes()).hexdigest()
+    except FileNotFoundError:
+        return ""
+
+
+__all__ = ("due",)

@@ -20,10 +20,15 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
+from . import history
+
 CURRENT = "current"
 GENERATIONS = "generations"
 KEY = "key"
 _UNFINISHED = ".unfinished-"
+
+#: Where a script fetches a release from: its board and its version.
+_RELEASE = re.compile(r"/images/([A-Za-z0-9_-]+)/([A-Za-z0-9.+_-]+)/")
 
 
 class GenerationError(Exception):
@@ -72,9 +77,12 @@ def digest_of(manifest: Mapping[str, str]) -> str:
 
 def read_manifest(root: Path) -> dict[str, str]:
     """The manifest of what is served below *root* now, from the files themselves; empty when nothing is."""
-    served = root / CURRENT
-    paths = (path for path in served.rglob("*") if path.is_file()) if served.is_dir() else ()
-    return {str(path.relative_to(served)): hashlib.sha256(path.read_bytes()).hexdigest() for path in paths}
+    return _manifest(root / CURRENT)
+
+
+def _manifest(tree: Path) -> dict[str, str]:
+    paths = (path for path in tree.rglob("*") if path.is_file()) if tree.is_dir() else ()
+    return {str(path.relative_to(tree)): _sha256(path) for path in paths}
 
 
 def read_key(root: Path) -> str | None:
@@ -115,19 +123,157 @@ def publish(root: Path, archive: Path, digest: str, access: Access, keep: int) -
     generations = root / GENERATIONS
     generations.mkdir(mode=0o755, parents=True, exist_ok=True)
     with _locked(root):
+        record = _history(root)
+        if record.is_held:
+            raise GenerationError(f"{hold_message(record)} Nothing was published")
         _drop_unfinished(generations)
         unfinished = Path(tempfile.mkdtemp(prefix=_UNFINISHED, dir=generations))
+        generation = _free_name(generations, digest)
         try:
             _fill(unfinished, archive, digest, access)
-            generation = _free_name(generations, digest)
             unfinished.rename(generation)
+            _sync(generations)
+            record = record.served(generation.name, history.now())
+            _note(root, record)
+            _switch(root, generation)
         except BaseException:
-            shutil.rmtree(unfinished, ignore_errors=True)
+            for left in (unfinished, generation):
+                if left.name != _current(root):
+                    shutil.rmtree(left, ignore_errors=True)
             raise
-        _sync(generations)
-        _switch(root, generation)
-        _prune(generations, generation, keep)
+        _prune(generations, record, keep)
     return generation
+
+
+def served_history(root: Path) -> tuple[history.History, list[str]]:
+    """In which order the generations below *root* were served, and the names of those that are there."""
+    generations = root / GENERATIONS
+    names = sorted(path.name for path in generations.glob("[!.]*")) if generations.is_dir() else []
+    return _history(root), names
+
+
+def go_back(root: Path, wanted: str | None, images: Path, dry: bool = False) -> tuple[str, bool]:
+    """Switch to the generation before the served one, or to the one that *wanted* is the beginning of, and hold it.
+
+    Returns its name and whether anything changed, or with *dry* would. Raises ``GenerationError``, with nothing changed,
+    when there is no such generation, when it is damaged, or when a release that its scripts fetch is not in *images*.
+    """
+    with contextlib.nullcontext() if dry else _locked(root):
+        record, names = served_history(root)
+        name = _named(wanted, names, record) if wanted else _previous(names, record)
+        _check_whole(root / GENERATIONS / name, images, record, names)
+        now = history.now()
+        new = record.served(name, None if name == record.current else now).hold(name, now)
+        changed = new != record
+        if changed and not dry:
+            _note(root, new)
+            _switch(root, root / GENERATIONS / name)
+    return name, changed
+
+
+def end_hold(root: Path, dry: bool = False) -> bool:
+    """Let the next generation be published again; returns whether that changed, or with *dry* would change, anything."""
+    if not _history(root).is_held:
+        return False
+    if not dry:
+        with _locked(root):
+            _note(root, _history(root).release())
+    return True
+
+
+def hold_message(record: history.History) -> str:
+    return (
+        f"Generation {record.held} is held since {record.held_since}, when this boot host was switched to it by "
+        "rollback.yml. `-e fleet_hold=false` ends the hold and publishes what the inventory says now; `-e fleet_hold=true` "
+        "does everything else and leaves what is served as it is."
+    )
+
+
+def listing(record: history.History, names: Iterable[str]) -> list[str]:
+    """A line for each generation that is there, the one that was served last first."""
+    names = list(names)
+    lines = []
+    for entry in reversed(record.entries):
+        marks = [
+            "is served" if entry.name == record.current else None,
+            "is held" if record.is_held and entry.name == record.held else None,
+            "is the one before it" if entry.name == record.before(record.current, names) else None,
+        ]
+        if entry.name in names:
+            lines.append(
+                " ".join(
+                    (entry.name, f"switched to at {entry.at or 'an unknown time'},", ", ".join(filter(None, marks)))
+                ).rstrip(" ,")
+            )
+    known = {entry.name for entry in record.entries}
+    return [*lines, *(f"{name} never served, as far as is known" for name in names if name not in known)]
+
+
+def _history(root: Path) -> history.History:
+    try:
+        return history.read(root, _current(root))
+    except history.HistoryError as error:
+        raise GenerationError(str(error)) from None
+
+
+def _current(root: Path) -> str | None:
+    served = root / CURRENT
+    return served.readlink().name if served.is_symlink() else None
+
+
+def _note(root: Path, record: history.History) -> None:
+    """Before the switch: what was noted for one that a killed run did not come to is found out from the symlink."""
+    names = {path.name for path in (root / GENERATIONS).iterdir()}
+    history.write(root, record.only(names))
+    _sync(root)
+
+
+def _there(record: history.History, names: Iterable[str]) -> str:
+    lines = listing(record, names)
+    return f"There are: {'; '.join(lines)}" if lines else "There is none: site.yml publishes one"
+
+
+def _previous(names: list[str], record: history.History) -> str:
+    found = record.before(record.current, names) if record.current else None
+    if found is None:
+        raise GenerationError(
+            f"no generation that was served before this one is left. Name one to switch to it: {_there(record, names)}"
+        )
+    return found
+
+
+def _named(wanted: str, names: list[str], record: history.History) -> str:
+    found = [wanted] if wanted in names else [name for name in names if name.startswith(wanted)]
+    if len(found) != 1:
+        problem = (
+            f"{len(found)} generations have names that begin" if found else "there is no generation whose name begins"
+        )
+        raise GenerationError(f"{problem} with {wanted}. {_there(record, names)}")
+    return found[0]
+
+
+def _check_whole(generation: Path, images: Path, record: history.History, names: list[str]) -> None:
+    found = digest_of(_manifest(generation))
+    if found != generation.name.partition(".")[0]:
+        raise GenerationError(
+            f"generation {generation.name} is damaged: its files have the digest {found}. Name another one. "
+            f"{_there(record, names)}"
+        )
+    missing = [
+        f"{board} {version}" for board, version in releases_of(generation) if not (images / board / version).is_dir()
+    ]
+    if missing:
+        raise GenerationError(
+            f"generation {generation.name} boots releases that are not in {images} any more: {', '.join(missing)}. "
+            "Have them mirrored again (flatcar_images_extra, images.yml), or name another generation. "
+            f"{_there(record, names)}"
+        )
+
+
+def releases_of(generation: Path) -> list[tuple[str, str]]:
+    """The releases, by board and version, that a generation's scripts fetch."""
+    scripts = (path.read_text(encoding="utf-8") for path in generation.rglob("*.ipxe"))
+    return sorted({found for script in scripts for found in _RELEASE.findall(script)})
 
 
 @contextlib.contextmanager
@@ -149,9 +295,7 @@ def _drop_unfinished(generations: Path) -> None:
 
 def _fill(unfinished: Path, archive: Path, digest: str, access: Access) -> None:
     _unpack(archive, unfinished, access)
-    found = digest_of(
-        {str(path.relative_to(unfinished)): _sha256(path) for path in unfinished.rglob("*") if path.is_file()}
-    )
+    found = digest_of(_manifest(unfinished))
     if found != digest:
         raise GenerationError(f"the archive's files have the digest {found} instead of {digest}: run again")
     unfinished.chmod(0o755)
@@ -204,15 +348,18 @@ def _switch(root: Path, generation: Path) -> None:
     _sync(root)
 
 
-def _prune(generations: Path, served: Path, keep: int) -> None:
-    others = sorted((path for path in generations.iterdir() if path != served), key=_age)
-    for old in others[max(keep - 1, 0) :]:
-        shutil.rmtree(old)
+def _prune(generations: Path, record: history.History, keep: int) -> None:
+    """Keep those that were served last, whatever the clock said then; what cannot be removed is left for the next run.
 
-
-def _age(generation: Path) -> int:
-    """Sorts the newest first, by when the directory came to be."""
-    return -generation.stat().st_ctime_ns
+    One that is half gone does not have a generation's name any more.
+    """
+    order = [entry.name for entry in reversed(record.entries)]
+    others = sorted(path.name for path in generations.glob("[!.]*") if path.name not in order)
+    for name in [*order, *others][max(keep, 1) :]:
+        old = generations / f"{_UNFINISHED}{name}"
+        with contextlib.suppress(OSError):
+            (generations / name).rename(old)
+            shutil.rmtree(old)
 
 
 def _sha256(path: Path) -> str:
@@ -244,6 +391,10 @@ __all__ = (
     "GenerationError",
     "changes",
     "digest_of",
+    "end_hold",
+    "go_back",
+    "hold_message",
+    "listing",
     "make_key",
     "manifest_of",
     "new_key",
@@ -251,4 +402,6 @@ __all__ = (
     "publish",
     "read_key",
     "read_manifest",
+    "releases_of",
+    "served_history",
 )

@@ -1,0 +1,134 @@
+#!/usr/bin/python
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Switches the boot host to a generation that it has."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: boot_rollback
+short_description: Go back to an earlier generation of boot files
+description:
+  - Switches a boot host to a generation that it served before, by one rename, and holds it, so that the next run of C(site.yml)
+    does not undo that by accident.
+  - Before the switch, all files of that generation are held against the digest in its name, and the releases that its scripts
+    fetch have to be on the host.
+version_added: 0.1.0
+author:
+  - The Kindling developers
+attributes:
+  check_mode:
+    support: full
+    description: Checks the generation all the same, and tells whether it would be switched to.
+  diff_mode:
+    support: none
+    description: RV(generations) tells what is served before and after.
+options:
+  path:
+    description: The directory that holds the generations and the symlink C(current).
+    type: path
+    required: true
+  state:
+    description:
+      - V(listed) tells what there is.
+      - V(switched) switches to O(generation) and holds it. One that is served already is held.
+      - V(released) ends the hold.
+    type: str
+    choices: [listed, switched, released]
+    default: listed
+  generation:
+    description:
+      - The generation's name, or enough of its beginning to tell it from the others.
+      - When not given, the one that was served when the served one was published. Going back twice goes back two generations, and
+        what was gone back from is switched to only by its name.
+    type: str
+  images_dir:
+    description: The directory of the releases that scripts fetch.
+    type: path
+    default: /srv/kindling/images
+"""
+
+EXAMPLES = r"""
+- name: Go back to the generation before the served one
+  kindling.flatcar.boot_rollback:
+    path: /srv/kindling/fleet
+    state: switched
+"""
+
+RETURN = r"""
+served:
+  description: The name of the generation that is served now, or in check mode would be. None where nothing is served.
+  returned: success
+  type: str
+message:
+  description: What was done, or in check mode would be.
+  returned: success
+  type: str
+reservations:
+  description: Whether dnsmasq has other files to read than before.
+  returned: success
+  type: bool
+held:
+  description: Why nothing is published while the served generation is held, and what to do; empty when it is not.
+  returned: success
+  type: str
+generations:
+  description: A line for each generation that is there, with the time when it was last switched to, the latest first.
+  returned: success
+  type: list
+  elements: str
+"""
+
+from pathlib import Path
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.kindling.flatcar.plugins.module_utils import generation
+
+
+def main() -> None:
+    module = AnsibleModule(
+        argument_spec={
+            "path": {"type": "path", "required": True},
+            "state": {"type": "str", "choices": ["listed", "switched", "released"], "default": "listed"},
+            "generation": {"type": "str"},
+            "images_dir": {"type": "path", "default": "/srv/kindling/images"},
+        },
+        supports_check_mode=True,
+    )
+    root = Path(module.params["path"])
+    try:
+        before, _ = generation.served_history(root)
+        served, changed = change(root, module.params, before.current, module.check_mode)
+        after, names = generation.served_history(root)
+    except (generation.GenerationError, OSError) as error:
+        module.fail_json(msg=f"{root}: {error}. What was served before still is.")
+    module.exit_json(
+        changed=changed,
+        served=served,
+        message=_message(module.params["state"], before.current, served, changed, module.check_mode),
+        reservations=_reservations(root, before.current) != _reservations(root, served),
+        held=generation.hold_message(after) if after.is_held else "",
+        generations=generation.listing(after, names),
+    )
+
+
+def change(root: Path, options: dict, served: str | None, check_mode: bool) -> tuple[str | None, bool]:
+    """What is served then, and whether anything changed."""
+    if options["state"] == "switched":
+        return generation.go_back(root, options["generation"], Path(options["images_dir"]), check_mode)
+    return served, options["state"] == "released" and generation.end_hold(root, check_mode)
+
+
+def _message(state: str, before: str | None, served: str | None, changed: bool, check_mode: bool) -> str:
+    if not changed:
+        return "changed nothing"
+    what = f"switch from {before} to {served}, and hold it" if served != before else f"hold {served}"
+    return f"{'would do' if check_mode else 'done'}: {what if state == 'switched' else 'end the hold'}"
+
+
+def _reservations(root: Path, name: str | None) -> set[tuple[str, bytes]]:
+    files = (root / generation.GENERATIONS / name / "dnsmasq").glob("*") if name else ()
+    return {(file.name, file.read_bytes()) for file in files}
+
+
+if __name__ == "__main__":
+    main()

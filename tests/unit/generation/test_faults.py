@@ -1,0 +1,316 @@
+"""Runs that are killed, or that the disk does not let write: the served generation is whole, and the next run heals.
+
+What is killed at each write, or refused the room for it, is the module's own work in a process of its own; what is killed
+with all its processes is ansible-playbook.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import grp
+import json
+import os
+import pathlib
+import shutil
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+from ansible_collections.kindling.flatcar.plugins.module_utils import history
+from ansible_collections.kindling.flatcar.plugins.module_utils.generation import GenerationError
+
+ROOT = pathlib.Path(__file__).parents[3]
+
+
+def assert_healed(tree, text, keep=5):
+    """The next run publishes *text*, leaves nothing lying about, and can be gone back from."""
+    before = tree.text if (tree.root / "current").is_symlink() else None
+    name = tree.publish(text, keep)
+    assert (tree.served, tree.text) == (name, text)
+    record, names = tree.generation.served_history(tree.root)
+    assert record.current == name
+    assert len(names) <= keep
+    assert tree.names == names, "nothing unfinished is left"
+    assert sorted(path.name for path in tree.root.iterdir()) == [".lock", "current", "generations", history.FILE]
+    if before:
+        tree.back()
+        assert tree.text == before
+        tree.generation.end_hold(tree.root)
+        tree.back(name)
+        tree.generation.end_hold(tree.root)
+
+
+# Killed at each write ----------------------------------------------------------------------------------------------
+
+
+def test_the_first_publishing_killed_at_each_write(tree, killed_at_each_write):
+    def prepare(_number):
+        shutil.rmtree(tree.root)
+        tree.root.mkdir()
+
+    def check(_number):
+        if (tree.root / "current").is_symlink():
+            assert tree.text == "a"
+        assert_healed(tree, "a")
+
+    assert killed_at_each_write(prepare, lambda: tree.publish("a"), check) > 30
+
+
+def test_publishing_killed_at_each_write(tree, killed_at_each_write):
+    """With a generation that has to go, so that its removal is killed, too."""
+    keep = 2
+    for text in ("a", "b", "c"):
+        tree.publish(text, keep)
+    ends = set()
+
+    def prepare(_number):
+        if tree.text != "c":
+            tree.publish("c", keep)
+
+    def check(_number):
+        ends.add(tree.text)
+        assert_healed(tree, "d", keep)
+
+    assert killed_at_each_write(prepare, lambda: tree.publish("new", keep), check) > 40
+    assert ends == {"c", "new"}
+
+
+def test_going_back_killed_at_each_write(tree, killed_at_each_write):
+    names = [tree.publish(text) for text in "ab"]
+    ends = set()
+
+    def prepare(_number):
+        tree.back(names[1])
+        tree.generation.end_hold(tree.root)
+
+    def check(_number):
+        ends.add((tree.text, tree.is_held))
+        tree.back(names[0])
+        assert (tree.text, tree.is_held) == ("a", True)
+
+    killed_at_each_write(prepare, lambda: tree.back(names[0]), check)
+    assert ends == {("b", False), ("a", True)}, "what was gone back to is held as soon as it is served"
+
+
+def test_ending_a_hold_killed_at_each_write(tree, killed_at_each_write):
+    name = tree.publish("a")
+
+    def check(_number):
+        assert tree.text == "a"
+        tree.generation.end_hold(tree.root)
+        assert not tree.is_held
+
+    killed_at_each_write(lambda _number: tree.back(name), lambda: tree.generation.end_hold(tree.root), check)
+    assert not tree.is_held
+
+
+# Two at once -------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("number", [5, 20, 35])
+def test_two_runs_at_once(tree, interrupted, number):
+    first = tree.publish("a")
+    other = interrupted(lambda: tree.publish("b"), number, signal.SIGSTOP)
+    os.waitpid(other, os.WUNTRACED)
+    for run in (lambda: tree.publish("c"), lambda: tree.back(first)):
+        with pytest.raises(GenerationError, match="another run is publishing"):
+            run()
+    assert tree.text in "ab"
+    os.kill(other, signal.SIGCONT)
+    assert os.waitpid(other, 0)[1] == 0
+    assert tree.text == "b"
+    assert_healed(tree, "c")
+
+
+# A disk that takes no more -----------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def small_disk(tmp_path):
+    """Makes a file system of its own with so much room. Mounting takes root."""
+    place = tmp_path / "disk"
+    place.mkdir()
+
+    def mount(options):
+        command = ["mount", "-t", "tmpfs", "-o", options, "tmpfs", str(place)]
+        if os.geteuid() != 0 or subprocess.run(command, check=False, capture_output=True).returncode != 0:
+            pytest.skip("mounting a small file system needs root and CAP_SYS_ADMIN")
+        return place
+
+    yield mount
+    subprocess.run(["umount", str(place)], check=False, capture_output=True)
+
+
+@pytest.mark.parametrize(("what", "options"), [("size", "size={}k,nr_inodes=1000"), ("nr_inodes", "nr_inodes={}")])
+def test_a_full_disk(tmp_path, make_tree, small_disk, what, options):
+    """With a little more room each time, until it is enough: whatever it is that does not fit any more."""
+    place = small_disk(options.format(1024))
+    tree = make_tree(place)
+    tree.archives = tmp_path
+    tree.publish("a")
+    used = os.statvfs(place)
+    used = (used.f_blocks - used.f_bfree) * 4 if what == "size" else used.f_files - used.f_ffree
+    refused = 0
+    for room in range(0, 200, 4 if what == "size" else 1):
+        subprocess.run(
+            ["mount", "-o", f"remount,{what}={used + room}{'k' if what == 'size' else ''}", place], check=True
+        )
+        try:
+            tree.publish("b")
+        except OSError as error:
+            assert "No space left on device" in str(error)
+            refused += 1
+            assert tree.text == "a"
+            assert tree.names == [tree.served]
+        else:
+            break
+    assert refused > 4
+    assert tree.text == "b"
+    subprocess.run(["mount", "-o", f"remount,{options.format(1024)}", place], check=True)
+    assert_healed(tree, "c")
+
+
+def test_a_disk_that_cannot_be_written(tmp_path, make_tree, small_disk):
+    place = small_disk("size=1m")
+    tree = make_tree(place)
+    tree.archives = tmp_path
+    first = tree.publish("a")
+    tree.publish("b")
+    subprocess.run(["mount", "-o", "remount,ro", place], check=True)
+    for run in (lambda: tree.publish("c"), tree.back):
+        with pytest.raises(OSError, match="Read-only file system"):
+            run()
+    assert (tree.text, tree.is_held) == ("b", False)
+    assert tree.back(dry=True) == (first, True)
+    subprocess.run(["mount", "-o", "remount,rw", place], check=True)
+    assert_healed(tree, "c")
+
+
+# ansible-playbook, killed with all its processes -------------------------------------------------------------------
+
+PLAYBOOK = """\
+- hosts: boot_hosts
+  connection: local
+  gather_facts: false
+  tasks:
+    - ansible.builtin.set_fact:
+        lan0: {{device: lan0, ipv4: {{address: 10.1.0.1}}}}
+        cacheable: true
+    - kindling.flatcar.fleet:
+        networks: "{{{{ kindling_networks }}}}"
+        images: [{{board: amd64-usr, channel: stable, requested: current, version: 9999.2.0}}]
+        path: {root}
+        group: {group}
+"""
+HOSTS = {
+    "boot_hosts": {
+        "hosts": {"boot-a": {"kindling_networks": [{"interface": "lan0", "subnet": "10.1.0.0/16", "racks": ["a"]}]}}
+    },
+    "flatcar_nodes": {
+        "vars": {"flatcar_rack": "a", "flatcar_boot_mode": "ram", "flatcar_authorized_keys": ["ssh-ed25519 AAAA x"]},
+        "hosts": {
+            f"n{number}": {
+                "flatcar_mac": f"52:54:00:00:00:{number:02x}",
+                "flatcar_address": f"10.1.0.{11 + number}",
+            }
+            for number in range(5)
+        },
+    },
+}
+
+
+def processes_of(process):
+    """The process and all that it started, which may have sessions of their own."""
+    found = [process]
+    for task in pathlib.Path(f"/proc/{process}/task").glob("*"):
+        with contextlib.suppress(OSError):
+            for child in (task / "children").read_text().split():
+                found += processes_of(int(child))
+    return found
+
+
+def kill_all(process):
+    """Stop first, so that none starts another while we look."""
+    for signalled in (signal.SIGSTOP, signal.SIGKILL):
+        found = processes_of(process.pid)
+        for one in found:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(one, signalled)
+    process.wait()
+    deadline = time.monotonic() + 10
+    while any(_runs(one) for one in found):
+        assert time.monotonic() < deadline, "a killed process lives on"
+
+
+def _runs(process):
+    """One that has ended, and that nobody has asked after, is a zombie."""
+    with contextlib.suppress(OSError):
+        return pathlib.Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    return False
+
+
+class Controller:
+    """ansible-playbook, with an inventory whose nodes have a domain, on a boot tree of its own."""
+
+    def __init__(self, tree, base):
+        self.tree, self.base, self.output = tree, base, base / "output"
+        playbook = PLAYBOOK.format(root=self.tree.root, group=grp.getgrgid(os.getgid()).gr_name)
+        (base / "play.yml").write_text(playbook)
+
+    def start(self, domain):
+        hosts = json.loads(json.dumps(HOSTS))
+        hosts["flatcar_nodes"]["vars"]["flatcar_domain"] = domain
+        (self.base / "hosts.json").write_text(json.dumps(hosts))
+        with self.output.open("w") as output:
+            return subprocess.Popen(
+                [
+                    *(sys.executable, "-m", "ansible", "playbook", "-i", str(self.base / "hosts.json")),
+                    *("-e", json.dumps({"ansible_python_interpreter": sys.executable}), str(self.base / "play.yml")),
+                ],
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                cwd=ROOT,
+                env={**os.environ, "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"), "ANSIBLE_NOCOLOR": "1"},
+            )
+
+    def run(self, domain):
+        """To its end; returns all that it said."""
+        assert self.start(domain).wait() == 0, self.output.read_text()
+        return self.output.read_text()
+
+    @property
+    def domain(self):
+        """That of the served fleet, which is whole."""
+        assert self.tree.served
+        return (self.tree.root / "current/dnsmasq/dns-hosts").read_text().split()[1].partition(".")[2]
+
+
+def _generations(tree, pattern):
+    return len(list((tree.root / "generations").glob(pattern)))
+
+
+#: What a look at the boot tree and at the output tells, at the moment of the kill.
+MOMENTS = {
+    "begun": lambda tree, output: "TASK [kindling.flatcar.fleet]" in output,
+    "writing": lambda tree, _output: any((tree.root / "generations").glob(".unfinished-*")),
+    "noted": lambda tree, _output: (tree.root / history.FILE).stat().st_ino != tree.inode,
+    "switched": lambda tree, _output: (tree.root / "current").readlink() != tree.before,
+}
+
+
+def test_the_controller_is_killed(tree, tmp_path):
+    controller = Controller(tree, tmp_path)
+    controller.run("none")
+    for moment, reached in MOMENTS.items():
+        before = controller.domain
+        tree.inode, tree.before = (tree.root / history.FILE).stat().st_ino, (tree.root / "current").readlink()
+        process = controller.start(moment)
+        while process.poll() is None and not reached(tree, controller.output.read_text()):
+            pass
+        kill_all(process)
+        assert controller.domain in (before, moment)
+        controller.run(moment)
+        assert controller.domain == moment
+    assert "changed=0" in controller.run(moment)

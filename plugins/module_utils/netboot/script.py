@@ -187,8 +187,9 @@ class _Run:
     # Commands: each answers whether it succeeded
 
     def _do_set(self, words: list[str], _script: _Script) -> bool:
-        self._variables[words[0].partition(":")[0]] = " ".join(words[1:]) if words else ""
-        return True
+        if words:
+            self._variables[words[0].partition(":")[0]] = " ".join(words[1:])
+        return bool(words)
 
     def _do_inc(self, words: list[str], _script: _Script) -> bool:
         name = words[0] if words else ""

@@ -13,7 +13,6 @@ time at most 0.75 of the other side, peak memory below 64 MB, a run with nothing
 from __future__ import annotations
 
 import argparse
-import contextlib
 import hashlib
 import http.server
 import json
@@ -21,17 +20,16 @@ import multiprocessing
 import os
 import pathlib
 import random
-import re
 import shutil
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 sys.path.insert(0, str(ROOT / "tests/unit/flatcar_image"))
 
+from memory import MemoryWatch
 from release_server import KERNEL, PXE_IMAGE, make_release, version_text
 from signing import signing_key
 
@@ -101,41 +99,6 @@ def by_hand(url: str, work: pathlib.Path, home: pathlib.Path) -> float:
     subprocess.run([*gpg, str(work / f"{PXE_IMAGE}.sig"), str(work / PXE_IMAGE)], check=True, capture_output=True)
     subprocess.run(["sha512sum", str(work / PXE_IMAGE)], check=True, capture_output=True)
     return time.monotonic() - begin
-
-
-class MemoryWatch:
-    """The peak of what a process and its descendants hold, in bytes; shared pages count once (PSS)."""
-
-    def __init__(self, pid: int) -> None:
-        self.peak = 0
-        self._pid = pid
-        self._done = threading.Event()
-        self._thread = threading.Thread(target=self._watch)
-        self._thread.start()
-
-    def _watch(self) -> None:
-        while not self._done.wait(0.05):
-            self.peak = max(self.peak, sum(self._held(pid) for pid in self._family()))
-
-    def _family(self) -> list[int]:
-        found = [self._pid]
-        for pid in found:
-            with contextlib.suppress(OSError):
-                for task in pathlib.Path(f"/proc/{pid}/task").iterdir():
-                    found += [int(child) for child in (task / "children").read_text().split()]
-        return found
-
-    @staticmethod
-    def _held(pid: int) -> int:
-        with contextlib.suppress(OSError):
-            match = re.search(r"^Pss:\s+(\d+) kB", pathlib.Path(f"/proc/{pid}/smaps_rollup").read_text(), re.MULTILINE)
-            return int(match[1]) * 1024 if match else 0
-        return 0
-
-    def close(self) -> int:
-        self._done.set()
-        self._thread.join()
-        return self.peak
 
 
 def by_module(arguments: dict, collections: pathlib.Path) -> tuple[float, int, dict]:

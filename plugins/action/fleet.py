@@ -76,7 +76,7 @@ class ActionModule(ActionBase):
             return result
         arguments = {
             "path": options["path"],
-            "src": self._ship(files),
+            "src": self._ship(pack(files, held=set(served["manifest"].values()))),
             "digest": digest_of(manifest),
             "private": PRIVATE,
             "secret": SECRET,
@@ -101,13 +101,13 @@ class ActionModule(ActionBase):
             module_name="kindling.flatcar.boot_tree", module_args=arguments, task_vars=task_vars
         )
 
-    def _ship(self, files: Mapping[str, str]) -> str:
-        """Everything in one transfer; the archive stays in Ansible's own temporary directory on the boot host."""
+    def _ship(self, archive: bytes) -> str:
+        """One transfer; the archive stays in Ansible's own temporary directory on the boot host."""
         remote = self._connection._shell.join_path(
             self._connection._shell.tmpdir or self._make_tmp_path(), "generation"
         )
         with tempfile.NamedTemporaryFile(prefix="kindling-") as local:
-            Path(local.name).write_bytes(pack(files))
+            Path(local.name).write_bytes(archive)
             self._transfer_file(local.name, remote)
         self._fixup_perms2((self._connection._shell.tmpdir, remote))
         return remote

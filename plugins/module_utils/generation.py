@@ -10,13 +10,15 @@ import contextlib
 import fcntl
 import hashlib
 import io
+import json
 import os
 import re
 import secrets
 import shutil
+import stat
 import tarfile
 import tempfile
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
@@ -25,6 +27,7 @@ from . import history
 CURRENT = "current"
 GENERATIONS = "generations"
 KEY = "key"
+_MANIFEST = "manifest"
 _UNFINISHED = ".unfinished-"
 
 #: Where a script fetches a release from: its board and its version.
@@ -52,13 +55,18 @@ class Access:
         return (self.gid, 0o640) if top in self.private else (-1, 0o644)
 
 
-def pack(files: Mapping[str, str]) -> bytes:
-    """*files*, text by path, as one compressed archive."""
+def pack(files: Mapping[str, str], held: Collection[str] = ()) -> bytes:
+    """*files*, text by path, as one compressed archive: their manifest, and each content that is not *held* already.
+
+    *held* are the SHA-256 of contents that are served where the archive is unpacked.
+    """
+    manifest = manifest_of(files)
+    contents = {manifest[path]: content for path, content in files.items() if manifest[path] not in held}
     buffer = io.BytesIO()
-    with tarfile.open(fileobj=buffer, mode="w:gz") as archive:
-        for path, content in sorted(files.items()):
-            data = content.encode()
-            member = tarfile.TarInfo(path)
+    with tarfile.open(fileobj=buffer, mode="w:gz", compresslevel=6) as archive:
+        for name, text in ((_MANIFEST, json.dumps(manifest)), *sorted(contents.items())):
+            data = text.encode()
+            member = tarfile.TarInfo(name)
             member.size = len(data)
             archive.addfile(member, io.BytesIO(data))
     return buffer.getvalue()
@@ -302,16 +310,45 @@ def _fill(unfinished: Path, archive: Path, digest: str, access: Access) -> None:
 
 
 def _unpack(archive: Path, target: Path, access: Access) -> None:
+    """Write what the archive's manifest lists: out of the archive, or out of what is served if it is that already."""
+    manifest, contents = _read_archive(archive)
+    root = target.parent.parent
+    held = {sha256: path for path, sha256 in read_manifest(root).items()}
     directories = {target}
-    with tarfile.open(archive, mode="r:gz") as packed:
-        for member in packed:
-            path = PurePosixPath(member.name)
-            if not member.isfile() or path.is_absolute() or ".." in path.parts:
-                raise GenerationError(f"the archive holds {member.name}, which is no plain file of a generation")
-            directories |= _make_parents(target, path, access)
-            _write(target / path, packed.extractfile(member).read(), *access.of(path.parts[0]))
+    for name, sha256 in manifest.items():
+        path = PurePosixPath(name)
+        if path.is_absolute() or ".." in path.parts or not path.parts:
+            raise GenerationError(f"the archive lists {name}, which is no plain file of a generation")
+        directories |= _make_parents(target, path, access)
+        if sha256 in contents:
+            _write(target / path, contents[sha256], *access.of(path.parts[0]))
+        elif sha256 in held:
+            _take(root / CURRENT / held[sha256], target / path, *access.of(path.parts[0]))
+        else:
+            raise GenerationError(f"the archive lacks {name}, which is not served as it was any more: run again")
     for directory in directories:
         _sync(directory)
+
+
+def _read_archive(archive: Path) -> tuple[dict[str, str], dict[str, bytes]]:
+    """The manifest in it, and the contents by their SHA-256."""
+    contents = {}
+    with tarfile.open(archive, mode="r:gz") as packed:
+        for member in packed:
+            if member.isfile():
+                contents[member.name] = packed.extractfile(member).read()
+    if _MANIFEST not in contents:
+        raise GenerationError(f"{archive} is no archive of a generation: it has no manifest")
+    return json.loads(contents.pop(_MANIFEST)), contents
+
+
+def _take(source: Path, target: Path, group: int, mode: int) -> None:
+    """A file of the served generation in the new one: the same file, unless it may be read by others than it should."""
+    found = source.stat()
+    if stat.S_IMODE(found.st_mode) == mode and group in (-1, found.st_gid):
+        target.hardlink_to(source)
+    else:
+        _write(target, source.read_bytes(), group, mode)
 
 
 def _make_parents(target: Path, path: PurePosixPath, access: Access) -> set[Path]:

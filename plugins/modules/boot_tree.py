@@ -28,10 +28,12 @@ options:
     type: path
     required: true
   src:
-    description: An archive on the boot host with the files of the tree to serve. Without it the module only tells the state.
+    description:
+      - An archive on the boot host with the list of the files of the tree to serve, and those that are not served yet.
+      - Without it the module only tells the state.
     type: path
   digest:
-    description: The digest of the tree in O(src).
+    description: The digest of the whole tree, checked before it is switched to.
     type: str
   private:
     description: Top directories and files of the tree that only root and O(group) can read.

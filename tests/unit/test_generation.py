@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import grp
+import io
+import json
 import os
+import random
 import signal
 import stat
 import subprocess
@@ -23,9 +26,9 @@ FILES = {
 }
 
 
-def publish(root, files, keep=5, digest=None):
+def publish(root, files, keep=5, digest=None, held=()):
     archive = root.parent / "archive"
-    archive.write_bytes(generation.pack(files))
+    archive.write_bytes(generation.pack(files, held))
     return generation.publish(
         root, archive, digest or generation.digest_of(generation.manifest_of(files)), ACCESS, keep
     )
@@ -100,14 +103,65 @@ def test_a_wrong_archive_changes_nothing(root):
     assert len(list((root / "generations").iterdir())) == 1
 
 
-@pytest.mark.parametrize("name", ["../escape", "/etc/escape", "web/../../escape"])
+def write_archive(path, members):
+    with tarfile.open(path, "w:gz") as packed:
+        for name, text in members.items():
+            member = tarfile.TarInfo(name)
+            member.size = len(text)
+            packed.addfile(member, io.BytesIO(text.encode()))
+
+
+@pytest.mark.parametrize("name", ["../escape", "/etc/escape", "web/../../escape", "."])
 def test_no_archive_writes_outside_of_its_generation(root, name):
-    archive = root / "archive"
-    with tarfile.open(archive, "w:gz") as packed:
-        packed.addfile(tarfile.TarInfo(name))
+    write_archive(root / "archive", {"manifest": json.dumps({name: "0" * 64}), "0" * 64: "x"})
     with pytest.raises(generation.GenerationError, match="no plain file"):
-        generation.publish(root, archive, "0" * 32, ACCESS, 5)
+        generation.publish(root, root / "archive", "0" * 32, ACCESS, 5)
     assert not list(root.parent.rglob("escape"))
+
+
+def test_an_archive_without_a_manifest_is_refused(root):
+    write_archive(root / "archive", {"web/boot.ipxe": "x"})
+    with pytest.raises(generation.GenerationError, match="it has no manifest"):
+        generation.publish(root, root / "archive", "0" * 32, ACCESS, 5)
+
+
+def held_by(root):
+    return set(generation.read_manifest(root).values())
+
+
+def test_what_is_served_already_is_not_shipped_and_takes_no_room(root):
+    files = FILES | {f"web/ipxe/{number}": f"#!ipxe\n{random.Random(number).random()}\n" for number in range(100)}
+    first = publish(root, files)
+    changed = files | {"web/ipxe/7": "#!ipxe\nnew\n", "web/moved": files["web/ipxe/9"]}
+    del changed["web/ipxe/8"]
+    archive = root.parent / "delta"
+    archive.write_bytes(generation.pack(changed, held_by(root)))
+    with tarfile.open(archive) as packed:
+        assert len(packed.getnames()) == 2  # the manifest, and what is new
+    second = publish(root, changed, held=held_by(root))
+    assert served(root) == changed
+    assert (first / "web/ipxe/1").samefile(second / "web/ipxe/1")
+    assert (first / "web/ipxe/7").read_text() == files["web/ipxe/7"]
+
+
+def test_what_changed_on_the_host_meanwhile_is_not_taken(root):
+    publish(root, FILES)
+    held = held_by(root)
+    (root / "current/web/boot.ipxe").write_text("gone bad")
+    with pytest.raises(
+        generation.GenerationError, match=r"lacks web/boot\.ipxe, which is not served as it was any more"
+    ):
+        publish(root, FILES | {"web/more": "x"}, held=held)
+    publish(root, FILES | {"web/more": "x"}, held=held_by(root))
+    assert served(root) == FILES | {"web/more": "x"}
+
+
+def test_a_file_that_too_many_may_read_is_written_anew(root):
+    first = publish(root, FILES)
+    (first / "index.json").chmod(0o644)
+    second = publish(root, FILES | {"web/more": "x"}, held=held_by(root))
+    assert stat.S_IMODE((second / "index.json").stat().st_mode) == 0o600
+    assert not (first / "index.json").samefile(second / "index.json")
 
 
 def test_two_runs_at_once(root):

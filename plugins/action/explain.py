@@ -10,12 +10,13 @@ from typing import Any
 
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
-from ansible_collections.kindling.flatcar.plugins.module_utils.annotate import annotated, leaves, masked
+from ansible_collections.kindling.flatcar.plugins.module_utils.annotate import annotated, leaves, masked, without
 from ansible_collections.kindling.flatcar.plugins.module_utils.butane import dumps
 from ansible_collections.kindling.flatcar.plugins.module_utils.fleet import build_script, network_of
 from ansible_collections.kindling.flatcar.plugins.module_utils.node import Node
 from ansible_collections.kindling.flatcar.plugins.module_utils.problems import InventoryError
 from ansible_collections.kindling.flatcar.plugins.module_utils.provenance import Source, traced_butane
+from ansible_collections.kindling.flatcar.plugins.module_utils.secrets import SHORTEST
 from ansible_collections.kindling.flatcar.plugins.plugin_utils.origin import origin_of
 from ansible_collections.kindling.flatcar.plugins.plugin_utils.output import OUTPUT_OPTIONS, put_out
 from ansible_collections.kindling.flatcar.plugins.plugin_utils.problems import describe
@@ -45,8 +46,10 @@ class ActionModule(ActionBase):
         except InventoryError as invalid:
             raise AnsibleActionFail(describe(invalid.problems)) from None
         (node,) = fleet.nodes
-        data = _explain(node, host, fleet)
-        put_out(options, _text(node, data, traced_butane(node, origin_of)), data)
+        hidden = [secret.text for secret in variables.secrets(name) if len(secret.text) >= SHORTEST]
+        traced = without(traced_butane(node, origin_of), hidden)
+        data = _explain(node, host, fleet, traced)
+        put_out(options, _text(node, data, traced), data)
         return {"changed": False, "msg": f"{name}: Ignition config of {data['ignition_bytes']:,} bytes"}
 
 
@@ -57,8 +60,7 @@ def _check_known(name: str, names: list[str]) -> None:
         raise AnsibleActionFail(f"{name} is not in the group {NODES}; {hint}")
 
 
-def _explain(node: Node, host: str, fleet: Fleet) -> dict[str, Any]:
-    traced = traced_butane(node, origin_of)
+def _explain(node: Node, host: str, fleet: Fleet, traced: Mapping[str, Any]) -> dict[str, Any]:
     network = network_of(node, fleet.networks)
     sources = [
         {"path": ".".join(leaf.path), "value": leaf.value, **_source_data(leaf.source)} for leaf in leaves(traced)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any, NamedTuple
 
 from .provenance import Source, Traced
@@ -41,6 +41,17 @@ def leaves(traced: Any, path: tuple[str, ...] = ()) -> Iterator[Leaf]:
     elif isinstance(traced, Traced):
         keys = ".".join(step for step in path if not step.isdecimal())
         yield Leaf(path, MASK if SECRETS.fullmatch(keys) else traced.value, traced.source)
+
+
+def without(traced: Any, texts: Collection[str]) -> Any:
+    """The same with ``MASK`` instead of each value that has one of *texts* in it."""
+    if isinstance(traced, Mapping):
+        return {key: without(value, texts) for key, value in traced.items()}
+    if isinstance(traced, list):
+        return [without(value, texts) for value in traced]
+    if isinstance(traced, Traced) and isinstance(traced.value, str) and any(text in traced.value for text in texts):
+        return Traced(MASK, traced.source)
+    return traced
 
 
 def masked(traced: Any, keys: str = "") -> Any:
@@ -104,4 +115,4 @@ def _scalar(value: Any) -> str:
     return json.dumps(value, ensure_ascii=False)
 
 
-__all__ = ("MASK", "Leaf", "annotated", "leaves", "masked")
+__all__ = ("MASK", "Leaf", "annotated", "leaves", "masked", "without")

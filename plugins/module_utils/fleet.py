@@ -12,6 +12,7 @@ from typing import Any
 
 from . import ipxe
 from .butane import dumps, translate
+from .install import check_config
 from .networks import VARIABLE, Network
 from .node import FRAGMENT, Node, check_butane, kernel_line, merge_layers
 from .problems import Problem
@@ -132,6 +133,7 @@ def build_config(
     result = translate(butane, files_dir=files_dir, strict=True, origin_of=origin_of)
     found = [(entry.path, entry.message, entry.origin) for entry in result.report]
     found += [(f"$.{path}", message, None) for path, message in check_butane(node, butane)]
+    found += [(f"$.{path}", message, None) for path, message in check_config(result.config or {})]
     problems += _with_sources(node, found, origin_of or (lambda _value: None))
     return (None if problems else result.config), problems
 

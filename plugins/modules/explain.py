@@ -9,7 +9,7 @@ short_description: Show what a node's variables become, and where each part come
 description:
   - Shows a node's merged Butane with, for each key, the variable, the file and the line of the inventory that it comes from, its
     iPXE script, and the size of its Ignition config.
-  - Password hashes and LUKS keys are masked; whatever else came out of a vault is shown.
+  - Password hashes and LUKS keys are masked, as is every value of the Butane that has a text out of a vault in it.
   - Reads the inventory on the controller, and connects to nothing.
 version_added: 0.1.0
 author:

@@ -19,6 +19,7 @@ from ansible_collections.kindling.flatcar.plugins.module_utils.networks import V
 from ansible_collections.kindling.flatcar.plugins.module_utils.node import (
     PLACE,
     Node,
+    kernel_line,
     node_variables,
     read_node,
     unknown_variables,
@@ -26,6 +27,7 @@ from ansible_collections.kindling.flatcar.plugins.module_utils.node import (
 )
 from ansible_collections.kindling.flatcar.plugins.module_utils.pairs import check_homes, check_pairs, with_peers
 from ansible_collections.kindling.flatcar.plugins.module_utils.problems import InventoryError, Problem
+from ansible_collections.kindling.flatcar.plugins.module_utils.secrets import leaks
 
 from .cores import spread
 from .origin import origin_of
@@ -120,12 +122,31 @@ def _read_and_build(name: str, variables: Variables, boot_hosts: Iterable[_BootH
         return reading
     serving = {host.files_dir for host in boot_hosts if network_of(reading.node, host.networks)}
     if serving:
-        built = {folder: _Built(*build_config(reading.node, folder, origin_of)) for folder in serving}
+        built = {folder: _build(reading.node, folder, variables) for folder in serving}
         return reading._replace(built=built)
     if everywhere:
         folder = next((host.files_dir for host in boot_hosts if host.files_dir), None)
-        return reading._replace(homeless=_Built(*build_config(reading.node, folder, origin_of)))
+        return reading._replace(homeless=_build(reading.node, folder, variables))
     return reading
+
+
+def _build(node: Node, files_dir: str | None, variables: Variables) -> _Built:
+    config, problems = build_config(node, files_dir, origin_of)
+    if config is not None:
+        problems += _kept_back(node, config, variables)
+    return _Built(None if problems else config, problems)
+
+
+def _kept_back(node: Node, config: Mapping[str, Any], variables: Variables) -> Iterator[Problem]:
+    """What is out of a vault and would be served, to a node that has not said that it may be."""
+    if node.boot_mode == "disk" or node.serve_secrets:
+        return
+    for secret, place in leaks(config, kernel_line(node), variables.secrets(node.name)):
+        message = (
+            f"it is out of a vault, and would be served to the network in {place}: bring it to the machine by another "
+            "way, or set flatcar_serve_secrets: true"
+        )
+        yield Problem(node.name, secret.variable, message, origin=secret.origin)
 
 
 def _check_fleet(boot_host: _BootHost, readings: Iterable[_NodeReading]) -> tuple[Fleet, list[Problem]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import pathlib
 import re
@@ -12,11 +13,15 @@ from ansible.errors import AnsibleError
 from ansible.parsing.vault import EncryptedString, is_encrypted
 from ansible.template import Templar
 from ansible_collections.kindling.flatcar.plugins.module_utils.problems import Problem
+from ansible_collections.kindling.flatcar.plugins.module_utils.secrets import Secret
 
 from .origin import Origin, origin_of
 
 Choose = Callable[[Iterable[str]], list[str]]
 """Picks, out of all of a host's variables, those to read."""
+
+#: Variables of Ansible's own that repeat those of all hosts.
+_MAGIC = frozenset({"ansible_facts", "groups", "hostvars", "vars"})
 
 _ADVICE = "give its password, by --vault-password-file for one"
 
@@ -37,6 +42,7 @@ class Variables:
         self._hostvars = task_vars["hostvars"]
         self._groups = task_vars["groups"]
         self._loader = loader
+        self._last: tuple[str | None, Mapping[str, Any]] = (None, {})
         sources = [pathlib.Path(source) for source in task_vars.get("ansible_inventory_sources") or ()]
         folders = [source if source.is_dir() else source.parent for source in sources]
         self._folders = (*folders, pathlib.Path(task_vars["playbook_dir"])) if "playbook_dir" in task_vars else folders
@@ -46,7 +52,7 @@ class Variables:
 
     def read(self, host: str, choose: Choose) -> Reading:
         try:
-            raw = self._hostvars.raw_get(host)
+            raw = self._raw(host)
         except AnsibleError as error:
             return Reading({}, list(self._unreadable(host, error)), {})
         templar = Templar(loader=self._loader, variables=raw)
@@ -58,6 +64,44 @@ class Variables:
                 found = list(_failures(host, name, raw[name], templar))
                 problems += found or [_failure(host, name, raw[name], error)]
         return Reading(values, problems, raw)
+
+    def secrets(self, host: str) -> list[Secret]:
+        """All texts out of vaults among the host's variables: those that are one, and all in files that are one.
+
+        What cannot be opened is nowhere in the host's config either.
+        """
+        found = [s for name, value in self._raw(host).items() if name not in _MAGIC for s in _vaulted(name, value)]
+        if self._sealed:
+            own = {host, *(group for group, hosts in self._groups.items() if host in hosts)}
+            found += [secret for owner, secrets in self._sealed for secret in secrets if owner in own]
+        return found
+
+    def _raw(self, host: str) -> Mapping[str, Any]:
+        """The host's variables as they are written. Those of the last host are kept: whoever asks once asks again."""
+        if self._last[0] != host:
+            self._last = (host, self._hostvars.raw_get(host))
+        return self._last[1]
+
+    @functools.cached_property
+    def _sealed(self) -> list[tuple[str, list[Secret]]]:
+        """The texts in the files of variables that are vaults as a whole, with whose they are."""
+        found = []
+        for owner, file in self._variable_files():
+            if is_encrypted(_beginning(file)):
+                with contextlib.suppress(AnsibleError):
+                    values = self._loader.load_from_file(str(file)) or {}
+                    place = Origin(str(file.resolve()), 1, 1)
+                    secrets = [Secret(name, text, place) for name, inner in values.items() for text in _plain(inner)]
+                    found.append((owner, secrets))
+        return found
+
+    def _variable_files(self) -> Iterator[tuple[str, pathlib.Path]]:
+        """All files of variables, with the group or host whose they are."""
+        for folder in self._folders:
+            for kind in ("group_vars", "host_vars"):
+                for file in sorted(path for path in (folder / kind).rglob("*") if path.is_file()):
+                    owner = file.relative_to(folder / kind).parts[0]
+                    yield owner.removesuffix(file.suffix), file
 
     def _unreadable(self, host: str, error: AnsibleError) -> Iterator[Problem]:
         """A file of the host's variables cannot be read. Of one that is a vault as a whole, Ansible does not say which."""
@@ -74,23 +118,48 @@ class Variables:
     def _closed_vaults(self) -> list[tuple[str, str, str]]:
         """The files of variables that are vaults and cannot be opened: whose they are, the file, and why."""
         found = []
-        for folder in self._folders:
-            for kind in ("group_vars", "host_vars"):
-                for file in sorted(path for path in (folder / kind).rglob("*") if path.is_file()):
-                    why = self._why_closed(file)
-                    if why:
-                        owner = file.relative_to(folder / kind).parts[0]
-                        found.append((owner.removesuffix(file.suffix), str(file.resolve()), why))
+        for owner, file in self._variable_files():
+            why = self._why_closed(file)
+            if why:
+                found.append((owner, str(file.resolve()), why))
         return found
 
     def _why_closed(self, file: pathlib.Path) -> str | None:
-        if not is_encrypted(file.read_bytes()[:64]):
+        if not is_encrypted(_beginning(file)):
             return None
         try:
             self._loader.load_from_file(str(file))
         except AnsibleError as error:
             return f"{str(error.message).rstrip('.')}:"
         return None
+
+
+def _beginning(file: pathlib.Path) -> bytes:
+    with file.open("rb") as opened:
+        return opened.read(64)
+
+
+def _vaulted(variable: str, value: Any) -> Iterator[Secret]:
+    if isinstance(value, EncryptedString):
+        with contextlib.suppress(AnsibleError):
+            yield Secret(variable, str(value), origin_of(value))
+    elif isinstance(value, Mapping):
+        for inner in value.values():
+            yield from _vaulted(variable, inner)
+    elif isinstance(value, list | tuple):
+        for inner in value:
+            yield from _vaulted(variable, inner)
+
+
+def _plain(value: Any) -> Iterator[str]:
+    if isinstance(value, Mapping):
+        value = list(value.values())
+    if isinstance(value, list | tuple):
+        for inner in value:
+            yield from _plain(inner)
+    elif isinstance(value, str):
+        with contextlib.suppress(AnsibleError):
+            yield str(value)
 
 
 def _failures(host: str, path: str, value: Any, templar: Templar) -> Iterator[Problem]:

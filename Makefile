@@ -66,11 +66,12 @@ molecule: lab-setup
 	molecule test --scenario-name default
 	molecule test --scenario-name boot
 
-bench: setup ## Measure: the transpiler, the validation, the publishing, the download of images (on a machine with nothing else to do)
+bench: setup ## Measure the transpiler, validation, publishing, images and a storm (on a machine with nothing else to do)
 	python tests/bench/butane.py
 	python tests/bench/validate.py
 	python tests/bench/publish.py
 	python tests/bench/images.py
+	python tests/bench/storm.py
 
 collection: setup ## Build the collection's archive
 	ansible-galaxy collection build --force

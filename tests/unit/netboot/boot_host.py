@@ -18,15 +18,16 @@ KERNEL, INITRD = 15_000_000, 30_000_000
 
 
 class BootHost:
-    def __init__(self, room, **network):
+    def __init__(self, room, subnet="10.9.0.0/24"):
         self.room, self.directory = room, room.directory
-        self.network = {"interface": "lan0", "subnet": "10.9.0.0/24", "racks": ["a"], **network}
-        room.host("boot", f"{ADDRESS}/24")
+        self.network = {"interface": "lan0", "subnet": subnet, "racks": ["a"]}
+        room.host("boot", f"{ADDRESS}/{subnet.partition('/')[2]}")
         self.web, self.images, self.tftp = (self.directory / name for name in ("web", "images", "tftp"))
-        self._publish()
-        self._start()
+        self.publish()
+        self.start()
 
-    def _publish(self):
+    def publish(self):
+        (self.directory / "installs/reports").mkdir(parents=True)
         for name, size in PROGRAMS.items():
             self.put(self.tftp / name, bytes(size))
         release = self.images / "amd64-usr/1.0.0"
@@ -39,7 +40,11 @@ class BootHost:
         self.give_script("disk", ipxe.disk_script("disk"))
         config = {"ignition": {"version": "3.4.0"}}
         self.put(self.web / f"ignition/{TOKEN}/{MACHINES['ram'][1]}.ign", json.dumps(config))
-        hosts = "".join(f"{mac},id:*,{address},{name}\n" for name, (mac, address) in MACHINES.items())
+        self.reserve(MACHINES)
+
+    def reserve(self, machines):
+        """Which machine has which address; dnsmasq reads it when it starts."""
+        hosts = "".join(f"{mac},id:*,{address},{name}\n" for name, (mac, address) in machines.items())
         self.put(self.directory / "dnsmasq/dhcp-hosts", hosts)
         self.put(self.directory / "dnsmasq/dns-hosts", "")
 
@@ -52,7 +57,7 @@ class BootHost:
         path.write_bytes(content if isinstance(content, bytes) else content.encode())
         return path
 
-    def _start(self):
+    def start(self):
         facts = {"lan0": {"device": "lan0", "ipv4": {"address": ADDRESS}}, "distribution_major_version": "13"}
         known = {"ansible_facts": facts, "inventory_hostname": "boot"}
         dhcp = rendered(
@@ -69,6 +74,9 @@ class BootHost:
             web_networks=[self.network],
             web_root=str(self.web),
             web_images_dir=str(self.images),
+            web_programs_dir=str(self.tftp),
+            web_installs_dir=str(self.directory / "installs"),
+            __web_secret=str(self.put(self.directory / "secure-link.conf", 'set $secure_link_secret "none";\n')),
             web_access_log=str(self.directory / "access.log"),
             **known,
         )

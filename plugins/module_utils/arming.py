@@ -352,7 +352,8 @@ def _point(places: Places, wanted: Mapping[Path, str]) -> None:
 
 def _switch(places: Places, tokens: Iterable[str]) -> None:
     """Let these and no others be armed, by one rename."""
-    places.live.mkdir(mode=0o755, parents=True, exist_ok=True)
+    places.live.mkdir(mode=0o750, parents=True, exist_ok=True)
+    os.chown(places.live, -1, places.gid)  # names of gates are tokens
     gates = Path(tempfile.mkdtemp(prefix=_GATES, dir=places.live))
     for token in tokens:
         (gates / token).touch()

@@ -197,6 +197,20 @@ def survey_of_node(name: str, variables: Variables) -> tuple[str, Fleet]:
     raise InventoryError(problems or check_racks([reading.node], _racks_of(boot_hosts)))
 
 
+def fleet_of(host: str, names: Iterable[str], variables: Variables, known: Known) -> Fleet:
+    """The boot host *host* with the nodes *names* alone, of an inventory that was checked as a whole before.
+
+    Raises ``InventoryError``.
+    """
+    boot_host = _read_boot_hosts(variables, {host: known})[host]
+    readings = [_read_and_build(name, variables, [boot_host], everywhere=False) for name in names]
+    fleet, problems = _check_fleet(boot_host, readings)
+    problems += [problem for reading in readings for problem in reading.problems]
+    if problems:
+        raise InventoryError(problems)
+    return fleet
+
+
 def _read_node(name: str, variables: Variables) -> _NodeReading:
     values, failed, raw = variables.read(name, _of_nodes)
     if failed and not raw:
@@ -266,4 +280,4 @@ def _racks_of(boot_hosts: Mapping[str, _BootHost]) -> set[str]:
     return {rack for boot_host in boot_hosts.values() for rack in boot_host.racks or ()}
 
 
-__all__ = ("BOOT_HOSTS", "NODES", "Fleet", "Known", "Survey", "survey", "survey_of_node")
+__all__ = ("BOOT_HOSTS", "NODES", "Fleet", "Known", "Survey", "fleet_of", "survey", "survey_of_node")

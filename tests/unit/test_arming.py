@@ -109,6 +109,7 @@ def test_secrets_are_for_the_group_alone(places):
         "install.ign": 0o640,
         "unfinished.ipxe": 0o640,
     }
+    assert stat.S_IMODE(places.live.stat().st_mode) == 0o750
     assert stat.S_IMODE((places.installs / "log").stat().st_mode) & 0o027 == 0
 
 

@@ -1,0 +1,84 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Shows of every node what is wanted, what is published and what it reported."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from typing import Any
+
+from ansible.plugins.action import ActionBase
+from ansible_collections.kindling.flatcar.plugins.module_utils.fleet import network_of
+from ansible_collections.kindling.flatcar.plugins.module_utils.install import config_digest
+from ansible_collections.kindling.flatcar.plugins.module_utils.status import Wanted, status_of, text
+from ansible_collections.kindling.flatcar.plugins.plugin_utils.installs import table
+from ansible_collections.kindling.flatcar.plugins.plugin_utils.output import OUTPUT_OPTIONS, put_out
+from ansible_collections.kindling.flatcar.plugins.plugin_utils.problems import count
+from ansible_collections.kindling.flatcar.plugins.plugin_utils.survey import (
+    BOOT_HOSTS,
+    NODES,
+    Known,
+    Survey,
+    survey,
+)
+from ansible_collections.kindling.flatcar.plugins.plugin_utils.variables import Variables
+
+
+class ActionModule(ActionBase):
+    _requires_connection = False
+
+    def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
+        super().run(tmp, task_vars)
+        _, options = self.validate_argument_spec(
+            argument_spec={
+                **OUTPUT_OPTIONS,
+                "register": {"type": "str", "required": True},
+                "nodes": {"type": "list", "elements": "str"},
+            }
+        )
+        variables = Variables(task_vars, self._loader)
+        hosts = variables.group(BOOT_HOSTS)
+        wanted = _wanted(survey(variables, {host: Known() for host in hosts}))
+        read = {host: _answer(task_vars["hostvars"][host].get(options["register"])) for host in hosts}
+        names = variables.group(NODES) if options["nodes"] is None else options["nodes"]
+        statuses = [status_of(name, wanted.get(name), read) for name in names]
+        summary = _summary(statuses)
+        put_out(options, f"{table(text(statuses))}\n\n{summary}", {"nodes": statuses, "summary": summary})
+        return {"changed": False, "msg": summary}
+
+
+def _wanted(found: Survey) -> dict[str, Wanted]:
+    """All nodes that the inventory has no mistakes of, with their boot hosts: of a pair, the one that answers first is first."""
+    serving: dict[str, list[tuple[bool, str]]] = {}
+    made = {}
+    for host, fleet in found.fleets.items():
+        for node in fleet.nodes:
+            if node.name in fleet.configs:
+                serving.setdefault(node.name, []).append((network_of(node, fleet.networks).standby, host))
+                made[node.name] = (node, fleet.configs[node.name])
+    return {
+        name: Wanted(
+            mode=node.boot_mode,
+            version=node.version,
+            config=config_digest(config),
+            boot_hosts=tuple(host for _, host in sorted(serving[name])),
+        )
+        for name, (node, config) in made.items()
+    }
+
+
+def _answer(read: Mapping[str, Any] | None) -> Mapping[str, Any] | str:
+    """What a boot host told, or why it did not."""
+    if not read:
+        return "not asked"
+    if "index" not in read:
+        return str(read.get("msg") or "no answer")
+    return read
+
+
+def _summary(statuses: list[Mapping[str, Any]]) -> str:
+    drifting = sum(bool(status["drift"]) for status in statuses)
+    armed = sum(bool(status["armed_until"]) for status in statuses)
+    stages = Counter(status["stage"] for status in statuses if status["stage"])
+    parts = [f"{armed} armed", *(f"{number} {stage}" for stage, number in stages.items()), f"{drifting} drifting"]
+    return f"{count(len(statuses), 'node')}: {', '.join(parts)}"

@@ -1,0 +1,145 @@
+"""What is known of a node: what the inventory wants, what its boot hosts publish, and what it reported."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from .arming import STAGES
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """A node as the inventory has it now; ``boot_hosts`` are those that serve it, the one that decides first."""
+
+    mode: str
+    version: str
+    config: str
+    boot_hosts: tuple[str, ...]
+
+
+def status_of(name: str, wanted: Wanted | None, read: Mapping[str, Mapping[str, Any] | str]) -> dict[str, Any]:
+    """The status of the node *name*.
+
+    *wanted* is None for a node that the inventory has mistakes of. *read* is what the module ``arming`` told of each boot
+    host, or a text that says why nothing is known.
+    """
+    hosts = wanted.boot_hosts if wanted else tuple(host for host, told in read.items() if _knows(told, name))
+    answers = {host: read.get(host, "not asked") for host in hosts}
+    told = [answer for answer in answers.values() if not isinstance(answer, str)]
+    index = next((answer["index"][name] for answer in told if name in answer["index"]), None)
+    armings = next((answer["armings"][name] for answer in told if name in answer["armings"]), [])
+    latest = armings[0] if armings else None
+    reports = [(stage, report, arming["number"]) for arming in armings for stage, report in arming["reports"].items()]
+    if not wanted or wanted.mode == "ram":
+        own = [answer["reports"][name] for answer in told if name in answer["reports"]]
+        reports += [(stage, report, 0) for found in own for stage, report in found.items()]
+    last = max(reports, key=lambda found: (found[1]["when"], found[2], STAGES.index(found[0])), default=None)
+    running = max(
+        (found for found in reports if found[0] == "running"), key=lambda found: found[1]["when"], default=None
+    )
+    status = {
+        "node": name,
+        "boot_host": hosts[0] if hosts else None,
+        "mode": wanted.mode if wanted else None,
+        "armed_until": _iso(latest["until"]) if latest and latest["armed"] else None,
+        "stage": last[0] if last else None,
+        "when": _iso(last[1]["when"]) if last else None,
+        "message": last[1].get("message") if last else None,
+        "version": {
+            "wanted": _version(wanted, index),
+            "published": index["version"] if index else None,
+            "reported": running[1].get("version") if running else None,
+        },
+        "config": {
+            "wanted": wanted.config if wanted else None,
+            "published": index["config"] if index else None,
+            "reported": running[1].get("config") if running else None,
+        },
+        "unreachable": [f"{host}: {answer}" for host, answer in answers.items() if isinstance(answer, str)],
+    }
+    return status | {"drift": list(_drift(status, wanted, index, latest, bool(told)))}
+
+
+def _knows(told: Mapping[str, Any] | str, name: str) -> bool:
+    return not isinstance(told, str) and name in told["index"]
+
+
+def _version(wanted: Wanted | None, index: Mapping[str, Any] | None) -> str | None:
+    """The exact release; what a channel stands at is what the boot host has resolved it to."""
+    if wanted is None or wanted.version != "current":
+        return wanted.version if wanted else None
+    return index["version"] if index else None
+
+
+def _drift(
+    status: Mapping[str, Any],
+    wanted: Wanted | None,
+    index: Mapping[str, Any] | None,
+    latest: Mapping[str, Any] | None,
+    known: bool,
+) -> Iterable[str]:
+    """In what the inventory, the boot host and the machine differ."""
+    if wanted is None:
+        yield "the inventory has mistakes: see validate.yml"
+    if not known:
+        yield "unknown: no boot host of it answers"
+        return
+    if index is None:
+        yield "not published: run site.yml"
+    elif wanted is not None:
+        if index["mode"] != wanted.mode:
+            yield f"published as {index['mode']}: run site.yml"
+        elif index["config"] != wanted.config or index["version"] not in (wanted.version, status["version"]["wanted"]):
+            yield "changed since it was published: run site.yml"
+    if latest and latest["half_written"]:
+        yield "its disk is half-written: run install.yml"
+    if wanted is None or wanted.mode == "disk":
+        return
+    for what in ("version", "config"):
+        reported, wished = status[what]["reported"], status[what]["wanted"]
+        if reported and wished and reported != wished:
+            yield f"runs another {what}"
+    if status["version"]["reported"] is None and status["config"]["reported"] is None:
+        yield "has not reported that it runs"
+
+
+def text(statuses: Iterable[Mapping[str, Any]]) -> list[tuple[str, ...]]:
+    """The rows of a table, the first of them the heading."""
+    heading = ("NODE", "MODE", "BOOT HOST", "ARMED UNTIL", "STAGE", "WHEN (UTC)", "VERSION", "CONFIG", "DRIFT")
+    return [heading, *(_row(status) for status in statuses)]
+
+
+def _row(status: Mapping[str, Any]) -> tuple[str, ...]:
+    notes = "; ".join((*status["drift"], *status["unreachable"]))
+    return (
+        status["node"],
+        status["mode"] or "?",
+        status["boot_host"] or "?",
+        _short(status["armed_until"]),
+        status["stage"] or "-",
+        _short(status["when"]),
+        _pair(status["version"], 20),
+        _pair(status["config"], 8),
+        " ".join(notes.split()) or "-",
+    )
+
+
+def _pair(values: Mapping[str, str | None], longest: int) -> str:
+    """What runs, or else what is wanted to, in brackets."""
+    if values["reported"]:
+        return " ".join(values["reported"].split())[:longest]
+    return f"({values['wanted'][:longest]})" if values["wanted"] else "-"
+
+
+def _short(when: str | None) -> str:
+    return when[:16].replace("T", " ") if when else "-"
+
+
+def _iso(when: int) -> str:
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(when))
+
+
+__all__ = ("Wanted", "status_of", "text")

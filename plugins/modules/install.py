@@ -1,0 +1,98 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Documents the action plugin of the same name."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: install
+short_description: Arm nodes for one installation each, and wait until they run
+description:
+  - The steps of the playbook C(install.yml). V(planned) reads and checks the whole inventory. The others are delegated to a boot
+    host and speak of those of O(nodes) that are armed there.
+  - Nothing is armed unless the boot host serves what the inventory says now.
+  - Tokens are made for each arming and shipped in one archive; they are in no argument, no output and no log.
+version_added: 0.1.0
+author:
+  - The Kindling developers
+attributes:
+  check_mode:
+    support: full
+    description: Checks everything, and tells what would be armed.
+  diff_mode:
+    support: none
+    description: Every arming is in the log on the boot host.
+options:
+  state:
+    description:
+      - V(planned) says on which boot host each node is armed; V(checked) checks that the boot host serves what the inventory says;
+        V(armed) arms; V(awaited) waits for the nodes' reports and shows them; V(disarmed) ends armings.
+    type: str
+    choices: [planned, checked, armed, awaited, disarmed]
+    required: true
+  nodes:
+    description: The names of the nodes.
+    type: list
+    elements: str
+    required: true
+  plan:
+    description: What O(state=planned) returned. Needed for V(checked) and V(armed).
+    type: dict
+  expires:
+    description: How many seconds the nodes are armed.
+    type: int
+    default: 7200
+  timeout:
+    description: How many seconds to wait for the nodes' reports.
+    type: int
+    default: 2700
+  armings:
+    description: What O(state=armed) returned as RV(armings). Needed for V(awaited).
+    type: dict
+  forget:
+    description: With O(state=disarmed), send machines to their disks even if an install has left these half-written.
+    type: bool
+    default: false
+"""
+
+EXAMPLES = r"""
+- name: Read the inventory
+  kindling.flatcar.install:
+    state: planned
+    nodes: [a01, a02]
+  register: plan
+
+- name: Arm nodes
+  kindling.flatcar.install:
+    state: armed
+    nodes: [a01, a02]
+    plan: "{{ plan }}"
+  delegate_to: boot-a
+"""
+
+RETURN = r"""
+boot_hosts:
+  description: The boot hosts on which nodes are armed.
+  returned: with O(state=planned)
+  type: list
+  elements: str
+home:
+  description: The boot host on which each node is armed.
+  returned: with O(state=planned)
+  type: dict
+armings:
+  description: The number and the time of each node's arming.
+  returned: with O(state=armed)
+  type: dict
+until:
+  description: When the armings end, in seconds since 1970.
+  returned: with O(state=armed)
+  type: int
+nodes:
+  description: What became of each node. C(state) is V(running) where all went well.
+  returned: with O(state=awaited)
+  type: dict
+disarmed:
+  description: The nodes of which there is something to say, and what.
+  returned: with O(state=disarmed)
+  type: dict
+"""

@@ -1,0 +1,52 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Documents the action plugin of the same name."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: status
+short_description: Show of every node what is wanted, what is published and what it reported
+description:
+  - Compares the inventory with what M(kindling.flatcar.arming) read on each boot host, and prints a table.
+  - A boot host that did not answer is said of each of its nodes. So is a mistake in the inventory.
+version_added: 0.1.0
+author:
+  - The Kindling developers
+attributes:
+  check_mode:
+    support: full
+    description: Changes nothing at all.
+  diff_mode:
+    support: none
+    description: Changes nothing at all.
+options:
+  register:
+    description: The variable of each boot host that has what M(kindling.flatcar.arming) returned there.
+    type: str
+    required: true
+  nodes:
+    description: The names of the nodes to show. All of them when not given.
+    type: list
+    elements: str
+  format:
+    description: A table for people, or one JSON document for programs.
+    type: str
+    choices: [text, json]
+    default: text
+  output:
+    description: The file on the controller to write to. Printed when not given.
+    type: path
+"""
+
+EXAMPLES = r"""
+- name: Show the nodes
+  kindling.flatcar.status:
+    register: read_on_boot_hosts
+"""
+
+RETURN = r"""
+msg:
+  description: The summary, with the numbers of nodes by what became of them.
+  returned: always
+  type: str
+"""

@@ -1,0 +1,105 @@
+"""What is said of a node, out of what the inventory, its boot hosts and itself say."""
+
+from __future__ import annotations
+
+import pytest
+from ansible_collections.kindling.flatcar.plugins.module_utils.status import Wanted, status_of, text
+
+INSTALL = Wanted(mode="install", version="9999.2.0", config="c" * 64, boot_hosts=("boot-a",))
+RAM = Wanted(mode="ram", version="current", config="c" * 64, boot_hosts=("boot-a", "boot-b"))
+INDEX = {"mode": "install", "version": "9999.2.0", "config": "c" * 64}
+RUNS = {"version": "9999.2.0", "config": "c" * 64, "when": 1_800_000_300}
+
+
+def told(index=INDEX, armings=(), reports=None):
+    return {
+        "index": {"n": index} if index else {},
+        "armings": {"n": list(armings)} if armings else {},
+        "reports": {"n": reports} if reports else {},
+    }
+
+
+def an_arming(number=1, armed=False, half_written=False, **reports):
+    return {
+        "number": number,
+        "when": 1_800_000_000,
+        "until": 1_800_007_200,
+        "armed": armed,
+        "half_written": half_written,
+        "reports": reports,
+    }
+
+
+def test_a_node_that_runs_what_is_wanted():
+    status = status_of("n", INSTALL, {"boot-a": told(armings=[an_arming(installed={"when": 1}, running=RUNS)])})
+    assert (status["stage"], status["when"], status["drift"]) == ("running", "2027-01-15T08:05:00Z", [])
+    assert status["version"] == {"wanted": "9999.2.0", "published": "9999.2.0", "reported": "9999.2.0"}
+
+
+def test_a_node_that_is_armed():
+    status = status_of("n", INSTALL, {"boot-a": told(armings=[an_arming(armed=True)])})
+    assert status["armed_until"] == "2027-01-15T10:00:00Z"
+    assert status["drift"] == ["has not reported that it runs"]
+
+
+def test_a_new_arming_does_not_hide_what_runs_meanwhile():
+    armings = [an_arming(2, armed=True, started={"when": 1_800_000_900}), an_arming(1, running=RUNS)]
+    status = status_of("n", INSTALL, {"boot-a": told(armings=armings)})
+    assert (status["stage"], status["version"]["reported"]) == ("started", "9999.2.0")
+
+
+@pytest.mark.parametrize(
+    ("index", "arming", "drift"),
+    [
+        (None, None, "not published: run site.yml"),
+        (INDEX | {"mode": "disk"}, None, "published as disk: run site.yml"),
+        (INDEX | {"config": "d" * 64}, None, "changed since it was published: run site.yml"),
+        (INDEX | {"version": "9999.1.0"}, None, "changed since it was published: run site.yml"),
+        (INDEX, an_arming(running=RUNS | {"version": "9999.1.0"}), "runs another version"),
+        (INDEX, an_arming(running=RUNS | {"config": "d" * 64}), "runs another config"),
+        (INDEX, an_arming(half_written=True, started={"when": 1}), "its disk is half-written: run install.yml"),
+        (INDEX, None, "has not reported that it runs"),
+    ],
+)
+def test_drift(index, arming, drift):
+    read = {"boot-a": told(index, [arming] if arming else ())}
+    assert drift in status_of("n", INSTALL, read)["drift"]
+
+
+def test_a_channel_is_what_the_boot_host_resolved_it_to():
+    read = {"boot-a": told(INDEX | {"mode": "ram"}, reports={"running": RUNS}), "boot-b": told(None)}
+    status = status_of("n", RAM, read)
+    assert (status["version"]["wanted"], status["drift"]) == ("9999.2.0", [])
+
+
+def test_of_a_pair_that_which_answers_is_believed():
+    read = {"boot-a": "cannot be reached", "boot-b": told(INDEX | {"mode": "ram"}, reports={"running": RUNS})}
+    status = status_of("n", RAM, read)
+    assert (status["stage"], status["drift"]) == ("running", [])
+    assert status["unreachable"] == ["boot-a: cannot be reached"]
+
+
+def test_a_boot_host_that_does_not_answer_is_said_of_its_nodes():
+    status = status_of("n", INSTALL, {"boot-a": "cannot be reached", "boot-b": told()})
+    assert status["unreachable"] == ["boot-a: cannot be reached"]
+    assert status["drift"] == ["unknown: no boot host of it answers"]
+    assert status["config"]["wanted"] == "c" * 64
+
+
+def test_a_node_with_mistakes_is_shown_as_it_is_published():
+    status = status_of("n", None, {"boot-a": told(armings=[an_arming(running=RUNS)])})
+    assert (status["boot_host"], status["stage"]) == ("boot-a", "running")
+    assert status["drift"] == ["the inventory has mistakes: see validate.yml"]
+
+
+def test_nothing_is_asked_of_a_machine_on_its_own_disk():
+    wanted = Wanted(mode="disk", version="current", config="c" * 64, boot_hosts=("boot-a",))
+    index = {"mode": "disk", "version": "current", "config": "c" * 64}
+    assert status_of("n", wanted, {"boot-a": told(index)})["drift"] == []
+
+
+def test_a_row_is_one_line():
+    arming = an_arming(running=RUNS | {"version": "9\n" * 500, "config": "x"})
+    rows = text([status_of("n", INSTALL, {"boot-a": told(armings=[arming])})])
+    assert len(rows) == 2
+    assert not [cell for cell in rows[1] if "\n" in cell or len(cell) > 80]

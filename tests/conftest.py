@@ -14,6 +14,7 @@ from ansible.plugins.loader import init_plugin_loader
 #: Tests that start servers and programs, or try thousands of examples: `make test-fast` leaves them out.
 SLOW = {
     "test_against_ignition",
+    "test_answers",
     "test_collection",
     "test_faults",
     "test_live",

@@ -15,6 +15,7 @@ from ansible.plugins.action import ActionBase
 from ansible_collections.kindling.flatcar.plugins.module_utils.fleet import INDEX, build_files, wanted_images
 from ansible_collections.kindling.flatcar.plugins.module_utils.generation import changes, digest_of, manifest_of, pack
 from ansible_collections.kindling.flatcar.plugins.module_utils.problems import InventoryError
+from ansible_collections.kindling.flatcar.plugins.module_utils.programs import choices_of
 from ansible_collections.kindling.flatcar.plugins.plugin_utils.problems import describe
 from ansible_collections.kindling.flatcar.plugins.plugin_utils.survey import Fleet, Known, survey
 from ansible_collections.kindling.flatcar.plugins.plugin_utils.variables import Variables
@@ -45,7 +46,9 @@ class ActionModule(ActionBase):
         )
         fleet = self._checked_fleet(options["files_dir"], task_vars)
         names = [node.name for node in fleet.nodes]
-        result = {"changed": False, "nodes": names, "images": wanted_images(fleet.nodes)}
+        programs = [program.printable() for program in fleet.programs]
+        result = {"changed": False, "nodes": names, "images": wanted_images(fleet.nodes), "programs": programs}
+        result["program_choices"] = choices_of(fleet.nodes)
         if options["state"] == "checked":
             return result
         return result | self._publish(fleet, options, task_vars)

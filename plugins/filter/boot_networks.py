@@ -38,7 +38,8 @@ RETURN = r"""
 _value:
   description:
     - The networks with C(interface), C(cidr), C(subnet) (its first address), C(netmask), C(racks), C(address), C(gateway), C(dns),
-      C(ntp), C(domain), C(other_dhcp_servers), C(peer) and C(standby).
+      C(ntp), C(domain), C(other_dhcp_servers), C(peer), C(standby), C(mode), C(tag) (what dnsmasq calls it), C(own) (all addresses
+      of the interface) and C(quarantine) (the first and last address, and the blocks that the range is made of).
   type: list
   elements: dict
 """

@@ -276,10 +276,28 @@ class Record:
         return typed
 
 
+@dataclass(frozen=True)
+class WordOr:
+    """Reads one of some words, or else a mapping by a table."""
+
+    words: tuple[str, ...]
+    record: Record
+
+    def __call__(self, value: Any) -> str | dict[str, Any]:
+        if isinstance(value, Mapping):
+            return self.record(value)
+        if value not in self.words:
+            needed = ", ".join(row.name for row in self.record.rows if row.required)
+            raise ValueError(f"expected {', '.join(self.words)}, or a mapping with {needed}")
+        return str(value)
+
+
 def rows_of(reader: Reader) -> tuple[Field, ...]:
     """The table that a reader of mappings, or of lists of them, has; empty for others."""
     if isinstance(reader, ListOf):
         return rows_of(reader.read_item)
+    if isinstance(reader, WordOr):
+        return reader.record.rows
     return reader.rows if isinstance(reader, Record) else ()
 
 
@@ -388,6 +406,7 @@ __all__ = (
     "Mistake",
     "Reader",
     "Record",
+    "WordOr",
     "absolute_path",
     "address",
     "address_range",

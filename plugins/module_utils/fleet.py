@@ -94,6 +94,7 @@ def _whose(address: Any, network: Network) -> str | None:
         network.subnet.network_address: "the network's own address",
         network.subnet.broadcast_address: "the network's broadcast address",
         network.address: "the boot host's address",
+        network.relay: "the relay's address",
         network.gateway: "the gateway's address",
         network.peer_address: f"the address of the other boot host, {network.peer}",
     }

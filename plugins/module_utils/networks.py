@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,13 +12,32 @@ from .fields import AddressRange, Field, read_fields, unknown_names
 from .problems import InventoryError, Problem
 
 VARIABLE = "kindling_networks"
+MODES = ("authoritative", "proxy", "none")
 
 NETWORK = (
-    Field("interface", fields.text, "the boot host's interface on this network", required=True),
+    Field(
+        "interface",
+        fields.pattern(r"[A-Za-z0-9_.-]{1,15}", "the name of an interface, such as enp2s0 or, for a VLAN, enp2s0.100"),
+        "the boot host's interface on this network, or the one that its relay reaches; a VLAN's is one too",
+        required=True,
+    ),
     Field("subnet", fields.subnet, "the network in CIDR form, such as 10.0.0.0/24", required=True),
     Field("racks", fields.one_or_more(fields.text), "the racks whose nodes stand on this network", required=True),
+    Field(
+        "mode",
+        fields.choice(*MODES),
+        "who gives addresses here. `authoritative`: the boot host; `proxy`: another DHCP server, and the boot host adds what "
+        "to boot; `none`: another DHCP server, which tells what to boot too",
+        default="authoritative",
+    ),
+    Field(
+        "relay",
+        fields.address,
+        "for racks behind a router: its address on this network, which its DHCP relay puts into requests. The boot host then "
+        "needs no address on this network",
+    ),
     Field("address", fields.address, "the boot host's address here; as found on the interface when not given"),
-    Field("gateway", fields.address, "the router that nodes are told of; none when not given"),
+    Field("gateway", fields.address, "the router that nodes are told of; the relay, or none, when not given"),
     Field(
         "dns",
         fields.one_or_more(fields.address),
@@ -45,6 +64,12 @@ NETWORK = (
         " it has to name this one, and both have to say their `address`",
     ),
     Field("standby", fields.boolean, "on one of a pair: it answers DHCP only where its `peer` does not", default=False),
+    Field(
+        "quarantine",
+        fields.address_range,
+        "addresses for machines that are not in the inventory: these get a script that tells who they are, and no more. "
+        "Without it nobody answers them",
+    ),
 )
 
 
@@ -53,7 +78,8 @@ class Network:
     """A provisioning network of one boot host, checked.
 
     ``address``, and ``dns`` if it is not given, are unknown while nobody has asked the boot host for its interfaces;
-    ``peer_address``, while nobody has read the peer's networks.
+    ``peer_address``, while nobody has read the peer's networks. ``own`` are all addresses of the interface: by any of them
+    a machine may call the boot host its DHCP server.
     """
 
     interface: str
@@ -69,6 +95,10 @@ class Network:
     peer: str | None = None
     standby: bool = False
     peer_address: ipaddress.IPv4Address | None = None
+    mode: str = "authoritative"
+    relay: ipaddress.IPv4Address | None = None
+    quarantine: AddressRange | None = None
+    own: tuple[ipaddress.IPv4Address, ...] = ()
 
     def printable(self) -> dict[str, Any]:
         """The network as a template prints it."""
@@ -86,7 +116,18 @@ class Network:
             "other_dhcp_servers": [str(server) for server in self.other_dhcp_servers],
             "peer": self.peer,
             "standby": self.standby,
+            "mode": self.mode,
+            "tag": f"net-{self.subnet.network_address}",
+            "own": [str(address) for address in self.own],
+            "quarantine": self._quarantine(),
         }
+
+    def _quarantine(self) -> dict[str, Any] | None:
+        if self.quarantine is None:
+            return None
+        first, last = self.quarantine
+        blocks = ipaddress.summarize_address_range(first, last)
+        return {"first": str(first), "last": str(last), "blocks": [str(block) for block in blocks]}
 
 
 def read_networks(host: str, value: Any, facts: Mapping[str, Any] | None = None) -> tuple[Network, ...]:
@@ -104,7 +145,11 @@ def read_networks(host: str, value: Any, facts: Mapping[str, Any] | None = None)
         network, found = _read_network(host, f"{VARIABLE}[{number}]", entry, facts)
         networks.append(network)
         problems += found
-    problems = problems or [*_overlaps(host, networks, value), *_shared_racks(host, networks, value)]
+    problems = problems or [
+        *_overlaps(host, networks, value),
+        *_shared_racks(host, networks, value),
+        *_half_open(host, networks, value),
+    ]
     if problems:
         raise InventoryError(problems)
     return tuple(networks)
@@ -119,43 +164,81 @@ def _read_network(
     problems += unknown_names(entry, [field.name for field in NETWORK], host, f"{path}.")
     if problems:
         return None, problems
-    outside = [name for name in ("address", "gateway") if typed[name] and typed[name] not in typed["subnet"]]
-    if typed["peer"] and not typed["address"]:
-        return None, [Problem(host, f"{path}.address", "missing: a network with a peer has to say it", entry)]
-    if typed["standby"] and not typed["peer"]:
-        return None, [Problem(host, f"{path}.standby", "of nothing: say the peer that answers first", entry["standby"])]
-    if outside:
-        return None, [Problem(host, f"{path}.{name}", f"outside of {typed['subnet']}", entry[name]) for name in outside]
+    misplaced = [
+        Problem(host, f"{path}.{name}", message, entry[name] if entry.get(name) is not None else entry)
+        for name, message in _misplaced(typed)
+    ]
+    if misplaced:
+        return None, misplaced
+    typed["own"] = ()
     if facts is not None:
         try:
-            typed["address"] = _own_address(typed, facts)
+            typed["own"] = _addresses_of(typed["interface"], facts)
+            typed["address"] = _own_address(typed)
         except ValueError as error:
             return None, [Problem(host, f"{path}.interface", str(error), entry["interface"])]
+    typed["gateway"] = typed["gateway"] or typed["relay"]
+    if typed["quarantine"]:
+        typed["reserved"] = (*typed["reserved"], typed["quarantine"])
     typed["dns"] = typed["dns"] or ((typed["address"],) if typed["address"] else ())
     return Network(**typed), []
 
 
-def _own_address(network: Mapping[str, Any], facts: Mapping[str, Any]) -> ipaddress.IPv4Address:
-    """The boot host's address on the network's interface; ``ValueError`` when the interface cannot serve it."""
+def _misplaced(network: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """What fields cannot say together: the field, and why."""
+    subnet = network["subnet"]
+    inside = ("gateway", "relay") if network["relay"] else ("address", "gateway")
+    for name in inside:
+        if network[name] and network[name] not in subnet:
+            yield name, f"outside of {subnet}"
+    if network["peer"] and not network["address"]:
+        yield "address", "missing: a network with a peer has to say it"
+    if network["standby"] and not network["peer"]:
+        yield "standby", "of nothing: say the peer that answers first"
+    held = network["quarantine"]
+    if held is None:
+        return
+    if network["mode"] != "authoritative":
+        yield "quarantine", f"the boot host gives no addresses here: mode is {network['mode']}"
+    elif held.first not in subnet or held.last not in subnet:
+        yield "quarantine", f"outside of {subnet}"
+    else:
+        taken = [subnet.network_address, subnet.broadcast_address]
+        taken += [network[name] for name in ("address", "gateway", "relay") if network[name]]
+        for address in dict.fromkeys(taken):
+            if held.holds(address):
+                yield "quarantine", f"holds {address}, which is not free"
+
+
+def _addresses_of(interface: str, facts: Mapping[str, Any]) -> tuple[ipaddress.IPv4Address, ...]:
+    """The boot host's addresses on *interface*; ``ValueError`` when it has no such interface."""
     interfaces = {fact["device"]: fact for fact in facts.values() if isinstance(fact, Mapping) and "device" in fact}
-    if network["interface"] not in interfaces:
+    if interface not in interfaces:
         raise ValueError(
-            f"the boot host has no interface {network['interface']}; it has {', '.join(sorted(interfaces)) or 'none'}"
+            f"the boot host has no interface {interface}; it has {', '.join(sorted(interfaces)) or 'none'}"
         )
-    fact = interfaces[network["interface"]]
-    configured = [
+    fact = interfaces[interface]
+    return tuple(
         ipaddress.IPv4Address(entry["address"])
         for entry in (fact.get("ipv4", {}), *fact.get("ipv4_secondaries", ()))
         if entry.get("address")
-    ]
-    usable = [found for found in configured if found in network["subnet"]]
-    if network["address"] in configured:
-        return network["address"]
-    if network["address"] is not None or not usable:
-        wanted = network["address"] or f"an address in {network['subnet']}"
+    )
+
+
+def _own_address(network: Mapping[str, Any]) -> ipaddress.IPv4Address:
+    """The boot host's address for the network; ``ValueError`` when the interface cannot serve it.
+
+    A relay brings machines from their own network to any address of the boot host.
+    """
+    own, wanted = network["own"], network["address"]
+    usable = [found for found in own if network["relay"] or found in network["subnet"]]
+    if wanted in own:
+        return wanted
+    if wanted is not None or not usable:
+        expected = wanted or ("an IPv4 address" if network["relay"] else f"an address in {network['subnet']}")
         raise ValueError(
-            f"interface {network['interface']} does not have {wanted}; it has "
-            f"{', '.join(map(str, configured)) or 'no IPv4 address'}: configure it on the boot host first"
+            f"interface {network['interface']} does not have {expected}; it has "
+            f"{', '.join(map(str, own)) or 'no IPv4 address'}: configure it on the boot host first"
         )
     return usable[0]
 
@@ -186,4 +269,21 @@ def _shared_racks(host: str, networks: Iterable[Network], entries: Sequence[Mapp
     return problems
 
 
-__all__ = ("NETWORK", "VARIABLE", "Network", "read_networks")
+def _half_open(host: str, networks: Iterable[Network], entries: Sequence[Mapping]) -> list[Problem]:
+    """dnsmasq decides by the interface whether it answers strangers at all, before it knows the network."""
+    networks = list(networks)
+    opened = {network.interface: network for network in networks if network.quarantine}
+    return [
+        Problem(
+            host,
+            f"{VARIABLE}[{number}].interface",
+            f"{opened[network.interface].subnet} on {network.interface} has a quarantine and this network has none: whether "
+            "machines that are not in the inventory are answered is one decision for an interface",
+            entries[number]["interface"],
+        )
+        for number, network in enumerate(networks)
+        if network.interface in opened and not network.quarantine and network.mode != "none"
+    ]
+
+
+__all__ = ("MODES", "NETWORK", "VARIABLE", "Network", "read_networks")

@@ -101,6 +101,17 @@ images:
   returned: success
   type: list
   elements: dict
+programs:
+  description:
+    - The operator's boot programs that nodes ask for, each with C(path) on the controller, C(sha256), the C(name) that it is to be
+      served by, C(architecture), and the C(tag) that dnsmasq gives to its nodes.
+  returned: success
+  type: list
+  elements: dict
+program_choices:
+  description: The MAC addresses of the nodes that choose a boot program, by the tag that dnsmasq gives to them.
+  returned: success
+  type: dict
 changes:
   description: The paths that were added, changed and removed.
   returned: when O(state=published)

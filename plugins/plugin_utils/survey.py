@@ -27,6 +27,7 @@ from ansible_collections.kindling.flatcar.plugins.module_utils.node import (
 )
 from ansible_collections.kindling.flatcar.plugins.module_utils.pairs import check_homes, check_pairs, with_peers
 from ansible_collections.kindling.flatcar.plugins.module_utils.problems import InventoryError, Problem
+from ansible_collections.kindling.flatcar.plugins.module_utils.programs import Program, read_programs
 from ansible_collections.kindling.flatcar.plugins.module_utils.secrets import leaks
 
 from .cores import spread
@@ -40,12 +41,16 @@ FILES_DIR = "fleet_files_dir"
 
 @dataclass(frozen=True)
 class Fleet:
-    """A boot host's networks, and the nodes in their racks; ``configs`` are the Ignition configs by node."""
+    """A boot host's networks, and the nodes in their racks.
+
+    ``configs`` are the Ignition configs by node, ``programs`` the operator's boot programs that nodes ask for.
+    """
 
     networks: tuple[Network, ...]
     nodes: tuple[Node, ...]
     configs: Mapping[str, Mapping[str, Any]]
     files_dir: str | None
+    programs: tuple[Program, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -157,8 +162,9 @@ def _check_fleet(boot_host: _BootHost, readings: Iterable[_NodeReading]) -> tupl
     misplaced = check_fleet([reading.node for reading in own], boot_host.networks)
     right = tuple(reading.node for reading in own if not reading.problems)
     configs = {name: found.config for name, found in built.items() if found.config is not None}
-    fleet = Fleet(boot_host.networks, right, configs, boot_host.files_dir)
-    return fleet, [*boot_host.problems, *misplaced, *refused]
+    programs, unbootable = read_programs(right, boot_host.files_dir, boot_host.debian)
+    fleet = Fleet(boot_host.networks, right, configs, boot_host.files_dir, tuple(programs))
+    return fleet, [*boot_host.problems, *misplaced, *refused, *unbootable]
 
 
 def _check_homes(nodes: Iterable[Node], boot_hosts: Mapping[str, _BootHost]) -> list[Problem]:
@@ -237,13 +243,17 @@ def _placed(problem: Problem, raw: Mapping[str, Any]) -> Problem:
 
 
 class _BootHost(NamedTuple):
-    """``racks`` are None where nobody can tell them; ``given`` are the networks as the inventory has them."""
+    """``racks`` are None where nobody can tell them; ``given`` are the networks as the inventory has them.
+
+    ``debian`` is the release that the boot host runs, where its facts tell.
+    """
 
     given: Any
     networks: tuple[Network, ...]
     racks: set[str] | None
     files_dir: str | None
     problems: list[Problem]
+    debian: int | None = None
 
 
 def _read_boot_hosts(variables: Variables, known: Mapping[str, Known]) -> dict[str, _BootHost]:
@@ -266,7 +276,9 @@ def _read_boot_host(host: str, variables: Variables, known: Known) -> _BootHost:
             problems = [*failed, *invalid.problems]
     racks = None if failed else set(_racks_named(values[VARIABLE]))
     placed = [_placed(problem, raw) for problem in problems]
-    return _BootHost(values[VARIABLE], networks, racks, values[FILES_DIR], placed)
+    release = str((known.facts or {}).get("distribution_major_version", ""))
+    debian = int(release) if release.isdigit() else None
+    return _BootHost(values[VARIABLE], networks, racks, values[FILES_DIR], placed, debian)
 
 
 def _racks_named(networks: Any) -> Iterator[str]:

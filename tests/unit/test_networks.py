@@ -40,6 +40,10 @@ def test_a_network_is_completed_from_the_interface():
         "other_dhcp_servers": [],
         "peer": None,
         "standby": False,
+        "mode": "authoritative",
+        "tag": "net-10.1.0.0",
+        "own": ["10.1.0.1", "10.2.0.1"],
+        "quarantine": None,
     }
 
 
@@ -69,12 +73,54 @@ def test_a_second_address_and_a_hyphenated_interface_are_found():
         ({"gatway": "10.1.0.254"}, "gatway", "unknown variable; did you mean gateway?"),
         ({"dns": ["10.1.0.2", "dns"]}, "dns[1]", "expected an IPv4 address"),
         ({"domain": "Rack A"}, "domain", "expected a domain such as"),
+        ({"interface": "lan*"}, "interface", "expected the name of an interface"),
+        ({"mode": "both"}, "mode", "expected authoritative or proxy or none"),
+        ({"relay": "10.9.0.254"}, "relay", "outside of 10.1.0.0/24"),
+        ({"quarantine": "10.9.0.1-10.9.0.9"}, "quarantine", "outside of 10.1.0.0/24"),
+        ({"quarantine": "10.1.0.1-10.1.0.9", "address": "10.1.0.1"}, "quarantine", "holds 10.1.0.1, which is not free"),
+        ({"quarantine": "10.1.0.200-10.1.0.255"}, "quarantine", "holds 10.1.0.255, which is not free"),
+        (
+            {"quarantine": "10.1.0.200-10.1.0.250", "mode": "proxy"},
+            "quarantine",
+            "the boot host gives no addresses here: mode is proxy",
+        ),
+        (
+            {"subnet": "10.9.0.0/24", "relay": "10.9.0.254", "address": "10.1.0.7"},
+            "interface",
+            "does not have 10.1.0.7",
+        ),
     ],
 )
 def test_mistakes_are_named(changes, path, message):
     ((found_path, found_message),) = problems(network(**changes))
     assert found_path == f"kindling_networks[0].{path}"
     assert message in found_message
+
+
+def test_a_rack_behind_a_relay_needs_no_address_of_the_boot_host_on_its_network():
+    (behind,) = read_networks("boot", [network(subnet="10.9.0.0/24", relay="10.9.0.254")], FACTS)
+    assert (str(behind.address), str(behind.gateway), str(behind.dns[0])) == ("10.1.0.1", "10.9.0.254", "10.1.0.1")
+    (chosen,) = read_networks("boot", [network(subnet="10.9.0.0/24", relay="10.9.0.254", address="10.2.0.1")], FACTS)
+    assert str(chosen.address) == "10.2.0.1"
+
+
+def test_no_node_may_have_an_address_of_the_quarantine():
+    (found,) = read_networks("boot", [network(quarantine="10.1.0.200-10.1.0.202")], FACTS)
+    assert found.reserved == (found.quarantine,)
+    assert found.printable()["quarantine"] == {
+        "first": "10.1.0.200",
+        "last": "10.1.0.202",
+        "blocks": ["10.1.0.200/31", "10.1.0.202/32"],
+    }
+
+
+def test_an_interface_answers_strangers_or_does_not():
+    behind = {"subnet": "10.9.0.0/24", "relay": "10.9.0.254", "racks": ["b"]}
+    ((path, message),) = problems(network(quarantine="10.1.0.200-10.1.0.202"), network(**behind))
+    assert path == "kindling_networks[1].interface"
+    assert message.startswith("10.1.0.0/24 on lan0 has a quarantine and this network has none")
+    for harmless in ({"mode": "none"}, {"quarantine": "10.9.0.200-10.9.0.210"}):
+        read_networks("boot", [network(quarantine="10.1.0.200-10.1.0.202"), network(**behind, **harmless)], FACTS)
 
 
 def test_without_facts_all_is_checked_that_can_be():

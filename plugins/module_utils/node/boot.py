@@ -7,7 +7,8 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from .. import fields
-from ..fields import Field
+from ..fields import Field, Record
+from ..programs import CHOICES
 from ..releases import CHANNELS, VERSION, channel_of
 from .layer import Layer
 
@@ -63,6 +64,18 @@ def _whole_disk(value: Any) -> str:
     return str(value)
 
 
+_OWN_PROGRAM = Record(
+    (
+        Field(
+            "file",
+            fields.line,
+            "a file on the controller, its whole path or the one below `fleet_files_dir`",
+            required=True,
+        ),
+        Field("sha256", fields.sha256, "its SHA-256", required=True),
+    )
+)
+
 FIELDS = (
     Field(
         "flatcar_boot_mode",
@@ -72,6 +85,12 @@ FIELDS = (
         default="disk",
     ),
     Field("flatcar_board", fields.choice("amd64-usr", "arm64-usr"), "the machine's architecture", default="amd64-usr"),
+    Field(
+        "flatcar_boot_program",
+        fields.WordOr(tuple(CHOICES), _OWN_PROGRAM),
+        "what the firmware starts: `snponly` (UEFI) and `undionly` (BIOS) drive the NIC by the firmware's driver, `ipxe` by "
+        "iPXE's own; or a file of yours; the boot host's choice when not given",
+    ),
     Field("flatcar_channel", _channel, "the release channel; an exact version knows its own", default="stable"),
     Field("flatcar_version", _version, "an exact release, or the channel's current one", default="current"),
     Field("flatcar_install_disk", _whole_disk, "the disk that Flatcar is installed to, by id (`/dev/disk/by-id/…`)"),
@@ -112,8 +131,6 @@ def check(typed: Mapping[str, Any], given: Mapping[str, Any]) -> Iterator[tuple[
     if given.get("flatcar_channel") is not None and channel_of(version, channel) != channel:
         named = channel_of(version, channel)
         yield "flatcar_channel", f"{version} is a release of {named}, not of {channel}: change it or leave it out"
-    if typed["flatcar_boot_mode"] == "ram" and typed["flatcar_board"] == "arm64-usr":
-        yield "flatcar_board", "Kindling has no boot program for arm64-usr yet: such a machine boots its own disk alone"
     yield from _check_local_boot(typed)
     if typed["flatcar_boot_mode"] == "install" and given.get("flatcar_install_disk") is None:
         yield (

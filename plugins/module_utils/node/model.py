@@ -55,6 +55,7 @@ class Node:
     domain: str | None
     boot_mode: str
     board: str
+    boot_program: str | Mapping[str, str] | None
     channel: str
     version: str
     install_disk: str | None

@@ -111,6 +111,12 @@ class Room:
         looking = f"for i in $(seq 100); do ss -Hln{kind} | grep -q ':{port} ' && exit; sleep 0.05; done; exit 1"
         self.run("sh", "-c", looking, host=host)
 
+    @property
+    def path(self):
+        """Where Python finds the collection."""
+        collections = Path(next(iter(importlib.import_module(COLLECTION).__path__))).parents[2]
+        return os.pathsep.join([str(collections), *sys.path])
+
     def module(self, name, host, **arguments):
         """A module's result, run on *host* as Ansible runs it."""
         done = self.run(*self._module(name, arguments), host=host, check=False)
@@ -123,10 +129,8 @@ class Room:
     def _module(self, name, arguments):
         given = self.directory / f"{name}.json"
         given.write_text(json.dumps({"ANSIBLE_MODULE_ARGS": arguments}))
-        collections = Path(next(iter(importlib.import_module(COLLECTION).__path__))).parents[2]
-        path = os.pathsep.join([str(collections), *sys.path])
         run = f"exec {sys.executable} -m {COLLECTION}.plugins.modules.{name} < {given}"
-        return "env", f"PYTHONPATH={path}", "sh", "-c", run
+        return "env", f"PYTHONPATH={self.path}", "sh", "-c", run
 
 
 def _on(host, argv):

@@ -38,6 +38,7 @@ EVERYTHING = {
     "flatcar_domain": "rack.test",
     "flatcar_boot_mode": "install",
     "flatcar_board": "arm64-usr",
+    "flatcar_boot_program": "ipxe",
     "flatcar_channel": "beta",
     "flatcar_version": "current",
     "flatcar_install_disk": DEVICE,

@@ -57,7 +57,17 @@ def test_an_exact_version_knows_its_channel(variables, channel):
         ({"flatcar_hostname": "Node_1"}, "flatcar_hostname", "expected a host name"),
         ({"flatcar_boot_mode": "rma"}, "flatcar_boot_mode", "expected disk or ram or install, got 'rma'"),
         ({"flatcar_board": "amd64"}, "flatcar_board", "expected amd64-usr or arm64-usr"),
-        ({"flatcar_board": "arm64-usr", "flatcar_boot_mode": "ram"}, "flatcar_board", "no boot program for arm64-usr"),
+        (
+            {"flatcar_boot_program": "grub"},
+            "flatcar_boot_program",
+            "expected snponly, undionly, ipxe, or a mapping with file",
+        ),
+        ({"flatcar_boot_program": {"file": "x.efi"}}, "flatcar_boot_program.sha256", "missing: its SHA-256"),
+        (
+            {"flatcar_boot_program": {"file": "x", "sha256": "0"}},
+            "flatcar_boot_program.sha256",
+            "64 hexadecimal digits",
+        ),
         ({"flatcar_version": 4593.2}, "flatcar_version", "in quotes"),
         ({"flatcar_channel": "edge"}, "flatcar_channel", "or a stream such as lts-2024"),
         (

@@ -1,0 +1,54 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Which boot program each kind of firmware is given, ready to print."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+name: boot_programs
+short_description: Tell which boot program each kind of firmware is given
+description:
+  - Joins a boot host's own choices with those that nodes can make by C(flatcar_boot_program).
+version_added: 0.1.0
+author:
+  - The Kindling developers
+positional: _input, programs
+options:
+  _input:
+    description: The boot host's choices by architecture (C(bios), C(efi-x64), C(efi-arm64)).
+    type: dict
+    required: true
+  programs:
+    description: The operator's files, as M(kindling.flatcar.fleet) returns them.
+    type: list
+    elements: dict
+    required: true
+"""
+
+EXAMPLES = r"""
+- name: Show what UEFI machines are given
+  ansible.builtin.debug:
+    msg: "{{ {'efi-x64': 'snponly.efi'} | kindling.flatcar.boot_programs([]) | selectattr('tag', 'eq', 'efi-x64') }}"
+"""
+
+RETURN = r"""
+_value:
+  description:
+    - For each architecture its C(tag), the C(codes) and C(http_codes) of DHCP option 93, and C(programs), each with its C(file)
+      and the C(tags) under which it is given.
+  type: list
+  elements: dict
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from ansible_collections.kindling.flatcar.plugins.module_utils.programs import boot_table
+
+
+class FilterModule:
+    def filters(self) -> dict:
+        return {"boot_programs": _boot_programs}
+
+
+def _boot_programs(defaults: Mapping[str, str], programs: Any) -> list[dict]:
+    return boot_table(defaults, programs)

@@ -1,0 +1,51 @@
+"""The role dnsmasq's configuration as a boot host would have it, from networks as in an inventory."""
+
+from __future__ import annotations
+
+import pathlib
+
+import pytest
+import yaml
+from ansible.parsing.dataloader import DataLoader
+from ansible.template import Templar, trust_as_template
+
+ROLE = pathlib.Path(__file__).parents[2] / "roles" / "dnsmasq"
+
+FACTS = {
+    "lan0": {"device": "lan0", "ipv4": {"address": "10.77.0.1"}},
+    "lan1": {"device": "lan1", "ipv4": {"address": "10.78.0.1"}},
+    "lan0_5": {"device": "lan0.5", "ipv4": {"address": "10.79.0.1"}},
+}
+
+
+@pytest.fixture(scope="session")
+def boot_network():
+    """A network of ``kindling_networks``, with changes."""
+    plain = {"interface": "lan0", "subnet": "10.77.0.0/24", "racks": ["a"], "domain": "rack.test"}
+    return lambda **changes: plain | changes
+
+
+def read(path):
+    return yaml.safe_load((ROLE / path / "main.yml").read_text())
+
+
+@pytest.fixture(scope="session")
+def dnsmasq_conf():
+    """The text of dnsmasq's configuration on a Debian 13 boot host; *variables* are the role's."""
+    from ansible_collections.kindling.flatcar.plugins.module_utils.networks import read_networks
+    from ansible_collections.kindling.flatcar.plugins.module_utils.programs import boot_table
+
+    def rendered(*networks, programs=(), facts=FACTS, **variables):
+        packaged = read("vars")["__dnsmasq_packaged_programs"]["13"]
+        own = {
+            **read("defaults"),
+            "ansible_managed": "made by a test",
+            "__dnsmasq_networks": [found.printable() for found in read_networks("boot", list(networks), facts)],
+            "__dnsmasq_programs": boot_table(packaged, programs),
+        }
+        template = (ROLE / "templates" / "dnsmasq.conf.j2").read_text()
+        templar = Templar(loader=DataLoader(), variables=own | variables)
+        # As the module `template` does: a block leaves no empty line
+        return templar.template(trust_as_template("#jinja2: trim_blocks: True\n" + template))
+
+    return rendered

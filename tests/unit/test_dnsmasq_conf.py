@@ -1,0 +1,93 @@
+"""dnsmasq's configuration: what follows from each network's mode."""
+
+from __future__ import annotations
+
+import pytest
+
+QUARANTINE = "10.77.0.200-10.77.0.209"
+
+
+def lines(text, *starts):
+    return [line for line in text.splitlines() if line.startswith(starts)]
+
+
+def test_a_network_gives_known_machines_their_addresses(dnsmasq_conf, boot_network):
+    text = dnsmasq_conf(
+        boot_network(gateway="10.77.0.254", dns=["10.77.0.5"], ntp="10.77.0.6"), dnsmasq_lease_time="45m"
+    )
+    assert lines(text, "dhcp-range", "dhcp-option=", "domain=") == [
+        "dhcp-range=set:net-10.77.0.0,10.77.0.0,static,255.255.255.0,45m",
+        "dhcp-option=tag:net-10.77.0.0,option:router,10.77.0.254",
+        "dhcp-option=tag:net-10.77.0.0,option:dns-server,10.77.0.5",
+        "dhcp-option=tag:net-10.77.0.0,option:ntp-server,10.77.0.6",
+        "domain=rack.test,10.77.0.0/24",
+    ]
+    assert lines(text, "dhcp-ignore=tag:!known") == ["dhcp-ignore=tag:!known"]
+
+
+def test_two_networks_on_one_interface_do_not_share_what_they_tell(dnsmasq_conf, boot_network):
+    second = boot_network(subnet="10.78.0.0/24", racks=["b"], relay="10.78.0.254")
+    text = dnsmasq_conf(boot_network(), second)
+    assert lines(text, "interface=") == ["interface=lan0"]
+    assert lines(text, "dhcp-option=")[2:] == [
+        "dhcp-option=tag:net-10.78.0.0,option:router,10.78.0.254",
+        "dhcp-option=tag:net-10.78.0.0,option:dns-server,10.77.0.1",
+    ]
+    assert not [line for line in lines(text, "dhcp-option=", "dhcp-boot=") if "tag:net-" not in line]
+
+
+def test_a_vlan_has_an_interface_of_its_own(dnsmasq_conf, boot_network):
+    text = dnsmasq_conf(boot_network(interface="lan0.5", subnet="10.79.0.0/24"))
+    assert lines(text, "interface=") == ["interface=lan0.5"]
+    assert "dhcp-boot=tag:net-10.79.0.0,tag:ipxe,http://10.79.0.1/boot.ipxe\n" in text
+
+
+def test_a_quarantine_opens_its_own_interface_alone(dnsmasq_conf, boot_network):
+    text = dnsmasq_conf(
+        boot_network(quarantine=QUARANTINE), boot_network(interface="lan1", subnet="10.78.0.0/24", racks=["b"])
+    )
+    assert lines(text, "dhcp-ignore=tag:!known") == ["dhcp-ignore=tag:!known,tag:!lan0"]
+    assert lines(text, "dhcp-range")[1] == "dhcp-range=set:net-10.77.0.0,10.77.0.200,10.77.0.209,255.255.255.0,10m"
+    assert "dhcp-option=tag:net-10.77.0.0,tag:!known,option:router\n" in text
+    assert "dhcp-option=tag:net-10.77.0.0,tag:!known,option:dns-server\n" in text
+
+
+def test_proxy_gives_no_addresses_and_nothing_to_strangers(dnsmasq_conf, boot_network):
+    text = dnsmasq_conf(boot_network(mode="proxy"))
+    assert lines(text, "dhcp-range") == ["dhcp-range=set:net-10.77.0.0,10.77.0.0,proxy,255.255.255.0"]
+    assert lines(text, "dhcp-ignore=tag:!known") == ["dhcp-ignore=tag:!known"]
+    assert not lines(text, "dhcp-option=", "domain=")
+    assert "dhcp-pxe-vendor=PXEClient,HTTPClient\n" in text
+
+
+def test_none_has_no_word_of_dhcp_for_its_network(dnsmasq_conf, boot_network):
+    text = dnsmasq_conf(boot_network(mode="none"), boot_network(interface="lan1", subnet="10.78.0.0/24", racks=["b"]))
+    assert lines(text, "interface=") == ["interface=lan0", "interface=lan1"]
+    assert "net-10.77.0.0" not in text
+    assert not lines(text, "pxe-service", "dhcp-pxe-vendor")
+
+
+def test_only_proxy_networks_have_a_boot_service(dnsmasq_conf, boot_network):
+    text = dnsmasq_conf(
+        boot_network(), boot_network(interface="lan1", subnet="10.78.0.0/24", racks=["b"], mode="proxy")
+    )
+    assert {line.split(",")[0] for line in lines(text, "pxe-service")} == {"pxe-service=tag:net-10.78.0.0"}
+
+
+@pytest.mark.parametrize("mode", ["authoritative", "proxy"])
+def test_every_program_says_where_it_comes_from(dnsmasq_conf, boot_network, mode):
+    boots = lines(dnsmasq_conf(boot_network(mode=mode)), "dhcp-boot")
+    assert len(boots) > 5
+    assert all("http://10.77.0.1/" in boot or boot.endswith(",,10.77.0.1") for boot in boots)
+
+
+def test_a_file_of_the_operators_is_given_by_the_tag_of_its_reservations(dnsmasq_conf, boot_network):
+    program = {"tag": "program-00ff", "name": "00ff.efi", "architecture": "efi-x64"}
+    boots = [
+        line for line in lines(dnsmasq_conf(boot_network(), programs=[program]), "dhcp-boot") if "tag:efi-x64," in line
+    ]
+    assert "dhcp-boot=tag:net-10.77.0.0,tag:!ipxe,tag:efi-x64,tag:program-00ff,00ff.efi,,10.77.0.1" in boots
+    assert (
+        "dhcp-boot=tag:net-10.77.0.0,tag:!ipxe,tag:efi-x64,tag:!program-snponly,tag:!program-ipxe,tag:!program-00ff,"
+        "snponly.efi,,10.77.0.1" in boots
+    )

@@ -9,6 +9,7 @@ LAB := $(BIN)/python tests/lab/lab.py
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 export ANSIBLE_CONFIG := $(CURDIR)/ansible.cfg
 
+COLLECTIONS := .ansible/collections/ansible_collections
 INVENTORY ?= inventories/example
 DEMO := .cache/lab/demo
 
@@ -17,7 +18,7 @@ DEMO := .cache/lab/demo
 help: ## List the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-setup: .venv/ready .ansible/collections/ansible_collections/kindling/flatcar ## Install Ansible and the tools into .venv
+setup: .venv/ready $(COLLECTIONS)/kindling/flatcar $(COLLECTIONS)/community/general/MANIFEST.json ## Install Ansible and the tools into .venv
 
 .venv/ready: requirements.txt
 	@tests/install-packages.sh python3-venv
@@ -26,9 +27,13 @@ setup: .venv/ready .ansible/collections/ansible_collections/kindling/flatcar ## 
 	@touch $@
 
 # The checkout is the collection: Ansible finds it by its full name through this link
-.ansible/collections/ansible_collections/kindling/flatcar:
+$(COLLECTIONS)/kindling/flatcar:
 	@mkdir -p $(@D)
 	@ln -sfn ../../../.. $@
+
+$(COLLECTIONS)/community/general/MANIFEST.json: | .venv/ready
+	@mkdir -p .ansible/collections
+	@tests/install-collections.sh .ansible/collections
 
 validate: setup ## Check an inventory: make validate INVENTORY=inventories/example
 	@ansible-playbook -i $(INVENTORY) playbooks/validate.yml $(EXTRA)

@@ -23,6 +23,7 @@ SLOW = {
     "test_module",
     "test_nginx",
     "test_playbooks",
+    "test_power",
     "test_properties",
     "test_service",
     "test_transfer",

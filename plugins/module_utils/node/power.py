@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from .. import fields
@@ -56,9 +56,34 @@ BMC = Record(
 FIELDS = (Field("flatcar_bmc", BMC, "how the machine is switched on from afar; by hand when not given", secret=True),)
 
 
+#: Where a packet that wakes a machine goes, and the port of each type that has a usual one.
+_EVERYBODY = "255.255.255.255"
+_PORTS = {"ipmi": 623, "wol": 9}
+
+
+def plan(bmc: Any, macs: Sequence[str]) -> dict[str, Any]:
+    """What to give to those who switch a machine on: *bmc*, all filled in; the type is ``hand`` where there is none.
+
+    Raises ``ValueError`` with what is wrong with it.
+    """
+    if not bmc:
+        return {"type": "hand"}
+    made = BMC(bmc)
+    kind = made["type"]
+    if kind == "redfish":
+        host = f"[{made['address']}]" if ":" in made["address"] else made["address"]
+        return made | {"address": f"{host}:{made['port']}" if made["port"] else host}
+    made["port"] = made["port"] or _PORTS[kind]
+    if kind == "wol":
+        made |= {"mac": made["mac"] or next(iter(macs), None), "address": made["address"] or _EVERYBODY}
+        if not made["mac"]:
+            raise ValueError("expected mac: the NIC that wakes the machine")
+    return made
+
+
 def layers(_node: Node) -> list[Layer]:
     """None: who may switch the machine on is no business of the machine."""
     return []
 
 
-__all__ = ("BMC", "FIELDS", "layers")
+__all__ = ("BMC", "FIELDS", "layers", "plan")

@@ -1,0 +1,58 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""How a machine is switched on."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+name: power
+short_description: Work out how a machine is switched on
+description:
+  - Turns the node variable C(flatcar_bmc) into what the role C(kindling.flatcar.power) gives to the modules that do it, all
+    defaults filled in.
+version_added: 0.1.0
+author:
+  - The Kindling developers
+positional: _input, macs
+options:
+  _input:
+    description: The value of C(flatcar_bmc); empty or null for a machine that is switched on by hand.
+    type: raw
+    required: true
+  macs:
+    description: The machine's MAC addresses. The first wakes it where C(flatcar_bmc) names no other.
+    type: list
+    elements: str
+    default: []
+"""
+
+EXAMPLES = r"""
+- name: Say how the machine is switched on
+  ansible.builtin.debug:
+    msg: "{{ ({'type': 'wol'} | kindling.flatcar.power(['52:54:00:12:a0:01'])).mac }}"
+"""
+
+RETURN = r"""
+_value:
+  description:
+    - Its C(type) is V(redfish), V(ipmi), V(wol) or V(hand). The other keys are those of C(flatcar_bmc); with V(redfish) the
+      C(address) has the port in it.
+  type: dict
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+from ansible.errors import AnsibleFilterError
+from ansible_collections.kindling.flatcar.plugins.module_utils.node.power import plan
+
+
+def power(bmc: Any, macs: Sequence[str] = ()) -> dict[str, Any]:
+    try:
+        return plan(bmc, macs)
+    except ValueError as error:
+        raise AnsibleFilterError(f"kindling.flatcar.power: flatcar_bmc: {error}") from None
+
+
+class FilterModule:
+    def filters(self) -> dict:
+        return {"power": power}

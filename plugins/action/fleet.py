@@ -3,15 +3,14 @@
 
 from __future__ import annotations
 
-import contextlib
-import re
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
+from ansible_collections.kindling.flatcar.plugins.module_utils import difference
 from ansible_collections.kindling.flatcar.plugins.module_utils.fleet import INDEX, build_files, wanted_images
 from ansible_collections.kindling.flatcar.plugins.module_utils.generation import changes, digest_of, manifest_of, pack
 from ansible_collections.kindling.flatcar.plugins.module_utils.problems import InventoryError
@@ -20,12 +19,9 @@ from ansible_collections.kindling.flatcar.plugins.plugin_utils.problems import d
 from ansible_collections.kindling.flatcar.plugins.plugin_utils.survey import Fleet, Known, survey
 from ansible_collections.kindling.flatcar.plugins.plugin_utils.variables import Variables
 
-#: Tops of a generation: what the web server alone may read, what nobody but root, and what a difference may show.
+#: Tops of a generation: what the web server alone may read, and what nobody but root.
 PRIVATE = ["web"]
 SECRET = [INDEX]
-SHOWN = ["web/boot.ipxe", "web/ipxe", "dnsmasq"]
-
-_TOKEN = re.compile(r"(?<=/ignition/)[\w-]+(?=[/.])")
 
 
 class ActionModule(ActionBase):
@@ -55,26 +51,26 @@ class ActionModule(ActionBase):
 
     def _checked_fleet(self, files_dir: str | None, task_vars: dict[str, Any]) -> Fleet:
         host = task_vars["inventory_hostname"]
+        self._variables = Variables(task_vars, self._loader)
         known = Known(task_vars["ansible_facts"], self._task.args["networks"], files_dir)
         try:
-            found = survey(Variables(task_vars, self._loader), {host: known}).checked()
+            found = survey(self._variables, {host: known}).checked()
         except InventoryError as invalid:
             raise AnsibleActionFail(describe(invalid.problems)) from None
         return found.fleets[host]
 
     def _publish(self, fleet: Fleet, options: Mapping[str, Any], task_vars: dict[str, Any]) -> dict[str, Any]:
-        state = {"path": options["path"], "key": True, "read": SHOWN if self._task.diff else []}
-        with self._unseen():
-            served = self._boot_tree(state, task_vars)
-        key = served.pop("key", "")
-        if served.get("failed"):
-            return served
-        files = build_files(fleet.nodes, fleet.networks, _versions(options), fleet.configs, bytes.fromhex(key))
+        served = self._ask_boot_tree({"path": options["path"], "key": True}, task_vars)
+        key = bytes.fromhex(served["key"])
+        files = build_files(fleet.nodes, fleet.networks, _versions(options), fleet.configs, key)
         manifest = manifest_of(files)
-        result = {"changed": manifest != served["manifest"], "changes": changes(served["manifest"], manifest)}
-        result["changes"] = {kind: [_hidden(path) for path in paths] for kind, paths in result["changes"].items()}
-        if self._task.diff:
-            result["diff"] = _diff(served, files, manifest)
+        differing = changes(served["manifest"], manifest)
+        result = {
+            "changed": manifest != served["manifest"],
+            "changes": {kind: [difference.without_tokens(path) for path in paths] for kind, paths in differing.items()},
+        }
+        if self._task.diff and result["changed"]:
+            result["diff"] = self._differences(served["manifest"], files, key, options, task_vars)
         if self._task.check_mode or not result["changed"]:
             return result
         arguments = {
@@ -89,15 +85,37 @@ class ActionModule(ActionBase):
         published = self._boot_tree(arguments, task_vars)
         return result | {key: published[key] for key in ("failed", "msg", "generation") if key in published}
 
-    @contextlib.contextmanager
-    def _unseen(self) -> Iterator[None]:
+    def _differences(
+        self,
+        manifest: Mapping[str, str],
+        files: Mapping[str, str],
+        key: bytes,
+        options: Mapping[str, Any],
+        task_vars: dict[str, Any],
+    ) -> list[dict[str, str]]:
+        """What changes, node by node; the old texts are asked for, no more of them than are shown."""
+
+        def texts(paths: list[str]) -> dict[str, str]:
+            asked = {"path": options["path"], "read": paths}
+            return self._ask_boot_tree(asked, task_vars)["texts"] if paths else {}
+
+        before = difference.tree(manifest, texts(difference.overview(manifest)))
+        comparison = difference.Comparison(before, difference.tree(manifest_of(files), files), key)
+        return comparison.differences(
+            texts(comparison.paths()), lambda node: [secret.text for secret in self._variables.secrets(node)]
+        )
+
+    def _ask_boot_tree(self, arguments: dict[str, Any], task_vars: dict[str, Any]) -> dict[str, Any]:
         """For an answer with secrets in it: with ``-vvv`` a connection prints what it gets, unless it is told not to."""
         connection = self._connection._play_context
         before, connection.no_log = connection.no_log, True
         try:
-            yield
+            answer = self._boot_tree(arguments, task_vars)
         finally:
             connection.no_log = before
+        if answer.get("failed"):
+            raise AnsibleActionFail(answer.get("msg", "the module boot_tree failed on the boot host"))
+        return answer
 
     def _boot_tree(self, arguments: dict[str, Any], task_vars: dict[str, Any]) -> dict[str, Any]:
         return self._execute_module(
@@ -128,28 +146,3 @@ def _versions(options: Mapping[str, Any]):
         return resolved[wanted]
 
     return version
-
-
-def _diff(served: Mapping[str, Any], files: Mapping[str, str], manifest: Mapping[str, str]) -> list[dict[str, str]]:
-    """A difference per changed file; a config shows its digest alone."""
-    differing = [path for paths in changes(served["manifest"], manifest).values() for path in paths]
-    return [
-        {
-            "before_header": _hidden(path),
-            "after_header": _hidden(path),
-            "before": _shown(path, served["texts"], served["manifest"]),
-            "after": _shown(path, files, manifest),
-        }
-        for path in differing
-    ]
-
-
-def _shown(path: str, texts: Mapping[str, str], manifest: Mapping[str, str]) -> str:
-    if path not in manifest:
-        return ""
-    return _hidden(texts[path]) if path.startswith(tuple(SHOWN)) else f"sha256 {manifest[path]}\n"
-
-
-def _hidden(text: str) -> str:
-    """*text*, a script or a path, without the tokens in it."""
-    return _TOKEN.sub("(token)", text)

@@ -54,7 +54,9 @@ options:
     type: int
     default: 5
   read:
-    description: Top directories whose files' texts are returned in RV(texts), so that a difference can be shown.
+    description:
+      - Paths of served files whose texts are returned in RV(texts), so that a difference can be shown.
+      - Texts may hold secrets. Whoever asks for them has to keep them out of what Ansible prints, with C(no_log) for one.
     type: list
     elements: str
     default: []
@@ -78,7 +80,7 @@ manifest:
   returned: success
   type: dict
 texts:
-  description: The texts of the files below O(read) that were served before this run, by path.
+  description: The texts of those files in O(read) that are served, by path.
   returned: success
   type: dict
 key:
@@ -145,13 +147,9 @@ def _state(root: Path, params: dict, check_mode: bool) -> dict:
     return state
 
 
-def _texts(root: Path, manifest: dict, tops: list) -> dict:
+def _texts(root: Path, manifest: dict, wanted: list) -> dict:
     served = root / generation.CURRENT
-    return (
-        {path: (served / path).read_text(encoding="utf-8") for path in manifest if path.startswith(tuple(tops))}
-        if tops
-        else {}
-    )
+    return {path: (served / path).read_text(encoding="utf-8") for path in wanted if path in manifest}
 
 
 def _gid(group: str) -> int:

@@ -20,7 +20,11 @@ attributes:
     description: Tells what would be published.
   diff_mode:
     support: full
-    description: Shows the scripts and reservations that change. Of Ignition configs, which hold secrets, only digests.
+    description:
+      - Shows for each node what changes of its reservation, script and decoded Ignition config, and when that acts. What many
+        nodes have alike is shown once.
+      - Hashes of passwords, keys, values of HTTP headers and texts out of vaults are marks, different ones for different secrets.
+      - The boot host does not have the configs of nodes that boot their own disk; of those, digests are shown.
 options:
   state:
     description:

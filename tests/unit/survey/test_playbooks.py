@@ -153,15 +153,22 @@ def test_neither_key_nor_tokens_are_ever_shown(tmp_path):
     variables = {"path": str(tmp_path / "fleet"), "group": grp.getgrgid(os.getgid()).gr_name, "state": "published"}
     variables |= {"ansible_python_interpreter": sys.executable, "ansible_ssh_executable": str(ssh)}
     variables |= {"ansible_ssh_transfer_method": "piped"}
-    status, said = play(playbook, hosts, "-e", json.dumps(variables), "--diff", "-vvvvv")
-    assert status == 0, said
-    assert "SSH: EXEC" in said
-    assert "stdout and stderr censored due to no log" in said
+    arguments = ("-e", json.dumps(variables), "--diff", "-vvvvv")
+    status, first = play(playbook, hosts, *arguments)
+    assert status == 0, first
+    hosts.write_text(hosts.read_text().replace("boot_mode: ram", "boot_mode: ram, flatcar_time_zone: Europe/Berlin"))
+    status, second = play(playbook, hosts, *arguments)
+    assert status == 0, second
+    assert "n1, n2, n3: added; DHCP answers them at once" in first
+    assert "n1: Ignition config, when it boots into RAM next" in second
+    assert "+      target: ../usr/share/zoneinfo/Europe/Berlin" in second
     key = (tmp_path / "fleet" / "key").read_text().strip()
-    (token,) = [path.name for path in (tmp_path / "fleet/current/web/ignition").iterdir()]
-    assert key not in said
-    assert token not in said
-    assert "http://10.1.0.1/ignition/(token).ign" in said
+    (config,) = (tmp_path / "fleet/current/web/ignition").glob("*/*")
+    for said in (first, second):
+        assert "SSH: EXEC" in said
+        assert "stdout and stderr censored due to no log" in said
+        assert key not in said
+        assert config.parent.name not in said
 
 
 def test_the_example_is_right():

@@ -33,6 +33,11 @@ options:
     type: list
     elements: dict
     required: true
+  peers:
+    description: The addresses of boot hosts that serve the same racks as this one.
+    type: list
+    elements: str
+    default: []
   seconds:
     description:
       - How long servers have to answer. All networks are looked at together, and those without a cable are not waited for.
@@ -85,6 +90,7 @@ def main() -> None:
     module = AnsibleModule(
         argument_spec={
             "networks": {"type": "list", "elements": "dict", "required": True},
+            "peers": {"type": "list", "elements": "str", "default": []},
             "seconds": {"type": "float", "default": 5},
         },
         supports_check_mode=True,
@@ -100,7 +106,7 @@ def main() -> None:
         )
     for remark in servers.remarks(found, networks, connected):
         module.warn(remark)
-    strangers = servers.unwelcome(found, networks)
+    strangers = servers.unwelcome(found, networks, module.params["peers"])
     listed = [server.as_data() for server in found]
     if strangers:
         module.fail_json(

@@ -304,7 +304,7 @@ def main() -> None:
     parser.add_argument("--machines", type=int, default=1000)
     parser.add_argument("--spread", type=float, default=1.0, help="seconds within which all are switched on")
     parser.add_argument("--size", type=int, default=512 << 20, help="bytes of the image")
-    parser.add_argument("--rounds", type=int, default=5, help="downloads of the image from each side")
+    parser.add_argument("--rounds", type=int, default=12, help="downloads of the image from each side")
     parser.add_argument("--inside", type=pathlib.Path, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.inside:

@@ -73,13 +73,16 @@ def find_servers(interfaces: Iterable[str], seconds: float) -> list[Server]:
     return sorted(servers.values(), key=str)
 
 
-def unwelcome(servers: Iterable[Server], networks: Iterable[Mapping[str, Any]]) -> list[Server]:
-    """The servers that would fight with the boot host over the machines on *networks*.
+def unwelcome(
+    servers: Iterable[Server], networks: Iterable[Mapping[str, Any]], peers: Iterable[str] = ()
+) -> list[Server]:
+    """The servers that would fight with the boot host over the machines on *networks*; its *peers* do not.
 
     Beside a proxy, a server with addresses belongs there, unless the network names those that do.
     """
-    known = list(networks)
-    return [server for server in servers if not any(_belongs(server, network) for network in known)]
+    known, peers = list(networks), set(peers)
+    strangers = [server for server in servers if not {server.address, server.source} & peers]
+    return [server for server in strangers if not any(_belongs(server, network) for network in known)]
 
 
 def _belongs(server: Server, network: Mapping[str, Any]) -> bool:

@@ -18,9 +18,9 @@ KERNEL, INITRD = 15_000_000, 30_000_000
 
 
 class BootHost:
-    def __init__(self, room, subnet="10.9.0.0/24"):
+    def __init__(self, room, subnet="10.9.0.0/24", **network):
         self.room, self.directory = room, room.directory
-        self.network = {"interface": "lan0", "subnet": subnet, "racks": ["a"]}
+        self.network = {"interface": "lan0", "subnet": subnet, "racks": ["a"], **network}
         room.host("boot", f"{ADDRESS}/{subnet.partition('/')[2]}")
         self.web, self.images, self.tftp = (self.directory / name for name in ("web", "images", "tftp"))
         self.publish()

@@ -15,8 +15,8 @@ def look(room):
     """What the guard finds from the boot host's place."""
     room.host("boot", "10.9.0.1/24")
 
-    def call(seconds=1.2, **changes):
-        return room.module("dhcp_servers", "boot", networks=[NETWORK | changes], seconds=seconds)
+    def call(seconds=1.2, peers=(), **changes):
+        return room.module("dhcp_servers", "boot", networks=[NETWORK | changes], peers=peers, seconds=seconds)
 
     return call
 
@@ -96,6 +96,12 @@ def test_the_boot_hosts_own_answer_is_no_strangers(room, look):
     room.host("site", "10.9.0.2/24")
     room.dnsmasq("site", RANGE)
     assert "failed" not in look(address="10.9.0.2")
+
+
+def test_the_other_one_of_a_pair_belongs_there(room, look):
+    room.host("peer", "10.9.0.2/24")
+    room.dnsmasq("peer", RANGE)
+    assert "failed" not in look(peers=["10.9.0.2"])
 
 
 def test_without_a_cable_nobody_is_waited_for(room, look):

@@ -16,10 +16,10 @@ def boot_host(room):
     return BootHost(room)
 
 
-def probe(room, *names, codes=(0, 7, 9), host="tester", **changes):
+def probe(room, *names, codes=(0, 7, 9), host="tester", seconds=2, **changes):
     nodes = [{"name": name, "mac": MACHINES[name][0], "address": MACHINES[name][1], "codes": codes} for name in names]
     wanted = {"boot_host": "boot", "subnet": "10.9.0.0/24", "nodes": nodes} | changes
-    result = room.module("boot_probe", host, networks=[wanted], seconds=2)
+    result = room.module("boot_probe", host, networks=[wanted], seconds=seconds)
     assert "networks" in result, result
     (network,) = result["networks"]
     return network
@@ -96,6 +96,34 @@ def test_what_is_wrong_is_found(room, boot_host, path, content, says):
     else:
         (boot_host.directory / path).write_text(content)
     assert says in verdict(by_code(probe(room, "ram"))[7])
+
+
+@pytest.fixture
+def beside_another(room):
+    """A boot host that is a proxy, and the site's server, which gives the addresses."""
+    room.host("tester", "10.9.0.250/24")
+    room.host("site", "10.9.0.2/24")
+    reserved = [f"--dhcp-host={mac},{address}" for mac, address in MACHINES.values()]
+    room.dnsmasq("site", "--dhcp-range=10.9.0.0,static", *reserved)
+    return BootHost(room, mode="proxy")
+
+
+def test_a_proxy_beside_the_sites_server(room, beside_another):
+    network = probe(room, "ram", codes=(0, 7, 9, 16))
+    for row in network["rows"]:
+        if row["needed"]:
+            assert verdict(row) == "ok", row
+            assert (row["address"], row["server"]) == (MACHINES["ram"][1], "10.9.0.2")
+            assert row["end"] == f"starts {ipxe.KERNEL}, Ignition 3.4.0"
+
+
+def test_a_stranger_in_quarantine(room):
+    room.host("tester", "10.9.0.250/24")
+    BootHost(room, quarantine="10.9.0.200-10.9.0.209")
+    # dnsmasq looks for three seconds whether anybody has the address already
+    network = probe(room, "ram", codes=(0, 7, 9, 16), seconds=5)
+    assert network["stranger"]["address"].startswith("10.9.0.20")
+    assert {verdict(row) for row in network["rows"] if row["needed"]} == {"ok"}
 
 
 def test_nobody_answers(room, boot_host):

@@ -198,3 +198,18 @@ def test_explain_says_which_node_is_meant(arguments, message):
     status, said = play("explain.yml", "inventories/example", *arguments)
     assert status == 2
     assert message in said
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        ((), "Name a host on the racks' network that is no boot host of it: -e acceptance_host=NAME"),
+        (("-e", "acceptance_host=localhost acceptance_nodes=nosuch"), "No boot host serves nosuch"),
+        (("-e", "acceptance_host=boot-a acceptance_nodes=a01"), "boot-a can look at no network"),
+    ],
+)
+def test_acceptance_says_from_where_it_can_be_run(arguments, says):
+    local = ("-e", "ansible_connection=local ansible_become=false")
+    status, output = play("acceptance.yml", ROOT / "inventories/example", *arguments, *local)
+    assert status != 0
+    assert says in " ".join(output.split())

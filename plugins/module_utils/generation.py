@@ -7,6 +7,7 @@ is served is a complete generation: the old one or the new one. Needs the standa
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import fcntl
 import hashlib
 import io
@@ -114,6 +115,7 @@ def make_key(root: Path) -> str:
             new.unlink(missing_ok=True)
             if read_key(root) is None:  # still: another run may have made it before we had the lock
                 _write(new, f"{new_key()}\n".encode(), -1, 0o600)
+                _sync_all(root)
                 new.replace(root / KEY)
                 _sync(root)
     return read_key(root)
@@ -307,6 +309,7 @@ def _fill(unfinished: Path, archive: Path, digest: str, access: Access) -> None:
     if found != digest:
         raise GenerationError(f"the archive's files have the digest {found} instead of {digest}: run again")
     unfinished.chmod(0o755)
+    _sync_all(unfinished)
 
 
 def _unpack(archive: Path, target: Path, access: Access) -> None:
@@ -314,20 +317,17 @@ def _unpack(archive: Path, target: Path, access: Access) -> None:
     manifest, contents = _read_archive(archive)
     root = target.parent.parent
     held = {sha256: path for path, sha256 in read_manifest(root).items()}
-    directories = {target}
     for name, sha256 in manifest.items():
         path = PurePosixPath(name)
         if path.is_absolute() or ".." in path.parts or not path.parts:
             raise GenerationError(f"the archive lists {name}, which is no plain file of a generation")
-        directories |= _make_parents(target, path, access)
+        _make_parents(target, path, access)
         if sha256 in contents:
             _write(target / path, contents[sha256], *access.of(path.parts[0]))
         elif sha256 in held:
             _take(root / CURRENT / held[sha256], target / path, *access.of(path.parts[0]))
         else:
             raise GenerationError(f"the archive lacks {name}, which is not served as it was any more: run again")
-    for directory in directories:
-        _sync(directory)
 
 
 def _read_archive(archive: Path) -> tuple[dict[str, str], dict[str, bytes]]:
@@ -351,15 +351,13 @@ def _take(source: Path, target: Path, group: int, mode: int) -> None:
         _write(target, source.read_bytes(), group, mode)
 
 
-def _make_parents(target: Path, path: PurePosixPath, access: Access) -> set[Path]:
-    made = [target / parent for parent in reversed(path.parents) if parent.parts]
+def _make_parents(target: Path, path: PurePosixPath, access: Access) -> None:
     group, mode = access.of(path.parts[0])
-    for directory in made:
+    for directory in (target / parent for parent in reversed(path.parents) if parent.parts):
         if not directory.exists():
             directory.mkdir()
             os.chown(directory, -1, group)
             directory.chmod(mode | (mode & 0o444) >> 2)  # who may read a directory may enter it
-    return set(made)
 
 
 def _write(path: Path, data: bytes, group: int, mode: int) -> None:
@@ -367,8 +365,6 @@ def _write(path: Path, data: bytes, group: int, mode: int) -> None:
         os.fchown(file.fileno(), -1, group)
         os.fchmod(file.fileno(), mode)
         file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
 
 
 def _free_name(generations: Path, digest: str) -> Path:
@@ -401,6 +397,18 @@ def _prune(generations: Path, record: history.History, keep: int) -> None:
 
 def _sha256(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def _sync_all(directory: Path) -> None:
+    """Everything that was written to the file system of *directory* is on the disk. For thousands of files, this one call
+    takes a fraction of what a sync of each does.
+    """
+    handle = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        if ctypes.CDLL(None, use_errno=True).syncfs(handle) != 0:
+            raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()), str(directory))
+    finally:
+        os.close(handle)
 
 
 def _sync(directory: Path) -> None:

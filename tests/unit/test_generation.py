@@ -42,8 +42,11 @@ def root(tmp_path):
 
 
 def served(root):
-    current = root / "current"
-    return {str(path.relative_to(current)): path.read_text() for path in current.rglob("*") if path.is_file()}
+    return served_below(root / "current")
+
+
+def served_below(tree):
+    return {str(path.relative_to(tree)): path.read_text() for path in tree.rglob("*") if path.is_file()}
 
 
 def test_what_is_published_is_served(root):
@@ -235,6 +238,20 @@ def test_a_damaged_key_is_refused(root, text):
     (root / "key").write_text(text)
     with pytest.raises(generation.GenerationError, match="key is not the key that was written there: remove it"):
         generation.make_key(root)
+
+
+def test_all_is_on_the_disk_before_the_switch(root, monkeypatch):
+    publish(root, FILES)
+    monkeypatch.setattr(generation, "_switch", lambda *_: pytest.fail("it was switched to"))
+
+    def refuse(directory):
+        assert served_below(directory) == FILES | {"web/more": "x"}
+        raise OSError(5, "Input/output error")
+
+    monkeypatch.setattr(generation, "_sync_all", refuse)
+    with pytest.raises(OSError, match="Input/output error"):
+        publish(root, FILES | {"web/more": "x"})
+    assert served(root) == FILES
 
 
 def test_changes():

@@ -59,6 +59,10 @@ def config(rack):
     return re.search(r" ignition\.config\.url=http://10\.77\.0\.1(/ignition/[\w-]{43}\.ign) ", script)[1]
 
 
+def test_tftp_serves_the_program_that_starts_a_disk(rack):
+    assert rack.run("curl -s tftp://10.77.0.1/localboot-x64.efi | head -c 2").stdout == "MZ"
+
+
 def test_every_machine_gets_its_own_script(rack):
     status, script = rack.http("/boot.ipxe")
     assert (status, script.splitlines()[0]) == (200, "#!ipxe")

@@ -1,8 +1,9 @@
 #!/bin/bash
 # Turns a Debian system into the stand-in node: build.sh ROOT OUT, as the last hook of mmdebstrap.
-#   OUT/vmlinuz   the kernel
-#   OUT/initrd    an initrd with Ignition, and /usr.squashfs in it: what Flatcar's PXE image is
-# ROOT is used up. Under emulation each unit, rule, module and process costs time at each boot: few are kept.
+#   OUT/vmlinuz       the kernel
+#   OUT/initrd        a small initrd that starts Ignition's, which lies in usr.squashfs: as Flatcar's minimal-init
+#   OUT/usr.squashfs  /usr, and Ignition's initrd unpacked; what both have is in it once
+# A boot from the network brings usr.squashfs within the initrd, an installed system has it in a partition. ROOT is used up. Under emulation each unit, rule, module and process costs time at each boot: few are kept.
 set -euo pipefail
 shopt -s extglob nullglob
 
@@ -30,8 +31,30 @@ chroot "$root" dracut --force --quiet --kver "$kernel" --no-hostonly --no-hoston
                base fs-lib ignition standin" \
     --omit-drivers "mlx.* ena gve hv_netvsc vmxnet3 xen-netfront thunder.* libata ata_piix ahci libahci bridge bonding xfs" \
     --tmpdir /tmp /tmp/initrd.cpio
-mv "$root/tmp/initrd.cpio" "$out/initrd.cpio"
+tree=$(mktemp -d "$out/tree.XXXX")
+chmod 755 "$tree"
+mkdir "$tree/initrd"
+cpio --quiet --extract --directory "$tree/initrd" < "$root/tmp/initrd.cpio"
+rm "$root/tmp/initrd.cpio"
 cp "$root/boot/vmlinuz-$kernel" "$out/vmlinuz"
+
+# --- the small initrd -------------------------------------------------------------------------------------------------
+minimal=$(mktemp -d "$out/minimal.XXXX")
+chmod 755 "$minimal"
+mkdir -p "$minimal"/{bin,dev,modules,proc,sys}
+cp "$root/bin/busybox" "$minimal/bin/"
+cp "$here/minimal-init" "$minimal/init"
+chmod 755 "$minimal/init"
+number=100
+for module in virtio_pci virtio_blk loop squashfs; do
+    while read -r _ file _; do
+        # in the order in which they are loaded, each once
+        compgen -G "$minimal/modules/*-${file##*/}" > /dev/null || cp "$root$file" "$minimal/modules/$((number++))-${file##*/}"
+    done < <(chroot "$root" modprobe --set-version "$kernel" --show-depends "$module" | grep ^insmod)
+done
+(cd "$minimal" && find . | LC_ALL=C sort | cpio --quiet -o -H newc -R 0:0) | zstd -q -T0 -19 -f -o "$out/initrd"
+truncate -s %4 "$out/initrd"                                # the kernel looks for the next archive at a multiple of four
+rm -r "$minimal"
 
 # --- the writable root: what is copied into RAM at boot ----------------------------------------------------------------
 skeleton=$(mktemp -d "$out/skeleton.XXXX")
@@ -44,7 +67,7 @@ mkdir -m 1777 "$skeleton"/{tmp,var/tmp}
 ln -s /run "$skeleton/var/run"
 ln -s /run/lock "$skeleton/var/lock"
 rm -rf "$skeleton"/etc/{apt,dpkg,kernel,ssl/certs,fstab,hostname,motd,resolv.conf,os-release}
-rm -f "$skeleton"/etc/ssh/ssh_host_*
+rm -f "$skeleton"/etc/ssh/{ssh_host_*,moduli}
 rm -rf "$skeleton"/etc/systemd/system/*
 ln -s ../usr/lib/os-release "$skeleton/etc/os-release"
 echo uninitialized > "$skeleton/etc/machine-id"               # Ignition enables units by preset, on a first boot only
@@ -59,9 +82,10 @@ cp -rT "$here/etc" "$skeleton/etc"
 chmod 440 "$skeleton/etc/sudoers.d/core"
 
 # --- /usr -------------------------------------------------------------------------------------------------------------
-rm -rf "$usr"/{games,include,src} "$usr"/bin/{perl*,ignition-validate} "$usr"/lib/{dracut,firmware,udev/hwdb*} \
+rm -rf "$usr"/{games,include,src} "$usr"/bin/{perl*,ignition-validate,busybox,dpkg*,cvtsudoers,ssh-add,ssh-agent,ssh-keyscan} \
+    "$usr"/bin/btrfs-* "$usr"/sbin/{dhclient*,tc} "$usr"/lib/openssh/ssh-*-helper "$usr"/lib/openssh/ssh-keysign "$usr"/lib/{dracut,firmware,udev/hwdb*} \
     "$usr"/lib/x86_64-linux-gnu/{gconv,perl*,libperl*} "$usr"/lib/systemd/user \
-    "$usr"/share/{bash-completion,bug,common-licenses,doc,i18n,info,lintian,locale,man,perl*,zoneinfo}
+    "$usr"/share/{bash-completion,bug,common-licenses,doc,i18n,info,lintian,locale,man,perl*,zoneinfo,zsh}
 mkdir -p "$usr/lib/systemd/user"
 
 find "$usr/lib/modules/$kernel/kernel" -name '*.ko' -regextype posix-extended ! -regex \
@@ -113,8 +137,6 @@ mkdir -p "$usr/share/standin"
 mv "$skeleton" "$usr/share/standin/root"
 
 # --- together ---------------------------------------------------------------------------------------------------------
-mksquashfs "$usr" "$out/usr.squashfs" -comp zstd -Xcompression-level 9 -noappend -quiet -no-progress
-zstd -q -T0 -9 -f "$out/initrd.cpio" -o "$out/initrd"
-truncate -s %4 "$out/initrd"                                # the kernel looks for the next archive at a multiple of four
-echo usr.squashfs | cpio --quiet -o -H newc -D "$out" >> "$out/initrd"
-rm "$out/initrd.cpio" "$out/usr.squashfs"
+mv "$usr" "$tree/usr"
+mksquashfs "$tree" "$out/usr.squashfs" -comp zstd -Xcompression-level 12 -b 256K -noappend -quiet -no-progress
+rm -r "$tree"

@@ -21,7 +21,7 @@ from .nodes import Node
 from .system import LabError, environment, output, require_programs, require_root, say, write_file
 
 PATIENCE = 15.0
-"""Seconds after Ignition's start when we try to log in without having seen a prompt: not every node has a console."""
+"""Seconds after the last stage when we try to log in without having seen a prompt: not every node has a console."""
 
 TICK = 0.2
 """Seconds between two looks at the serial consoles."""
@@ -83,6 +83,8 @@ class Run:
     failed_at: float | None = None
     result: report.Result | None = None
     name_width: int = 0
+    until: str | None = None
+    """The stage at which a node is switched off as one that did well."""
 
     def seconds(self) -> float:
         """Since power-on."""
@@ -90,7 +92,7 @@ class Run:
 
     def line(self, stage: str, detail: str) -> None:
         """One line of live progress."""
-        print(f"{self.seconds():6.1f}s  {self.node.name:<{self.name_width}}  {stage:<8}  {detail}", flush=True)
+        print(f"{self.seconds():6.1f}s  {self.node.name:<{self.name_width}}  {stage:<9}  {detail}", flush=True)
 
     def start(self) -> None:
         """Power on."""
@@ -98,6 +100,7 @@ class Run:
         self.powered_on = time.monotonic()
         self.progress.reached["firmware"] = 0.0
         self.console = self.machine.serial.open("rb")
+        self.progress.road = self.node.road
         self.line("firmware", f"powered on, {nodes.FIRMWARES[self.node.firmware]}, {self.node.mac}")
 
     def concerns(self, fact: watch.Fact) -> bool:
@@ -127,6 +130,8 @@ class Run:
             self.failed_at = self.failed_at or time.monotonic()
             if time.monotonic() - self.failed_at > ECHO:
                 self.fail(self.progress.why())
+        elif self.until is not None and watch.STAGES.index(stage) >= watch.STAGES.index(self.until):
+            self.finish("ok", f"reached {stage}", None, [])
         elif not self.machine.running():
             self.fail(f"the machine went off: {self.machine.last_words() or 'QEMU ended'}")
         elif self.login is not None:
@@ -142,8 +147,8 @@ class Run:
 
     def may_log_in(self) -> bool:
         """Whether the system seems to be up."""
-        reached = self.progress.reached
-        return "done" in reached or ("ignition" in reached and self.seconds() - reached["ignition"] > PATIENCE)
+        reached, eve = self.progress.reached, self.progress.eve
+        return "done" in reached or (eve in reached and self.seconds() - reached[eve] > PATIENCE)
 
     def log_in(self) -> None:
         """Ask the node about itself, in the background."""
@@ -237,7 +242,9 @@ def follow(runs: list[Run], journal: Journal, jobs: int, total: float, keep: boo
                 run.end(keep)
 
 
-def boot(rack_name: str, file: Path, total: float, jobs: int, report_file: Path | None, keep: bool) -> int:
+def boot(
+    rack_name: str, file: Path, total: float, jobs: int, report_file: Path | None, keep: bool, until: str | None
+) -> int:
     """Boot nodes and tell how it went; 0 when all are as they should be."""
     require_root()
     require_programs("qemu-system-x86_64", "ssh", "nsenter", "podman")
@@ -246,7 +253,7 @@ def boot(rack_name: str, file: Path, total: float, jobs: int, report_file: Path 
     if any(node.firmware == "uefi" for node in listed):
         machine.require_firmware()
     width = max(len(node.name) for node in listed)
-    runs = [Run(node, Machine(rack_name, node), name_width=width) for node in listed]
+    runs = [Run(node, Machine(rack_name, node), name_width=width, until=until) for node in listed]
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # as Ctrl-C: power off what was started
     journal = Journal(rack_name)
     kept = False

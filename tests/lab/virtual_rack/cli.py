@@ -6,7 +6,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from . import boot, host_image, rack, release
+from . import bmc, boot, host_image, power, rack, release, watch
 from .system import LabError
 
 
@@ -59,13 +59,40 @@ def parser() -> argparse.ArgumentParser:
     booted.add_argument("--jobs", type=positive, default=2, metavar="N", help="nodes at a time (default %(default)s)")
     booted.add_argument("--report", type=Path, metavar="FILE", help="write the result as JSON, too")
     booted.add_argument("--keep", action="store_true", help="leave the nodes on")
+    booted.add_argument("--until", choices=watch.STAGES, help="switch a node off, as one that did well, at this stage")
     booted.set_defaults(
-        call=lambda given: boot.boot(given.rack, given.nodes, given.timeout, given.jobs, given.report, given.keep)
+        call=lambda given: boot.boot(
+            given.rack, given.nodes, given.timeout, given.jobs, given.report, given.keep, given.until
+        )
     )
 
     off = commands.add_parser("off", help="power off the nodes that an earlier boot left on")
     off.add_argument("rack")
     off.set_defaults(call=lambda given: boot.off(given.rack))
+
+    machines = commands.add_parser("machines", help="put machines into a rack, switched off")
+    machines.add_argument("rack")
+    machines.add_argument("--nodes", type=Path, required=True, metavar="FILE", help="which they are (JSON)")
+    machines.set_defaults(call=lambda given: power.put_in(given.rack, given.nodes))
+
+    switched = commands.add_parser("power", help="switch a rack's machines on or off, or tell which are on")
+    switched.add_argument("rack")
+    switched.add_argument("action", choices=("on", "off", "cycle", "state"))
+    switched.add_argument("names", nargs="*", metavar="NODE", help="all when none is named")
+    switched.set_defaults(call=lambda given: power.switch(given.rack, given.action, given.names))
+
+    disk = commands.add_parser("disk", help="print a digest of what is on machines' disks, or put empty disks in")
+    disk.add_argument("rack")
+    disk.add_argument("action", choices=("digest", "blank"))
+    disk.add_argument("names", nargs="*", metavar="NODE", help="all when none is named")
+    disk.set_defaults(call=lambda given: power.disks(given.rack, given.action, given.names))
+
+    processors = commands.add_parser("bmc", help="start the machines' service processors: Redfish and Wake-on-LAN")
+    processors.add_argument("rack")
+    processors.add_argument("--serve", choices=("redfish", "wake"), help=argparse.SUPPRESS)
+    processors.set_defaults(
+        call=lambda given: bmc.serve(given.rack, given.serve) if given.serve else bmc.start(given.rack)
+    )
     return top
 
 

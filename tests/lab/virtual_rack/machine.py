@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import os
 import re
 import shutil
 from dataclasses import dataclass
@@ -15,7 +17,10 @@ OVMF_CODE = Path("/usr/share/OVMF/OVMF_CODE_4M.fd")
 OVMF_VARIABLES = Path("/usr/share/OVMF/OVMF_VARS_4M.fd")
 
 MEMORY_MIB = 768
-DISK_BYTES = 1 << 30
+DISK_BYTES = 16 << 30
+"""As large as a disk has to be for Flatcar's own image; only what is written takes place."""
+
+BLOCK = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -45,54 +50,95 @@ class Machine:
         """The name of its switch port. Interface names have 15 characters at most."""
         return "t" + self.node.mac.replace(":", "")
 
+    @property
+    def disk(self) -> Path:
+        """Its disk: there as long as the rack is."""
+        return self.state / f"{self.process}.disk"
+
+    @property
+    def variables(self) -> Path:
+        """What a UEFI firmware remembers."""
+        return self.state / f"{self.process}.vars"
+
     def running(self) -> bool:
         """Whether the machine has power."""
         return processes.running(self.state, self.process) is not None
 
-    def power_on(self) -> None:
-        """Start the machine with an empty disk; a machine that runs is switched off first."""
+    def power_on(self, first: str | None = None) -> None:
+        """Start the machine, this time with *first* as its first boot device; one that runs is switched off before."""
         self.power_off()
-        make_directory(self.state)
         space = network.namespace(self.rack)
         run("ip", "-n", space, "tuntap", "add", "dev", self.tap, "mode", "tap")
         run("ip", "-n", space, "link", "set", self.tap, "master", network.BRIDGE, "up")
-        disk = self.state / f"{self.process}.disk"
-        disk.unlink(missing_ok=True)
-        with disk.open("wb") as empty:
-            empty.truncate(DISK_BYTES)
+        self.furnish()
         self.serial.write_bytes(b"")
-        processes.start(self.state, self.process, network.inside(self.rack, *self.command(disk)))
+        processes.start(self.state, self.process, network.inside(self.rack, *self.command(first or self.node.order)))
 
     def power_off(self) -> bool:
-        """Switch the machine off; True when it was on."""
+        """Switch the machine off, as by its plug; True when it was on."""
         was_on = processes.stop(self.state, self.process)
         run("ip", "-n", network.namespace(self.rack), "link", "delete", self.tap, check=False)
-        for end in ("disk", "vars"):
-            (self.state / f"{self.process}.{end}").unlink(missing_ok=True)
         return was_on
+
+    def furnish(self) -> None:
+        """Give the machine its disk and its firmware's memory, unless it has them."""
+        make_directory(self.state)
+        if not self.disk.exists():
+            with self.disk.open("wb") as empty:
+                empty.truncate(DISK_BYTES)
+        if self.node.firmware == "uefi" and not self.variables.exists():
+            shutil.copyfile(OVMF_VARIABLES, self.variables)
+
+    def blank(self) -> None:
+        """Take the disk out and put an empty one in."""
+        if self.running():
+            raise LabError(f"{self.node.name} is on: switch it off before its disk is changed")
+        self.disk.unlink(missing_ok=True)
+        self.furnish()
+
+    def disk_digest(self) -> str:
+        """A digest of all that is on the disk; what was never written costs no time."""
+        self.furnish()
+        total = hashlib.sha256()
+        with self.disk.open("rb") as file:
+            place = 0
+            while place < DISK_BYTES:
+                try:
+                    place = os.lseek(file.fileno(), place, os.SEEK_DATA) // BLOCK * BLOCK
+                except OSError:  # nothing but a hole up to the end
+                    break
+                file.seek(place)
+                block = file.read(BLOCK)
+                if block.strip(b"\0"):
+                    total.update(f"{place}:".encode() + block)
+                place += BLOCK
+        return total.hexdigest()
 
     def last_words(self) -> str:
         """What QEMU itself said, when it ended."""
         return (self.state / f"{self.process}.log").read_text(encoding="utf-8", errors="replace").strip()
 
-    def command(self, disk: Path) -> list[str]:
+    def command(self, first: str) -> list[str]:
         """QEMU's command line.
 
         Everything here is emulated, so the settings are the cheapest ones: an old CPU without wide vectors, one core.
-        ``graphics=off`` makes SeaBIOS write to the serial console, as OVMF does by itself.
+        ``bootindex`` is what the firmware goes by at every start. ``graphics=off`` makes SeaBIOS write to the serial console,
+        as OVMF does by itself.
         """
-        card = f"virtio-net-pci,netdev=lan,mac={self.node.mac},bootindex=1"
+        network_place, disk_place = (1, 2) if first == "network" else (2, 1)
+        disk = f"virtio-blk-pci,drive=disk,bootindex={disk_place}"
+        if self.node.serial is not None:
+            disk += f",serial={self.node.serial}"
+        card = f"virtio-net-pci,netdev=lan,mac={self.node.mac},bootindex={network_place}"
         firmware: list[str] = []
         chipset = "q35,graphics=off"
         if self.node.firmware == "uefi":
             # Without an option ROM the firmware's own PXE stack boots; UEFI over IPv6 would only be waited for.
             card += ",romfile="
             chipset += ",smm=off"
-            variables = self.state / f"{self.process}.vars"
-            shutil.copyfile(OVMF_VARIABLES, variables)
             firmware = [
                 "-drive", f"if=pflash,format=raw,unit=0,readonly=on,file={OVMF_CODE}",
-                "-drive", f"if=pflash,format=raw,unit=1,file={option_value(variables)}",
+                "-drive", f"if=pflash,format=raw,unit=1,file={option_value(self.variables)}",
                 "-fw_cfg", "name=opt/org.tianocore/IPv6PXESupport,string=n",
             ]  # fmt: skip
         return [
@@ -101,8 +147,8 @@ class Machine:
             "-machine", chipset, "-display", "none", *firmware,
             "-chardev", f"file,id=console,path={option_value(self.serial)}", "-serial", "chardev:console",
             "-netdev", f"tap,id=lan,ifname={self.tap},script=no,downscript=no", "-device", card,
-            "-drive", f"if=none,id=disk,format=raw,cache=unsafe,file={option_value(disk)}",
-            "-device", "virtio-blk-pci,drive=disk,bootindex=2", "-device", "virtio-rng-pci",
+            "-drive", f"if=none,id=disk,format=raw,cache=unsafe,file={option_value(self.disk)}",
+            "-device", disk, "-device", "virtio-rng-pci",
         ]  # fmt: skip
 
 

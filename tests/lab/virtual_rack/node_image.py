@@ -1,4 +1,4 @@
-"""The stand-in node's kernel and initrd: made once from Debian packages, by the recipe in ``tests/lab/node_image``."""
+"""The stand-in node's kernel, initrd and /usr: made once from Debian packages, by the recipe in ``tests/lab/node_image``."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def digest(sources: str, options: str) -> str:
 
 
 def ensure() -> Path:
-    """The directory with ``vmlinuz`` and ``initrd``; makes them when they are not there."""
+    """The directory with ``vmlinuz``, ``initrd`` and ``usr.squashfs``; makes them when they are not there."""
     sources, options = apt.sources(SUITE), apt.options()
     images = paths.CACHE / "node-image"
     result = images / digest(sources, options)

@@ -13,7 +13,17 @@ from .system import LabError
 
 FIRMWARES = {"bios": "BIOS", "uefi": "UEFI"}
 
+ROADS = {
+    "ram": "boots from the network into RAM",
+    "disk": "is sent on to its own disk, and boots from it",
+    "install": "boots the installer, restarts, and boots from its own disk",
+}
+"""What a machine may be expected to do once it has power. Whoever does something else has failed."""
+
+ORDERS = ("network", "disk")
+
 NAME = re.compile(r"[a-z0-9]([a-z0-9.-]{0,61}[a-z0-9])?")
+SERIAL = re.compile(r"[A-Za-z0-9_-]{1,20}")
 MAC = re.compile(r"[0-9a-f]{2}(:[0-9a-f]{2}){5}")
 
 
@@ -29,6 +39,11 @@ class Node:
     hostname: str | None = None
     users: tuple[str, ...] = ()
     files: dict[str, str] = field(default_factory=dict)
+    road: str = "ram"
+    serial: str | None = None
+    """The serial number of its disk, which is then ``/dev/disk/by-id/virtio-SERIAL``."""
+    order: str = "network"
+    """What its firmware tries first."""
 
 
 def problems_of(entry: Any) -> list[str]:
@@ -51,6 +66,12 @@ def problems_of(entry: Any) -> list[str]:
         ipaddress.IPv4Address(entry["address"])
     except ValueError:
         found.append(f"address: {entry['address']!r} is no IPv4 address")
+    if entry.get("road", "ram") not in ROADS:
+        found.append(f"road: {entry['road']!r} is not one of {', '.join(ROADS)}")
+    if entry.get("order", "network") not in ORDERS:
+        found.append(f"order: {entry['order']!r} is not one of {', '.join(ORDERS)}")
+    if not SERIAL.fullmatch(entry.get("serial") or "-"):
+        found.append(f"serial: {entry['serial']!r} is not made of up to 20 of A-Z, a-z, 0-9, _ and -")
     if not isinstance(entry.get("hostname", ""), str | None):
         found.append("hostname: no string")
     users, files = entry.get("users", []), entry.get("files", {})

@@ -15,7 +15,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from . import node_image, paths
+from . import disk_image, node_image, paths
 from .system import (
     LabError,
     give_to_caller,
@@ -36,6 +36,7 @@ CHANNELS = ("alpha", "beta", "stable", "lts")
 
 KERNEL = "flatcar_production_pxe.vmlinuz"
 INITRD = "flatcar_production_pxe_image.cpio.gz"
+DISK = "flatcar_production_image.bin.bz2"
 
 SIGNER = "Kindling's virtual rack (throw-away key) <lab@kindling.test>"
 
@@ -117,23 +118,38 @@ def sign(gpg: list[str], directory: Path) -> None:
 
 def assemble(directory: Path, image: Path, version: str) -> None:
     """Put the release's files in place: the node image, with its version written into the initrd."""
-    shutil.copyfile(image / "vmlinuz", directory / KERNEL)
-    shutil.copyfile(image / "initrd", directory / INITRD)
-    with tempfile.TemporaryDirectory(prefix="kindling-") as name:
+    kernel, usr = image / "vmlinuz", image / "usr.squashfs"
+    shutil.copyfile(kernel, directory / KERNEL)
+    with tempfile.TemporaryDirectory(dir=directory.parent, prefix=".work-") as name:
         work = Path(name)
         (work / "os-release").write_text(os_release(version), encoding="utf-8")
         # The kernel unpacks archives that follow each other.
-        run("cpio", "--quiet", "-o", "-H", "newc", "-D", work, "-F", work / "version.cpio", input="os-release\n")
-        with (directory / INITRD).open("ab") as initrd:
-            initrd.write((work / "version.cpio").read_bytes())
+        for file in ("os-release", "usr.squashfs"):
+            source = image if file == usr.name else work
+            run("cpio", "--quiet", "-o", "-H", "newc", "-D", source, "-F", work / f"{file}.cpio", input=f"{file}\n")
+        join(work / "initrd", image / "initrd", work / "os-release.cpio")
+        join(directory / INITRD, work / "initrd", work / "usr.squashfs.cpio")
+        raw = work / DISK.removesuffix(".bz2")
+        disk_image.build(raw, work / "parts", kernel, work / "initrd", usr, version)
+        run("lbzip2", "--fast", raw)
+        (work / DISK).rename(directory / DISK)
     (directory / "version.txt").write_text(version_txt(version), encoding="utf-8")
+
+
+def join(target: Path, *parts: Path) -> None:
+    """Write files one after the other."""
+    with target.open("wb") as whole:
+        for part in parts:
+            with part.open("rb") as source:
+                shutil.copyfileobj(source, whole)
 
 
 def publish(version: str) -> None:
     """Build, sign and publish a release; ``current`` then names it."""
     require_root()
     channel = channel_of(version)
-    require_programs("mmdebstrap", "mksquashfs", "zstd", "cpio", "gpg", "gpgconf", "gpg-agent", "apt-config")
+    require_programs("mmdebstrap", "mksquashfs", "zstd", "cpio", "gpg", "gpgconf", "gpg-agent", "apt-config",
+                     "lbzip2", "sgdisk", "grub-mkimage", "mcopy", "mkfs.vfat", "mkfs.ext4")  # fmt: skip
     image = node_image.ensure()
     board = paths.RELEASES / channel / BOARD
     with lock(Path("/run/lock/kindling-release.lock"), "the release"):

@@ -6,9 +6,19 @@ import re
 from collections import deque
 from dataclasses import dataclass, field
 
-STAGES = ("firmware", "dhcp", "ipxe", "kernel", "ignition", "done")
+STAGES = ("firmware", "dhcp", "ipxe", "kernel", "ignition", "started", "installed", "disk", "done")
 
-LIMITS = {"firmware": 60.0, "dhcp": 60.0, "ipxe": 120.0, "kernel": 120.0, "ignition": 150.0}
+ROADS = {
+    "ram": ("firmware", "dhcp", "ipxe", "kernel", "ignition", "done"),
+    "disk": ("firmware", "dhcp", "ipxe", "disk", "done"),
+    "install": STAGES,
+}
+"""The stages on the way of a node that boots into RAM, from its disk, or that is installed to its disk."""
+
+LIMITS = {
+    "firmware": 60.0, "dhcp": 60.0, "ipxe": 120.0, "kernel": 120.0, "ignition": 150.0, "started": 240.0,
+    "installed": 180.0, "disk": 180.0,
+}  # fmt: skip
 """Seconds that a node may stay in a stage. Ignition itself waits 90 s for a disk that is not there."""
 
 
@@ -24,6 +34,8 @@ class Fact:
     """May explain why the node did not get further."""
     fatal: bool = False
     """The node will not get any further."""
+    leaves: bool = False
+    """The node goes on to its next boot device: right or wrong, by the way that it should go."""
     source: str = "boot host"
 
 
@@ -43,6 +55,7 @@ REQUEST = re.compile(
     r'(?P<address>\d+\.\d+\.\d+\.\d+) "(?P<method>[A-Z]+) (?P<path>\S+)[^"]*" (?P<status>\d{3}) \d+ "(?P<agent>[^"]*)"'
 )
 NODE_SCRIPT = re.compile(r"/ipxe/(?P<mac>[0-9a-f]{2}(?:-[0-9a-f]{2}){5})\.ipxe$")
+REPORT = re.compile(r"/reports/[^/]+/(?P<stage>[a-z]+)$")
 
 
 def read_journal(message: str) -> Fact | None:
@@ -63,6 +76,9 @@ def read_journal(message: str) -> Fact | None:
 
 def read_request(address: str, path: str, status: int, agent: str) -> Fact | None:
     """What a line of the web server's log says about a node."""
+    if (found := REPORT.search(path)) and status in (201, 204):
+        told = found["stage"]
+        return Fact(told if told in STAGES else None, None, address, f"reports {told}", fatal=told == "failed")
     detail = f"HTTP {status} {path}" + (f" for {agent}" if agent not in ("", "-") else "")
     script = NODE_SCRIPT.search(path)
     mac = script["mac"].replace("-", ":") if script else None
@@ -84,17 +100,20 @@ def read_request(address: str, path: str, status: int, agent: str) -> Fact | Non
 CONTROL = re.compile(r"\x1b\[[0-9;?=]*[A-Za-z]|\x1b[()][A-Z0-9]|\x1b[78cM=>]|[\x00-\x08\x0b-\x1f\x7f]")
 PROMPT = re.compile(r"^\S+ login:\s*$")
 FAILURE_LINE = re.compile(r"STANDIN-FAILURE(?:: (?P<text>.*)|-END)$")
+DISK = re.compile(r"STANDIN-DISK: (?P<text>.*)$")
 END_OF_ROAD = (
     (re.compile(r"STANDIN-FAILURE-END|[Ee]ntering emergency mode|You are in emergency mode|Press Enter for maintenance"),
      "ignition", "emergency mode"),
     (re.compile(r"Kernel panic - not syncing: (?P<text>.*)"), "kernel", "kernel panic"),
-    (re.compile(r"Kindling: (?P<text>.*(?:not in the inventory|going on to its own disk).*)"), None, ""),
+    (re.compile(r"Kindling: (?P<text>.*(?:begun and has not ended).*)"), None, ""),
     (re.compile(r"(?P<text>No bootable device\.|Nothing to boot.*|No bootable option or device was found.*)"),
      None, "there was nothing to boot"),
-    # Nodes boot from the network here: who goes on to the next device has failed.
-    (re.compile(r"No more network devices"), None, "iPXE gave up"),
+)  # fmt: skip
+NEXT_DEVICE = (
+    (re.compile(r"Kindling: (?P<text>.*(?:not in the inventory|going on to its own disk|boots its own disk).*)"), ""),
+    (re.compile(r"No more network devices"), "iPXE gave up"),
     (re.compile(r'BdsDxe: failed to (?:load|start) \w+ "UEFI PXEv4[^"]*".*: (?P<text>[A-Z].*)'),
-     None, "the firmware's network boot failed"),
+     "the firmware's network boot failed"),
 )  # fmt: skip
 
 
@@ -109,12 +128,20 @@ def read_serial(line: str) -> Fact | None:
         return Fact("done", detail="login prompt", source="node")
     if (found := FAILURE_LINE.search(line)) and found["text"]:
         return Fact(detail=found["text"], trouble=True, source="node")
+    if found := DISK.search(line):
+        return Fact("disk", detail=found["text"], source="node")
     for pattern, stage, what in END_OF_ROAD:
         if found := pattern.search(line):
-            text = found.groupdict().get("text")
-            detail = ": ".join(part for part in (what, text) if part)
-            return Fact(stage, detail=detail, fatal=True, source="node")
+            return Fact(stage, detail=in_words(what, found), fatal=True, source="node")
+    for pattern, what in NEXT_DEVICE:
+        if found := pattern.search(line):
+            return Fact(detail=in_words(what, found), leaves=True, source="node")
     return None
+
+
+def in_words(what: str, found: re.Match[str]) -> str:
+    """What happened, and what the line says of it."""
+    return ": ".join(part for part in (what, found.groupdict().get("text")) if part)
 
 
 class SerialText:
@@ -147,6 +174,7 @@ class Progress:
     """How far a node came, when, and what was seen on the way. Seconds count from its power-on."""
 
     reached: dict[str, float] = field(default_factory=dict)
+    road: str = "ram"
     address: str | None = None
     failure: str | None = None
     notes: deque[str] = field(default_factory=lambda: deque(maxlen=15))
@@ -163,19 +191,32 @@ class Progress:
         """Take a fact in; True when the node reached a new stage by it."""
         if fact.address:
             self.address = fact.address
-        # A prompt is the end only of a boot that went through Ignition: the firmware's or a shell's is none.
-        if fact.stage == "done" and self.stage != "ignition":
+        # A prompt is the end only of the whole way: the firmware's, a shell's or the installer's is none.
+        if fact.stage == "done" and self.stage != self.eve:
             return False
         advanced = fact.stage is not None and STAGES.index(fact.stage) > STAGES.index(self.stage)
         if advanced and fact.stage is not None:
             self.reached[fact.stage] = seconds
-        if fact.fatal:
+        astray = advanced and fact.stage not in ROADS[self.road] and not fact.fatal
+        if astray:
+            self.failure = self.failure or f"is not on its way at all: {fact.detail}"
+        elif fact.fatal or (fact.leaves and not self.may_leave):
             self.failure = self.failure or fact.detail
         elif fact.trouble or (fact.stage is None and fact.detail):
             note = f"{fact.source}: {fact.detail}"
             if note not in self.notes:
                 self.notes.append(note)
         return advanced
+
+    @property
+    def eve(self) -> str:
+        """The last stage before the end."""
+        return ROADS[self.road][-2]
+
+    @property
+    def may_leave(self) -> bool:
+        """Whether the node may go on to its own disk: it should, or it is the installer that does."""
+        return self.road == "disk" or (self.road == "install" and "ignition" in self.reached)
 
     def hear(self, line: str) -> None:
         """Remember a line of the console, unless it is remembered as a note."""
@@ -190,9 +231,9 @@ class Progress:
     def overdue(self, seconds: float, total: float) -> str | None:
         """Why the node's time is up, if it is."""
         stage = self.stage
-        if stage == STAGES[-1]:
+        if stage == STAGES[-1] or stage not in ROADS[self.road]:
             return None
-        following = STAGES[STAGES.index(stage) + 1]
+        following = ROADS[self.road][ROADS[self.road].index(stage) + 1]
         if seconds > total:
             return f"did not get to {following} within {total:.0f} s in total"
         limit = LIMITS[stage]

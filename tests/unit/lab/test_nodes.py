@@ -43,6 +43,15 @@ def test_every_problem_is_told_at_once():
             {**ENTRY, "expect": "failure"},
             {**ENTRY, "name": "other", "address": "10.77.0", "firmware": "EFI"},
             {"name": "third"},
+            {
+                **ENTRY,
+                "name": "sixth",
+                "mac": "52:54:00:77:00:16",
+                "address": "10.77.0.16",
+                "road": "train",
+                "order": "cd",
+                "serial": "a,b",
+            },
             {**ENTRY, "name": "fourth", "mac": "52-54-00-77-00-13", "address": "10.77.0.13", "users": "core"},
             7,
         )
@@ -55,9 +64,12 @@ def test_every_problem_is_told_at_once():
         "nodes[2].firmware",
         "nodes[2].address",
         "nodes[2].version",
-        "nodes[3].mac",
-        "nodes[3].users",
-        "nodes[4].is no object",
+        "nodes[3].road",
+        "nodes[3].order",
+        "nodes[3].serial",
+        "nodes[4].mac",
+        "nodes[4].users",
+        "nodes[5].is no object",
         "nodes[1].mac",
     ]
 

@@ -6,7 +6,9 @@ import hashlib
 from pathlib import Path
 
 import pytest
-from virtual_rack import node_image, rack, release, system
+from virtual_rack import bmc, machine, node_image, rack, release, system
+from virtual_rack.machine import Machine
+from virtual_rack.nodes import Node
 from virtual_rack.system import LabError
 
 
@@ -68,3 +70,37 @@ def test_addresses_that_no_boot_host_can_have(address):
 
 def test_a_boot_host_has_the_same_network_card_each_time_it_is_made():
     assert rack.card_address("10.89.77.10") == "52:54:0a:59:4d:0a"
+
+
+def frame(mac: bytes, before: bytes = b"") -> bytes:
+    return b"\xff" * 6 + bytes(6) + b"\x08\x00" + before + b"\xff" * 6 + mac * 16
+
+
+MAC = bytes.fromhex("525400770011")
+
+
+@pytest.mark.parametrize("heard", [frame(MAC), frame(MAC, b"\xff" * 9), frame(MAC) + b"password"])
+def test_a_magic_packet_is_found_wherever_it_lies(heard):
+    assert bmc.magic_mac(heard) == "52:54:00:77:00:11"
+
+
+@pytest.mark.parametrize("heard", [b"", frame(MAC)[:-1], frame(MAC).replace(MAC, MAC[::-1], 1), b"\xff" * 64])
+def test_other_frames_wake_nobody(heard):
+    assert bmc.magic_mac(heard) is None
+
+
+def test_a_disks_digest_is_that_of_what_is_on_it(tmp_path: Path, monkeypatch):
+    monkeypatch.setattr(machine.paths, "STATE", tmp_path)
+    there = Machine("r1", Node("n1", "52:54:00:77:00:11", "bios", "10.77.0.11", "9999.2.0"))
+    empty = there.disk_digest()
+    with there.disk.open("r+b") as disk:
+        disk.seek(5_000_000)
+        disk.write(bytes(100))
+        assert there.disk_digest() == empty
+        disk.seek(machine.DISK_BYTES - 1)
+        disk.write(b"x")
+    written = there.disk_digest()
+    assert written != empty
+    assert there.disk.stat().st_blocks < 1 << 14
+    there.blank()
+    assert there.disk_digest() == empty

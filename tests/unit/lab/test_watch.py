@@ -64,6 +64,21 @@ IGNITION = "Ignition/Debian 2.14.0+ds1-1+b6"
             ADDRESS,
             f"HTTP 404 /ignition/(token).ign for {IGNITION}",
         ),
+        (
+            f'{ADDRESS} "PUT /reports/abc_-/installed HTTP/1.1" 201 0 "curl/7.88.1"',
+            "installed",
+            None,
+            ADDRESS,
+            "reports installed",
+        ),
+        (f'{ADDRESS} "PUT /reports/a/failed HTTP/1.1" 204 0 "curl/7.88.1"', None, None, ADDRESS, "reports failed"),
+        (
+            f'{ADDRESS} "PUT /reports/a/started HTTP/1.1" 403 0 "curl/7.88.1"',
+            None,
+            None,
+            ADDRESS,
+            "HTTP 403 /reports/a/started for curl/7.88.1",
+        ),
         (f'{ADDRESS} "GET /images/x HTTP/1.1" 404 153 "-"', None, None, ADDRESS, "HTTP 404 /images/x"),
     ],
 )
@@ -96,20 +111,18 @@ def test_other_lines_say_nothing(message):
         ("STANDIN-FAILURE-END", "ignition", True, "emergency mode"),
         ("Entering emergency mode. Exit the shell to continue.", "ignition", True, "emergency mode"),
         ("[    1.0] Kernel panic - not syncing: VFS: no root", "kernel", True, "kernel panic: VFS: no root"),
-        (
-            "Kindling: 52:54:00:77:00:99 is not in the inventory (serial , uuid 1); going on to its own disk",
-            None,
-            True,
-            "52:54:00:77:00:99 is not in the inventory (serial , uuid 1); going on to its own disk",
-        ),
         ("No bootable device.", None, True, "there was nothing to boot: No bootable device."),
-        ("No more network devices", None, True, "iPXE gave up"),
         (
-            'BdsDxe: failed to load Boot0002 "UEFI PXEv4 (MAC:525400770014)" from PciRoot(0x0)/Pci(0x1,0x0)/MAC(525400770014,'
-            "0x1)/IPv4(0.0.0.0,0x0,DHCP,0.0.0.0,0.0.0.0,0.0.0.0): Not Found",
+            "Kindling: the installation of n1 was begun and has not ended; its disk is half written and not started",
             None,
             True,
-            "the firmware's network boot failed: Not Found",
+            "the installation of n1 was begun and has not ended; its disk is half written and not started",
+        ),
+        (
+            "STANDIN-DISK: first boot of 9999.2.0 on pc, with a config",
+            "disk",
+            False,
+            "first boot of 9999.2.0 on pc, with a config",
         ),
     ],
 )
@@ -117,6 +130,29 @@ def test_a_line_of_the_serial_console(line, stage, fatal, detail):
     fact = watch.read_serial(line)
     assert fact is not None
     assert (fact.stage, fact.fatal, fact.detail) == (stage, fatal, detail)
+
+
+LEAVING = [
+    (
+        "Kindling: 52:54:00:77:00:99 is not in the inventory (serial , uuid 1); going on to its own disk",
+        "52:54:00:77:00:99 is not in the inventory (serial , uuid 1); going on to its own disk",
+    ),
+    ("Kindling: n1 boots its own disk", "n1 boots its own disk"),
+    ("No more network devices", "iPXE gave up"),
+    (
+        'BdsDxe: failed to load Boot0002 "UEFI PXEv4 (MAC:525400770014)" from PciRoot(0x0)/Pci(0x1,0x0)/MAC(525400770014,'
+        "0x1)/IPv4(0.0.0.0,0x0,DHCP,0.0.0.0,0.0.0.0,0.0.0.0): Not Found",
+        "the firmware's network boot failed: Not Found",
+    ),
+]
+
+
+@pytest.mark.parametrize(("line", "detail"), LEAVING)
+def test_who_leaves_the_network_has_failed_unless_it_should_boot_its_disk(line, detail):
+    for road, failure in (("ram", detail), ("install", detail), ("disk", None)):
+        progress = Progress({"firmware": 0.0, "ipxe": 1.0}, road)
+        progress.apply(watch.read_serial(line), 2.0)
+        assert progress.failure == failure
 
 
 @pytest.mark.parametrize(
@@ -141,8 +177,8 @@ def test_a_prompt_needs_no_line_end():
     assert text.feed(b"\r\nnext\r\n") == ["next"]
 
 
-def way(*stages: str) -> Progress:
-    progress = Progress(reached={"firmware": 0.0})
+def way(*stages: str, road: str = "ram") -> Progress:
+    progress = Progress({"firmware": 0.0}, road)
     for seconds, stage in enumerate(stages, 1):
         assert progress.apply(Fact(stage), float(seconds))
     return progress
@@ -159,6 +195,32 @@ def test_a_prompt_before_ignition_is_not_the_end():
     progress = way("dhcp", "ipxe", "kernel")
     assert not progress.apply(Fact("done"), 5.0)
     assert progress.stage == "kernel"
+
+
+def test_the_installers_prompt_is_not_the_end():
+    progress = way("dhcp", "ipxe", "kernel", "ignition", "started", road="install")
+    assert not progress.apply(Fact("done"), 6.0)
+    progress.apply(watch.read_serial("Kindling: n1 boots its own disk"), 70.0)
+    assert progress.apply(Fact("disk"), 80.0)
+    assert progress.apply(Fact("done"), 99.0)
+    assert progress.failure is None
+
+
+@pytest.mark.parametrize(
+    ("road", "before", "stage"),
+    [("disk", "ipxe", "kernel"), ("disk", "ipxe", "ignition"), ("ram", "ipxe", "disk"), ("ram", "ignition", "disk")],
+)
+def test_another_way_than_its_own_is_a_failure(road, before, stage):
+    progress = Progress({"firmware": 0.0, before: 1.0}, road)
+    progress.apply(Fact(stage, detail="what it did"), 2.0)
+    assert progress.failure == "is not on its way at all: what it did"
+    assert progress.overdue(999.0, 300.0) is None or progress.stage in watch.ROADS[road]
+
+
+def test_what_an_installed_system_fetches_is_no_detour():
+    progress = Progress({"firmware": 0.0, "ipxe": 1.0, "disk": 2.0}, "disk")
+    progress.apply(Fact("ignition", detail="GET /file"), 3.0)
+    assert progress.failure is None
 
 
 def test_a_failure_in_the_initrd_is_ignitions():

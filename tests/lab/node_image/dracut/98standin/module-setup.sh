@@ -12,17 +12,23 @@ depends() {
 install() {
     local systemd=$initdir/usr/lib/systemd unit
 
-    inst_multiple cat cp grep ip journalctl ln ls mkdir modprobe mount mountpoint poweroff reboot rm sed sleep tail umount
+    inst_multiple cat cp grep ip journalctl ln ls mkdir modprobe mount mountpoint poweroff reboot rm sed sleep sync tail touch umount
 
     # Flatcar's kernel arguments instead of upstream's
     cp "$moddir/ignition-generator" "$systemd/system-generators/ignition-generator"
     chmod 755 "$systemd/system-generators/ignition-generator"
 
-    # The root: RAM, with /usr from the squashfs that lies in this initrd
+    # The root: RAM or the partition ROOT, with /usr from the squashfs that this initrd came out of
     inst_script "$moddir/standin-root" /usr/sbin/standin-root
     inst_simple "$moddir/standin-root.service" /usr/lib/systemd/system/standin-root.service
     mkdir -p "$systemd/system/initrd-root-fs.target.requires"
     ln -s ../standin-root.service "$systemd/system/initrd-root-fs.target.requires/"
+
+    # An installed system's config, and the end of its first boot; ignition-generator switches them on
+    inst_script "$moddir/standin-disk" /usr/sbin/standin-disk
+    for unit in standin-oem.service standin-quench.service; do
+        inst_simple "$moddir/$unit" "/usr/lib/systemd/system/$unit"
+    done
 
     # When Ignition fails, the console says why before the emergency shell opens
     inst_script "$moddir/standin-failure" /usr/sbin/standin-failure

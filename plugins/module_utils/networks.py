@@ -200,6 +200,8 @@ def _misplaced(network: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         return
     if network["mode"] != "authoritative":
         yield "quarantine", f"the boot host gives no addresses here: mode is {network['mode']}"
+    elif network["peer"]:
+        yield "quarantine", "two boot hosts would give one address to two machines: a network with a peer has none"
     elif held.first not in subnet or held.last not in subnet:
         yield "quarantine", f"outside of {subnet}"
     else:

@@ -297,3 +297,47 @@ def test_a_boot_host_may_serve_nothing_but_relayed_racks(rack, behind, boot_netw
     (far,) = rack.ask((ELSEWHERE, "UEFI x64 HTTP"), host="far", interface="lan1")
     assert told(far)[::2] == ("10.78.0.21", "http://10.77.0.1/programs/snponly.efi")
     assert rack.ask((KNOWN, "UEFI x64")) == [[]]
+
+
+@pytest.fixture
+def pair(rack, boot_network):
+    """Two boot hosts for one rack, the second a standby: the process of the first, and the state of the second."""
+    rack.room.host("spare", "10.77.0.2/24")
+    first, _, _ = rack.serve(boot_network(address="10.77.0.1", peer="spare"))
+    facts = {"lan0": {"device": "lan0", "ipv4": {"address": "10.77.0.2"}}}
+    standby = boot_network(address="10.77.0.2", peer="boot", standby=True)
+    second, _, state = rack.serve(standby, host="spare", facts=facts)
+    return first, second, state
+
+
+def test_a_standby_answers_later_and_neither_of_a_pair_refuses_what_the_other_gave(rack, pair):
+    (offers,) = rack.ask((KNOWN, "UEFI x64"), seconds=4)
+    assert [(offer["server"], offer["address"]) for offer in offers] == [
+        ("10.77.0.1", "10.77.0.11"),
+        ("10.77.0.2", "10.77.0.11"),
+    ]
+    assert offers[1]["after"] - offers[0]["after"] > 0.9
+    chosen = {"message": "REQUEST", "wanted": "10.77.0.11"}
+    for server in ("10.77.0.1", "10.77.0.2"):
+        (answers,) = rack.ask((KNOWN, "UEFI x64", chosen | {"server": server}))
+        assert [(answer["message"], answer["server"]) for answer in answers] == [("ACK", server)]
+
+
+def test_a_machine_keeps_its_address_when_the_boot_host_that_gave_it_is_gone(rack, pair):
+    chosen = {"message": "REQUEST", "server": "10.77.0.1", "wanted": "10.77.0.11"}
+    rack.ask((KNOWN, "plain", chosen))
+    rack.room.stop(pair[0])
+    (rebound,) = rack.ask((KNOWN, "plain", {"message": "REQUEST", "client": "10.77.0.11"}))
+    assert [(answer["message"], answer["server"]) for answer in rebound] == [("ACK", "10.77.0.2")]
+
+
+def test_a_standby_alone_keeps_up_with_a_rack(rack, pair):
+    """The delay counts from a question's arrival: it is waited for once, not by one machine after the other."""
+    first, second, state = pair
+    rack.room.stop(first)
+    macs = [f"52:54:00:78:00:{last:02x}" for last in range(100)]
+    (state / "dhcp-hosts").write_text("".join(f"{mac},id:*,10.77.0.{100 + n}\n" for n, mac in enumerate(macs)))
+    rack.room.run("kill", "-HUP", str(second))
+    answers = rack.ask(*((mac, "UEFI x64") for mac in macs), seconds=5)
+    assert [told(found)[0] for found in answers] == [f"10.77.0.{100 + n}" for n in range(100)]
+    assert max(found[0]["after"] for found in answers) < 4

@@ -27,7 +27,7 @@ NETWORK = (
         "mode",
         fields.choice(*MODES),
         "who gives addresses here. `authoritative`: the boot host; `proxy`: another DHCP server, and the boot host adds what "
-        "to boot; `none`: another DHCP server, which tells what to boot too",
+        "to boot; `none`: another DHCP server, which tells what to boot too (`playbooks/dhcp_options.yml` prints how)",
         default="authoritative",
     ),
     Field(

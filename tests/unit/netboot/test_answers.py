@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import shutil
 import sys
 from pathlib import Path
 
@@ -341,3 +343,63 @@ def test_a_standby_alone_keeps_up_with_a_rack(rack, pair):
     answers = rack.ask(*((mac, "UEFI x64") for mac in macs), seconds=5)
     assert [told(found)[0] for found in answers] == [f"10.77.0.{100 + n}" for n in range(100)]
     assert max(found[0]["after"] for found in answers) < 4
+
+
+@pytest.fixture
+def foreign_words(boot_network):
+    """What a site's own server is told of the network, by the server's name."""
+    from ansible_collections.kindling.flatcar.plugins.module_utils.dhcp_options import SERVERS, wanted
+    from ansible_collections.kindling.flatcar.plugins.module_utils.networks import read_networks
+    from ansible_collections.kindling.flatcar.plugins.module_utils.node import read_node
+
+    (network,) = read_networks("boot", [boot_network(mode="none", address="10.77.0.1")])
+    place = {"flatcar_rack": "a", "flatcar_mac": KNOWN, "flatcar_address": "10.77.0.11"}
+    programs = {"bios": "undionly.kpxe", "efi-x64": "snponly.efi", "efi-arm64": "ipxe-arm64.efi"}
+    known = wanted(network, [read_node("n1", place)[0]], programs)
+    return {name: write(known) for name, (write, _) in SERVERS.items()}
+
+
+def start_isc(room, words):
+    (room.directory / "leases").touch()
+    (room.directory / "dhcpd.conf").write_text(words)
+    files = ["-cf", f"{room.directory}/dhcpd.conf", "-lf", f"{room.directory}/leases"]
+    room.start("dhcpd", "-4", "-f", "-d", "--no-pid", *files, "lan0", host="site")
+
+
+def start_kea(room, words):
+    plain = {
+        "interfaces-config": {"interfaces": ["lan0"]},
+        "lease-database": {"type": "memfile", "persist": False},
+    }
+    (room.directory / "kea.json").write_text(json.dumps({"Dhcp4": plain | json.loads(words)}))
+    places = [f"{name}={room.directory}" for name in ("KEA_PIDFILE_DIR", "KEA_LOCKFILE_DIR")]
+    room.start("env", *places, "kea-dhcp4", "-c", f"{room.directory}/kea.json", host="site")
+
+
+def start_dnsmasq(room, words):
+    (room.directory / "site.conf").write_text(words)
+    room.dnsmasq("site", "--dhcp-range=10.77.0.0,static,255.255.255.0", f"--conf-file={room.directory}/site.conf")
+
+
+@pytest.mark.parametrize(
+    ("name", "program", "start"),
+    [("isc", "dhcpd", start_isc), ("kea", "kea-dhcp4", start_kea), ("dnsmasq", "dnsmasq", start_dnsmasq)],
+)
+def test_an_existing_server_sends_machines_here_once_it_is_told(rack, foreign_words, name, program, start):
+    if shutil.which(program, path=f"{os.environ['PATH']}:/usr/sbin") is None:
+        pytest.skip(f"{program} is not installed: its Debian package would start a server on this machine")
+    rack.room.host("site", "10.77.0.9/24")
+    start(rack.room, foreign_words[name])
+    rack.room.wait_for_port("site", 67)
+    wanted = SUPPORTED | REFUSED
+    answers = rack.ask(*((KNOWN, kind) for kind in wanted), seconds=3)
+    assert [told(found)[2] for found in answers] == list(wanted.values())
+    assert {told(found)[0] for found in answers} == {"10.77.0.11"}
+    assert {told(found)[1] for (kind, found) in zip(wanted, answers, strict=True) if "HTTP" not in kind} == {
+        "10.77.0.1"
+    }
+    assert {found[0]["vendor_class"] for kind, found in zip(wanted, answers, strict=True) if "HTTP" in kind} == {
+        "HTTPClient"
+    }
+    ipxe = rack.ask(*((KNOWN, kind, IPXE) for kind in SUPPORTED), seconds=2)
+    assert {told(found)[2] for found in ipxe} == {SCRIPT}

@@ -1,0 +1,44 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Prints what an existing DHCP server has to be told."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ansible.errors import AnsibleActionFail
+from ansible.plugins.action import ActionBase
+from ansible.utils.display import Display
+from ansible_collections.kindling.flatcar.plugins.module_utils.dhcp_options import SERVERS, printed
+from ansible_collections.kindling.flatcar.plugins.module_utils.problems import InventoryError
+from ansible_collections.kindling.flatcar.plugins.plugin_utils.problems import describe
+from ansible_collections.kindling.flatcar.plugins.plugin_utils.survey import Known, survey
+from ansible_collections.kindling.flatcar.plugins.plugin_utils.variables import Variables
+
+
+class ActionModule(ActionBase):
+    _requires_connection = False
+
+    def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
+        super().run(tmp, task_vars)
+        _, options = self.validate_argument_spec(
+            argument_spec={
+                "networks": {"type": "list", "elements": "dict", "required": True},
+                "programs": {"type": "dict", "required": True},
+                "server": {"type": "str", "choices": list(SERVERS)},
+            }
+        )
+        host = task_vars["inventory_hostname"]
+        known = Known(task_vars["ansible_facts"], self._task.args["networks"])
+        try:
+            found = survey(Variables(task_vars, self._loader), {host: known}).checked()
+        except InventoryError as invalid:
+            raise AnsibleActionFail(describe(invalid.problems)) from None
+        fleet = found.fleets[host]
+        texts = [
+            printed(network, fleet.nodes, options["programs"], options["server"])
+            for network in fleet.networks
+            if network.mode != "authoritative"
+        ]
+        for text in texts:
+            Display().display(text)
+        return {"changed": False, "texts": texts}

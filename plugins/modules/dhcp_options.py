@@ -1,0 +1,53 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Documents the action plugin of the same name."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: dhcp_options
+short_description: Print what an existing DHCP server has to be told
+description:
+  - For each network of the boot host that is not C(authoritative), prints which boot program goes to which firmware, what iPXE is
+    told, and each machine's reservation, as ISC dhcpd, Kea, dnsmasq and RouterOS want it. Changes nothing.
+  - With C(mode=proxy) the reservations alone are needed; with C(mode=none) all of it.
+version_added: 0.1.0
+author:
+  - The Kindling developers
+attributes:
+  check_mode:
+    support: full
+    description: The module never changes anything.
+  diff_mode:
+    support: none
+    description: There is nothing to differ.
+options:
+  networks:
+    description: The boot host's provisioning networks, as C(kindling_networks) in the inventory.
+    type: list
+    elements: dict
+    required: true
+  programs:
+    description: The boot program for each architecture (C(bios), C(efi-x64), C(efi-arm64)).
+    type: dict
+    required: true
+  server:
+    description: The one server to print for. All of them when not given.
+    type: str
+    choices: [isc, kea, dnsmasq, mikrotik]
+"""
+
+EXAMPLES = r"""
+- name: Print what the site's DHCP server has to be told
+  kindling.flatcar.dhcp_options:
+    networks: "{{ kindling_networks }}"
+    programs: {bios: undionly.kpxe, efi-x64: snponly.efi}
+    server: kea
+"""
+
+RETURN = r"""
+texts:
+  description: What was printed, one text a network.
+  returned: success
+  type: list
+  elements: str
+"""

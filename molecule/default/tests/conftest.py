@@ -37,21 +37,33 @@ def host(name):
 
 
 @pytest.fixture(scope="session")
-def play(name):
-    """Runs a playbook against the boot host: its exit status, and all that it says on one line."""
+def start(name):
+    """Starts a playbook against the boot host, in a process group of its own."""
 
     def run(playbook, *arguments, inventory=INVENTORY, **variables):
-        done = subprocess.run(
+        return subprocess.Popen(
             [
                 *("ansible-playbook", "-i", str(inventory), "--limit", f"localhost,{name}"),
                 *("-e", json.dumps(variables), *arguments, str(PROJECT / "playbooks" / playbook)),
             ],
-            capture_output=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
             text=True,
             env={**os.environ, "ANSIBLE_CONFIG": str(PROJECT / "ansible.cfg"), "ANSIBLE_NOCOLOR": "1"},
-            check=False,
+            start_new_session=True,
         )
-        return done.returncode, " ".join((done.stdout + done.stderr).split())
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def play(start):
+    """Runs a playbook against the boot host: its exit status, and all that it says on one line."""
+
+    def run(playbook, *arguments, **variables):
+        process = start(playbook, *arguments, **variables)
+        output, _ = process.communicate()
+        return process.returncode, " ".join(output.split())
 
     return run
 
@@ -62,6 +74,26 @@ def without_nodes(tmp_path):
     (tmp_path / "group_vars").symlink_to(INVENTORY.parent / "group_vars")
     (tmp_path / "hosts.yml").write_text(yaml.safe_dump({"boot_hosts": {"hosts": BOOT_HOSTS}}))
     return {"inventory": tmp_path / "hosts.yml", "lab_dir": str(STATE)}
+
+
+@pytest.fixture
+def with_nodes(tmp_path):
+    """Writes this scenario's inventory with other nodes, and tells where it is and what tells it where the lab is."""
+    (tmp_path / "group_vars").symlink_to(INVENTORY.parent / "group_vars")
+
+    def write(**changes):
+        """A node's name with what is different of its variables; with None the node is not there."""
+        nodes = {name: NODES.get(name, {}) | (changes.get(name) or {}) for name in [*NODES, *changes]}
+        left = {name: node for name, node in nodes.items() if changes.get(name, {}) is not None}
+        groups = {"boot_hosts": {"hosts": BOOT_HOSTS}, "flatcar_nodes": {"hosts": left}}
+        (tmp_path / "hosts.yml").write_text(yaml.safe_dump(groups))
+        return {"inventory": tmp_path / "hosts.yml", "lab_dir": str(STATE)}
+
+    return write
+
+
+#: Asks the boot host to renew a lease.
+RENEW = Path(__file__).parent / "dhcp_renew.py"
 
 
 class Rack:
@@ -93,6 +125,17 @@ class Rack:
             check=False,
         )
         return dict(line.split("=", 1) for line in done.stdout.splitlines() if "=" in line) or None
+
+    def renews(self, mac, address):
+        """Whether a machine that has this address may keep it."""
+        done = self.run(
+            f"""
+            trap 'ip address delete {address}/32 dev br0' EXIT
+            ip address add {address}/32 dev br0
+            PYTHONPATH={PROJECT}/.ansible/collections {sys.executable} {RENEW} {mac} {address}
+            """
+        )
+        return done.stdout.strip() == "ACK"
 
     def http(self, path, address="10.77.0.254"):
         """The status and the body that a machine with this address gets."""

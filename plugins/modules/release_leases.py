@@ -1,0 +1,103 @@
+#!/usr/bin/python
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Ends leases that the reservations do not know any more."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: release_leases
+short_description: End leases that the reservations do not know any more
+description:
+  - Gives back, in the machine's name, each lease of the boot host's own dnsmasq that no reservation stands for. Until then, dnsmasq
+    would keep its address from the machine that has it now, such as the same one with a new network card.
+  - A machine that was removed and still runs keeps using its address until its lease would have ended; it is not answered any more.
+version_added: 0.1.0
+author:
+  - The Kindling developers
+requirements:
+  - iproute2 on the host
+attributes:
+  check_mode:
+    support: full
+    description: Tells which leases would end.
+  diff_mode:
+    support: none
+    description: RV(released) tells what ended.
+options:
+  leases:
+    description: dnsmasq's file of leases. Where there is none, there is nothing to do.
+    type: path
+    required: true
+  reservations:
+    description: dnsmasq's file of reservations.
+    type: path
+    required: true
+"""
+
+EXAMPLES = r"""
+- name: End the leases of machines that are gone
+  kindling.flatcar.release_leases:
+    leases: /var/lib/kindling-dnsmasq/leases
+    reservations: /srv/kindling/fleet/current/dnsmasq/dhcp-hosts
+"""
+
+RETURN = r"""
+released:
+  description: The leases that ended, or in check mode would end, each with mac and address.
+  returned: success
+  type: list
+  elements: dict
+"""
+
+import ipaddress
+import json
+import time
+from pathlib import Path
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.kindling.flatcar.plugins.module_utils import leases
+
+#: dnsmasq writes its file of leases within a moment.
+PATIENCE = 3.0
+
+
+def main() -> None:
+    module = AnsibleModule(
+        argument_spec={
+            "leases": {"type": "path", "required": True},
+            "reservations": {"type": "path", "required": True},
+        },
+        supports_check_mode=True,
+    )
+    found = stale(module.params)
+    left = [] if module.check_mode else end(module, found)
+    for lease in left:
+        module.warn(
+            f"dnsmasq did not end the lease of {lease.mac} for {lease.address}: until it runs out, nobody else is given "
+            "the address"
+        )
+    released = [{"mac": lease.mac, "address": str(lease.address)} for lease in found if lease not in left]
+    module.exit_json(changed=bool(released), released=released)
+
+
+def stale(options: dict) -> list[leases.Lease]:
+    held, reserved = Path(options["leases"]), Path(options["reservations"])
+    return leases.stale(held.read_text(), reserved.read_text()) if held.exists() and reserved.exists() else []
+
+
+def end(module: AnsibleModule, found: list[leases.Lease]) -> list[leases.Lease]:
+    """Give them back; returns those that are still there after a while."""
+    for lease in found:
+        _, output, _ = module.run_command(["ip", "-json", "route", "get", str(lease.address)], check_rc=True)
+        (route,) = json.loads(output)
+        leases.give_back(lease, route["dev"], ipaddress.IPv4Address(route["prefsrc"]))
+    deadline = time.monotonic() + PATIENCE
+    left = found
+    while left and time.monotonic() < deadline:
+        time.sleep(0.05)
+        left = [lease for lease in stale(module.params) if lease in found]
+    return left
+
+
+if __name__ == "__main__":
+    main()

@@ -20,6 +20,7 @@ from urllib.parse import unquote_to_bytes
 
 from .annotate import annotated
 from .fleet import INDEX, token_of
+from .install import without_report
 from .provenance import Traced
 from .secrets import SHORTEST
 
@@ -169,9 +170,12 @@ class Comparison:
             yield _Part(f"Ignition config, {acts}", *_told(self._decoded(sides, name, hidden), "how it is written"))
 
     def _decoded(self, sides: Iterable[Tree], name: str, hidden: Collection[str]) -> list[str]:
-        """A config that only an installed system has is not on the boot host, and is told by its digest."""
+        """A config that only an installed system has is not on the boot host, and is told by its digest. What Kindling
+        adds to a config, with the node's token in it, is not shown."""
         paths = [(side, self._config(side, name)) for side in sides]
-        old, new = (json.loads(side.texts[path]) if path in side.texts else None for side, path in paths)
+        old, new = (
+            without_report(json.loads(side.texts[path])) if path in side.texts else None for side, path in paths
+        )
         texts = decoded(old, new, hidden)
         return [
             text if path else f"config {side.nodes[name]['config'][:16]}, as explain.yml shows it\n"

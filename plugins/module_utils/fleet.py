@@ -12,7 +12,7 @@ from typing import Any
 
 from . import ipxe
 from .butane import dumps, translate
-from .install import check_config
+from .install import check_config, with_report
 from .networks import VARIABLE, Network
 from .node import FRAGMENT, Node, check_butane, kernel_line, merge_layers
 from .problems import Problem
@@ -175,10 +175,12 @@ def build_files(
     for node in nodes:
         token = token_of(key, node.name) if node.boot_mode == "ram" else None
         config = dumps(configs[node.name])
-        script = build_script(node, network_of(node, networks), versions, token)
+        network = network_of(node, networks)
+        script = build_script(node, network, versions, token)
         files |= {f"web/ipxe/{node.address}/{mac.replace(':', '-')}.ipxe": script for mac in node.mac}
         if token:
-            files[f"web/ignition/{token}/{node.address}.ign"] = config
+            served = with_report(configs[node.name], name=node.name, hosts=[f"http://{network.address}"], token=token)
+            files[f"web/ignition/{token}/{node.address}.ign"] = dumps(served)
         index[node.name] = _index_entry(node, versions, config, token)
     files[INDEX] = json.dumps({"nodes": index}, indent=0, sort_keys=True) + "\n"
     return files | _reservations(nodes, networks)

@@ -262,3 +262,14 @@ def test_a_machine_goes_to_its_disk_by_the_method_that_it_names():
     scripts = {path.split("/")[2]: text for path, text in files.items() if path.startswith("web/ipxe/10.")}
     assert "chain http://10.1.0.1/programs/localboot-x64.efi || exit 1\n" in scripts["10.1.0.11"]
     assert scripts["10.1.0.12"].endswith(":disk\nexit\n")
+
+
+def test_a_node_in_ram_reports_that_it_runs_and_its_digest_is_of_its_own_config():
+    ram = node("n1", 11, flatcar_boot_mode="ram")
+    files = build(ram)
+    (served,) = [json.loads(text) for path, text in files.items() if path.endswith(".ign")]
+    own = build_configs([ram])[0]["n1"]
+    assert [unit["name"] for unit in served["systemd"]["units"]] == ["kindling-report.service"]
+    assert served["storage"]["files"][: len(own["storage"]["files"])] == own["storage"]["files"]
+    index = json.loads(files["index.json"])["nodes"]["n1"]
+    assert index["config"] == hashlib.sha256(dumps(own).encode()).hexdigest()

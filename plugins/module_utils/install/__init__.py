@@ -10,6 +10,6 @@ The shell scripts beside this file get all that they need from files of ``KEY=VA
 from __future__ import annotations
 
 from .installer import Installer, build, script
-from .reporting import check_config, config_digest, with_report
+from .reporting import check_config, config_digest, with_report, without_report
 
-__all__ = ("Installer", "build", "check_config", "config_digest", "script", "with_report")
+__all__ = ("Installer", "build", "check_config", "config_digest", "script", "with_report", "without_report")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
@@ -57,8 +58,29 @@ def with_report(config: Mapping[str, Any], *, name: str, hosts: Sequence[str], t
             *(("boot_host", host) for host in check_hosts(hosts)),
         )
     )
+    return add(add(config, _same_for_all()), ignition({"files": [private_file(_CONF, conf)]}, []))
+
+
+@functools.cache
+def _same_for_all() -> dict[str, Any]:
     unit = {"name": f"{UNITS}report.service", "enabled": True, "contents": _UNIT}
-    return add(config, ignition({"files": [program(_PROGRAM), private_file(_CONF, conf)]}, [unit]))
+    return ignition({"files": [program(_PROGRAM)]}, [unit])
+
+
+def without_report(config: Mapping[str, Any]) -> dict[str, Any]:
+    """A node's own config again, out of one that ``with_report`` has made."""
+    own = dict(config)
+    for section, kind, name, theirs in (
+        ("storage", "files", "path", (f"{DIRECTORY}/", f"{PROGRAMS}/")),
+        ("systemd", "units", "name", (UNITS,)),
+    ):
+        if kind in own.get(section, {}):
+            kept = [entry for entry in own[section][kind] if not entry[name].startswith(theirs)]
+            rest = {key: value for key, value in own[section].items() if key != kind}
+            own[section] = {**rest, kind: kept} if kept else rest
+            if not own[section]:
+                del own[section]
+    return own
 
 
 def check_config(config: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
@@ -73,13 +95,14 @@ def check_config(config: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
 
 
 def add(config: Mapping[str, Any], more: Mapping[str, Any]) -> dict[str, Any]:
-    """*config* with the files and units of *more*, which has no others; both stay as they are."""
-    storage, systemd = config.get("storage", {}), config.get("systemd", {})
-    return {
-        **config,
-        "storage": {**storage, "files": [*storage.get("files", ()), *more["storage"]["files"]]},
-        "systemd": {**systemd, "units": [*systemd.get("units", ()), *more["systemd"]["units"]]},
-    }
+    """*config* with the files and units of *more*, which has nothing else; both stay as they are."""
+    made = dict(config)
+    for section, kind in (("storage", "files"), ("systemd", "units")):
+        added = more.get(section, {}).get(kind, ())
+        if added:
+            own = config.get(section, {})
+            made[section] = {**own, kind: [*own.get(kind, ()), *added]}
+    return made
 
 
-__all__ = ("add", "check_config", "config_digest", "with_report")
+__all__ = ("add", "check_config", "config_digest", "with_report", "without_report")

@@ -132,6 +132,13 @@ def test_ignition_has_the_report_in_a_config_that_has_nothing_else():
     assert (len(made["storage"]["files"]), len(made["systemd"]["units"])) == (2, 1)
 
 
+@pytest.mark.parametrize("variables", [{}, {"flatcar_units": [{"name": "a.service", "mask": True}]}])
+def test_the_nodes_own_config_is_had_back(variables):
+    for own in (config_of(node(**variables)), {"ignition": {"version": "3.4.0"}}):
+        made = install.with_report(own, name="n1", hosts=["http://10.1.0.1"], token=TOKEN)
+        assert dumps(install.without_report(made)) == dumps(own)
+
+
 @pytest.mark.parametrize(
     ("butane", "path"),
     [

@@ -17,6 +17,7 @@ SLOW = {
     "test_answers",
     "test_collection",
     "test_faults",
+    "test_install",
     "test_live",
     "test_install_script",
     "test_live_probe",

@@ -12,6 +12,7 @@ from typing import Any
 
 from ansible.errors import AnsibleActionFail, AnsibleConnectionFailure
 from ansible.plugins.action import ActionBase
+from ansible.plugins.loader import module_loader
 from ansible_collections.kindling.flatcar.plugins.module_utils import arming
 from ansible_collections.kindling.flatcar.plugins.module_utils.fleet import network_of
 from ansible_collections.kindling.flatcar.plugins.module_utils.install import config_digest
@@ -34,6 +35,8 @@ DONE = ("running", "failed")
 
 _POLL = 3.0  # seconds
 
+_POWER = "community.general.redfish_command"
+
 
 class ActionModule(ActionBase):
     _requires_connection = True
@@ -53,6 +56,7 @@ class ActionModule(ActionBase):
                 "timeout": {"type": "int", "default": 2700},
                 "armings": {"type": "dict"},
                 "forget": {"type": "bool", "default": False},
+                "power": {"type": "bool", "default": True},
             }
         )
         self._task_vars = task_vars
@@ -90,6 +94,13 @@ class ActionModule(ActionBase):
                 if node["mode"] != "install"
             ),
         )
+        switched = sorted(node.name for node in found.nodes if node.name in names and node.bmc)
+        if options["power"] and switched and not module_loader.find_plugin_with_context(_POWER).resolved:
+            raise AnsibleActionFail(
+                f"Nothing was armed. {', '.join(switched)} would be switched on by flatcar_bmc, for which this controller lacks "
+                "the collection community.general: ansible-galaxy collection install -r requirements.yml, or leave it to "
+                "others with -e install_power=false"
+            )
         return {"changed": False, "boot_hosts": sorted(set(home.values())), "home": home, "wanted": wanted}
 
     # On a boot host, delegated to it
@@ -124,7 +135,7 @@ class ActionModule(ActionBase):
 
     def _awaited(self, options: Mapping[str, Any]) -> dict[str, Any]:
         """What became of the armings, by node, once the last of them has ended or the time is over."""
-        armings = options["armings"]
+        armings = {name: options["armings"][name] for name in options["nodes"] if name in options["armings"]}
         states = {name: {"state": "armed", "message": ""} for name in armings}
         give_up = time.monotonic() + options["timeout"]
         while any(not _is_over(state) for state in states.values()):

@@ -48,6 +48,10 @@ options:
   armings:
     description: What O(state=armed) returned as RV(armings). Needed for V(awaited).
     type: dict
+  power:
+    description: With O(state=planned), check that nodes with C(flatcar_bmc) can be switched on from here.
+    type: bool
+    default: true
   forget:
     description: With O(state=disarmed), send machines to their disks even if an install has left these half-written.
     type: bool

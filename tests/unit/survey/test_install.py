@@ -1,0 +1,147 @@
+"""The playbooks about installs, as far as they come without a boot host: they refuse before anything is armed."""
+
+from __future__ import annotations
+
+import json
+import os
+import pathlib
+import subprocess
+import sys
+
+import pytest
+
+ROOT = pathlib.Path(__file__).parents[3]
+HOSTS = """\
+boot_hosts:
+  vars:
+    ansible_connection: local
+    ansible_python_interpreter: "{{ ansible_playbook_python }}"
+    ansible_become: false
+    web_installs_dir: "{{ inventory_dir }}/installs"
+    fleet_dir: "{{ inventory_dir }}/fleet"
+  hosts:
+    boot-a:
+      kindling_networks: [{interface: lo, subnet: 127.0.0.0/8, address: 127.0.0.1, racks: [a]}]
+flatcar_nodes:
+  vars: {flatcar_rack: a, flatcar_boot_mode: install, flatcar_install_disk: /dev/disk/by-id/wwn-0x1}
+  hosts:
+    n1: {flatcar_mac: "52:54:00:00:00:01", flatcar_address: 127.0.0.11}
+    n2: {flatcar_mac: "52:54:00:00:00:02", flatcar_address: 127.0.0.12}
+    n3: {flatcar_mac: "52:54:00:00:00:03", flatcar_address: 127.0.0.13, flatcar_boot_mode: ram}
+    n4:
+      flatcar_mac: "52:54:00:00:00:04"
+      flatcar_address: 127.0.0.14
+      flatcar_bmc: {type: redfish, address: bmc.example.com, user: a, password: b}
+"""
+
+
+@pytest.fixture
+def room(tmp_path):
+    (tmp_path / "hosts.yml").write_text(HOSTS)
+    for directory in ("armed", "scripts", "reports"):
+        (tmp_path / "installs" / directory).mkdir(parents=True)
+    return tmp_path
+
+
+@pytest.fixture
+def play(room):
+    def run(playbook, *arguments, **environment):
+        done = subprocess.run(
+            [
+                *(sys.executable, "-m", "ansible", "playbook", "-i", str(room / "hosts.yml")),
+                *arguments,
+                str(ROOT / "playbooks" / playbook),
+            ],
+            capture_output=True,
+            text=True,
+            cwd=ROOT,
+            env={**os.environ, "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"), "ANSIBLE_NOCOLOR": "1", **environment},
+            check=False,
+        )
+        return done.returncode, " ".join((done.stdout + done.stderr).split())
+
+    yield run
+    assert not list((room / "installs" / "armed").iterdir())
+
+
+def publish(room, **changes):
+    """The index that a boot host has, of a room that was published before *changes*."""
+    index = {"mode": "install", "address": "127.0.0.11", "macs": ["52:54:00:00:00:01"], "board": "amd64-usr"}
+    index |= {"version": "9999.2.0", "config": "0" * 64} | changes
+    served = room / "fleet" / "current"
+    served.mkdir(parents=True)
+    (served / "index.json").write_text(json.dumps({"nodes": {"n1": index}}))
+
+
+def test_nobody_arms_a_room_by_accident(play):
+    status, output = play("install.yml")
+    assert status != 0
+    assert "say of which nodes: --limit" in output
+    assert "Nothing was armed" in output
+
+
+def test_only_nodes_to_install_are_installed(play):
+    status, output = play("install.yml", "--limit", "n1,n3")
+    assert status != 0
+    assert "n3: its flatcar_boot_mode is ram" in output
+    assert "n1: its" not in output
+
+
+def test_a_mistake_anywhere_in_the_inventory_comes_first(play):
+    status, output = play("install.yml", "--limit", "n1", "-e", '{"flatcar_typo": 1}')
+    assert status != 0
+    assert "flatcar_typo" in output
+
+
+def test_what_was_not_published_is_not_installed(play):
+    status, output = play("install.yml", "--limit", "n1")
+    assert status != 0
+    assert "Run site.yml first, for: n1: it is not published" in output
+
+
+def test_what_was_published_and_changed_since_is_not_installed(play, room):
+    publish(room, mode="disk", address="127.0.0.99")
+    status, output = play("install.yml", "--limit", "n1")
+    assert status != 0
+    assert "n1: it is published with the mode disk" in output
+    assert "n1: its address is published as 127.0.0.99" in output
+    assert "n1: its config is not the one that is published" in output
+    assert "n1: the disk image of Flatcar 9999.2.0 (amd64-usr) is not mirrored" in output
+
+
+def test_whom_nobody_can_switch_on_is_told_before_anything_is_armed(play, tmp_path):
+    collections = tmp_path / "alone" / "ansible_collections" / "kindling"
+    collections.mkdir(parents=True)
+    (collections / "flatcar").symlink_to(ROOT)
+    status, output = play("install.yml", "--limit", "n4", ANSIBLE_COLLECTIONS_PATH=str(tmp_path / "alone"))
+    assert status != 0
+    assert "n4 would be switched on by flatcar_bmc" in output
+    assert "community.general" in output
+
+
+def test_all_nodes_are_shown_and_what_is_unknown_is_said(play, room):
+    publish(room)
+    status, _ = play("status.yml", "-e", "format=json", "-e", f"output={room}/status.json")
+    assert status == 0
+    shown = {node["node"]: node for node in json.loads((room / "status.json").read_text())["nodes"]}
+    assert set(shown) == {"n1", "n2", "n3", "n4"}
+    assert shown["n1"]["drift"][0] == "changed since it was published: run site.yml"
+    assert shown["n2"]["drift"][0] == "not published: run site.yml"
+    assert shown["n3"]["mode"] == "ram"
+
+
+def test_a_boot_host_that_cannot_be_reached_is_said_of_its_nodes(play):
+    status, output = play(
+        "status.yml", "-e", "ansible_connection=ssh", "-e", "ansible_host=192.0.2.1", "-e", "ansible_ssh_timeout=1"
+    )
+    assert status == 0, output
+    assert output.count("unknown: no boot host of it answers") == 4
+
+
+def test_disarming_wants_to_know_whom(play):
+    status, output = play("disarm.yml")
+    assert status != 0
+    assert "Say which nodes" in output
+    status, output = play("disarm.yml", "--limit", "n1")
+    assert status == 0, output
+    assert "changed=0" in output

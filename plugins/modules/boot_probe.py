@@ -29,15 +29,16 @@ attributes:
   diff_mode:
     support: none
     description: There is nothing to differ.
-  action:
-    support: full
-    description: Its options are C(nodes) (V(few), V(all) or a list of names), C(interface), C(seconds), C(format) and C(output).
 options:
+  nodes:
+    description: The nodes to try, by name. V(few) is one of each kind, by what it boots and its board; V(all) is every node.
+    type: list
+    elements: str
+    default: [few]
   networks:
-    description: The networks to look at. The action plugin gives them out of the inventory.
+    description: What the action plugin of the same name makes of the inventory and O(nodes). Tasks do not give it.
     type: list
     elements: dict
-    required: true
     suboptions:
       boot_host:
         description: Who serves it.
@@ -71,12 +72,20 @@ options:
             elements: int
             required: true
   interface:
-    description: This host's interface on the only network of O(networks). By default the one that has an address on it.
+    description: This host's interface, where only one network is looked at. By default the one that has an address on it.
     type: str
   seconds:
     description: How long a server has for an answer.
     type: float
     default: 5
+  format:
+    description: How the result is printed.
+    type: str
+    choices: [text, json]
+    default: text
+  output:
+    description: A file on the controller to write it to, instead of printing it.
+    type: path
 """
 
 EXAMPLES = r"""

@@ -153,3 +153,29 @@ class Rack:
 @pytest.fixture(scope="session")
 def rack(name):
     return Rack(BOOT_HOSTS[name]["lab_rack"])
+
+
+@pytest.fixture
+def acceptance(rack, tmp_path):
+    """Runs acceptance.yml on the rack's network: its exit status, its rows by node and code, and all that it says."""
+
+    def run():
+        found = tmp_path / "found.json"
+        done = subprocess.run(
+            [
+                *(sys.executable, str(LAB), "exec", rack.name, "--"),
+                *("ansible-playbook", "-i", str(INVENTORY), str(PROJECT / "playbooks" / "acceptance.yml")),
+                *("-e", f"acceptance_host=localhost acceptance_nodes={rack.name}-ram,{rack.name}-disk"),
+                *("-e", f"ansible_become=false format=json output={found}"),
+            ],
+            capture_output=True,
+            text=True,
+            env={**os.environ, "ANSIBLE_CONFIG": str(PROJECT / "ansible.cfg"), "ANSIBLE_NOCOLOR": "1"},
+            check=False,
+        )
+        said = " ".join((done.stdout + done.stderr).split())
+        assert found.exists(), said
+        (network,) = json.loads(found.read_text())
+        return done.returncode, {(row["node"], row["code"]): row for row in network["rows"]}, said
+
+    return run

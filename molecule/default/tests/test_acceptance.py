@@ -1,41 +1,8 @@
 """What acceptance.yml says from the rack's side: the controller stands on the rack's network, as a laptop in its switch does."""
 
-import json
-import os
 import re
-import subprocess
-import sys
-
-import pytest
-from conftest import INVENTORY, LAB, PROJECT
 
 NEEDED = (0, 7, 9, 16)
-
-
-@pytest.fixture
-def acceptance(rack, tmp_path):
-    """Runs the playbook on the rack's network: its exit status, its rows by node and code, and all that it says."""
-
-    def run():
-        found = tmp_path / "found.json"
-        done = subprocess.run(
-            [
-                *(sys.executable, str(LAB), "exec", rack.name, "--"),
-                *("ansible-playbook", "-i", str(INVENTORY), str(PROJECT / "playbooks" / "acceptance.yml")),
-                *("-e", f"acceptance_host=localhost acceptance_nodes={rack.name}-ram,{rack.name}-disk"),
-                *("-e", f"ansible_become=false format=json output={found}"),
-            ],
-            capture_output=True,
-            text=True,
-            env={**os.environ, "ANSIBLE_CONFIG": str(PROJECT / "ansible.cfg"), "ANSIBLE_NOCOLOR": "1"},
-            check=False,
-        )
-        said = " ".join((done.stdout + done.stderr).split())
-        assert found.exists(), said
-        (network,) = json.loads(found.read_text())
-        return done.returncode, {(row["node"], row["code"]): row for row in network["rows"]}, said
-
-    return run
 
 
 def test_all_would_boot_and_nothing_is_left_behind(host, rack, acceptance):

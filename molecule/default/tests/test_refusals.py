@@ -118,5 +118,5 @@ def test_a_second_dhcp_server(play, rack):
         for playbook in ("check.yml", "site.yml"):
             refused(play(playbook), f"lan0: {address} (", "answers DHCP, and offers 10.77.0.20", "other_dhcp_servers")
         network = {"interface": "lan0", "subnet": "10.77.0.0/24", "racks": [rack.name], "other_dhcp_servers": [address]}
-        status, output = play("check.yml", kindling_networks=[network])
+        status, output = play("check.yml", dnsmasq_networks=[network])
         assert status == 0, output

@@ -33,8 +33,8 @@ def offers(
 ) -> list[tuple[Wire, Client, Answer]]:
     """Every server's offers to each client on each wire. Nothing is taken, so no server notes a lease.
 
-    Servers have *seconds* to answer. With *settle* it is over once everybody has an address and a boot program's name,
-    or nothing new has come for that long since the first answer.
+    Servers have *seconds* to answer. With *settle* it is over once nothing new has come for that long since the last
+    answer.
     """
     wires, waiting = list(wires), {random_xid(): client for client in clients_there}
     asked = {xid: clients.discover(client.firmware, client.mac, xid) for xid, client in waiting.items()}

@@ -145,7 +145,7 @@ class Prober:
             try:
                 _settle_in(lease)
                 for row, firmware, choice in zip(rows, FIRMWARES, choices, strict=True):
-                    if row.needed and row.address == str(target.address):
+                    if row.needed and row.program and row.address == str(target.address):
                         self._follow(row, firmware, choice, heard[firmware.as_ipxe()], target)
             finally:
                 exchange.give_back(speaking, client, lease)

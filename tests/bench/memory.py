@@ -11,15 +11,15 @@ import threading
 class MemoryWatch:
     """The peak of what a process and its descendants hold, in bytes; shared pages count once (PSS)."""
 
-    def __init__(self, pid: int) -> None:
+    def __init__(self, pid: int, every: float = 0.05) -> None:
         self.peak = 0
-        self._pid = pid
+        self._pid, self._every = pid, every
         self._done = threading.Event()
         self._thread = threading.Thread(target=self._watch)
         self._thread.start()
 
     def _watch(self) -> None:
-        while not self._done.wait(0.05):
+        while not self._done.wait(self._every):
             self.peak = max(self.peak, sum(self._held(pid) for pid in self._family()))
 
     def _family(self) -> list[int]:

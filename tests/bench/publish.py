@@ -159,7 +159,7 @@ class Workplace:
             stderr=subprocess.STDOUT,
             text=True,
         )
-        watch = MemoryWatch(process.pid)
+        watch = MemoryWatch(process.pid, every=0.5)
         said, _ = process.communicate()
         seconds = time.monotonic() - begin
         peak = watch.close()

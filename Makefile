@@ -13,7 +13,17 @@ COLLECTIONS := .ansible/collections/ansible_collections
 INVENTORY ?= inventories/example
 DEMO := .cache/lab/demo
 
-.PHONY: help setup validate lab-setup demo demo-down test test-fast lint unit molecule bench collection clean
+# The container image. CONTAINER_ENGINE="sudo podman" is one, too
+CONTAINER_ENGINE ?= $(if $(shell command -v podman),podman,docker)
+COMPOSE ?= $(if $(findstring podman,$(CONTAINER_ENGINE)),podman-compose,docker compose)
+BASE ?= debian:12-slim
+IMAGE ?= localhost/kindling
+VERSION := $(shell sed -n 's/^version: //p' galaxy.yml)
+# All dates within the image: two builds of one commit are the same
+SOURCE_DATE_EPOCH ?= $(shell git log -1 --format=%ct 2>/dev/null || echo 0)
+WHEELS := .cache/container/wheels
+
+.PHONY: help setup validate build run push buildpush registry lab-setup demo demo-down test test-fast lint unit molecule test-container bench collection clean
 
 help: ## List the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -38,6 +48,33 @@ $(COLLECTIONS)/community/general/MANIFEST.json: | .venv/ready
 validate: setup ## Check an inventory: make validate INVENTORY=inventories/example
 	@ansible-playbook -i $(INVENTORY) playbooks/validate.yml $(EXTRA)
 
+build: $(WHEELS)/ready ## Build the boot server's container image, by podman or CONTAINER_ENGINE=docker
+	$(CONTAINER_ENGINE) build --file container/Containerfile --build-arg BASE=$(BASE) \
+	  --build-arg SOURCE_DATE_EPOCH=$(SOURCE_DATE_EPOCH) $(if $(findstring podman,$(CONTAINER_ENGINE)),--timestamp $(SOURCE_DATE_EPOCH)) \
+	  --label org.opencontainers.image.title=kindling --label org.opencontainers.image.version=$(VERSION) \
+	  --label org.opencontainers.image.licenses=GPL-3.0-or-later --tag $(IMAGE):$(VERSION) --tag $(IMAGE):latest $(BUILD_FLAGS) .
+
+$(WHEELS)/ready: container/requirements.txt | setup
+	@rm -rf $(WHEELS)
+	@mkdir -p $(WHEELS)
+	$(BIN)/pip download --quiet --disable-pip-version-check --require-hashes --no-deps --only-binary :all: --dest $(WHEELS) \
+	  --requirement container/requirements.txt
+	@touch $@
+
+run: setup ## Run it on this machine: make run INVENTORY=inventories/mine
+	INVENTORY=$(abspath $(INVENTORY)) KINDLING_IMAGE=$(IMAGE):latest $(COMPOSE) up
+
+registry:
+	@[ -n "$(REGISTRY)" ] || { echo "Say where to: make push REGISTRY=registry.example.com/team" >&2; exit 2; }
+
+push: registry ## Push the image: make push REGISTRY=registry.example.com/team
+	$(CONTAINER_ENGINE) tag $(IMAGE):$(VERSION) $(REGISTRY)/kindling:$(VERSION)
+	$(CONTAINER_ENGINE) push $(REGISTRY)/kindling:$(VERSION)
+
+buildpush: registry ## Build the image and push it
+	@$(MAKE) build
+	@$(MAKE) push
+
 lab-setup: setup
 	@sed 's/#.*//' tests/lab/packages.txt | xargs tests/install-packages.sh
 	@$(LAB) release
@@ -52,7 +89,7 @@ demo: lab-setup ## Boot a virtual rack from a boot host that the roles made (EXT
 demo-down: ## Remove all that the demo made
 	@if [ -x $(BIN)/python ]; then $(LAB) down demo; fi
 
-test: lint unit molecule ## Run every test
+test: lint unit molecule test-container ## Run every test
 
 test-fast: lint ## Run what takes seconds: lint, and the unit tests that start nothing
 	pytest --numprocesses 2 -m 'not slow'
@@ -62,6 +99,7 @@ lint: setup
 	ruff format --check .
 	yamllint --strict .
 	ansible-lint --config-file .config/ansible-lint.yml
+	check-jsonschema --builtin-schema vendor.compose-spec docker-compose.yml
 
 unit: setup
 	@sed 's/#.*//' tests/packages.txt | xargs tests/install-packages.sh
@@ -70,6 +108,9 @@ unit: setup
 molecule: lab-setup
 	molecule test --scenario-name default
 	molecule test --scenario-name boot
+
+test-container: lab-setup ## Build the container image, and boot the virtual rack from it
+	pytest tests/container
 
 bench: setup ## Measure the transpiler, validation, publishing, images and a storm (on a machine with nothing else to do)
 	python tests/bench/butane.py

@@ -34,15 +34,31 @@ class Journal:
     """The boot host's journal, from now on."""
 
     def __init__(self, rack_name: str) -> None:
-        pid = output("podman", "container", "inspect", "--format", "{{.State.Pid}}", rack.container(rack_name))
-        # The container's own journalctl. It needs the container's process ids too, or it never learns of new messages;
-        # it ends by itself when nobody holds the other end of its output.
         self._process = subprocess.Popen(
-            ["nsenter", "--mount", "--pid", "--target", pid, "--", "journalctl", "--follow", "--lines=0", "--no-pager",
-             "--output=json", "--output-fields=MESSAGE"],
-            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=environment(),
-        )  # fmt: skip
+            self.command(rack_name),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            env=environment(),
+        )
         self._rest = b""
+
+    def command(self, rack_name: str) -> list[str]:
+        """The container's own journalctl.
+
+        It needs the container's process ids too, or it never learns of new messages; it ends by itself when nobody holds the
+        other end of its output.
+        """
+        pid = output("podman", "container", "inspect", "--format", "{{.State.Pid}}", rack.container(rack_name))
+        return [
+            "nsenter", "--mount", "--pid", "--target", pid, "--", "journalctl", "--follow", "--lines=0", "--no-pager",
+            "--output=json", "--output-fields=MESSAGE",
+        ]  # fmt: skip
+
+    def message(self, line: bytes) -> str | None:
+        """What was logged by a line; binary messages are none."""
+        text = json.loads(line).get("MESSAGE")
+        return text if isinstance(text, str) else None
 
     def messages(self, seconds: float) -> list[str]:
         """The messages that came within this time; returns as soon as there are some."""
@@ -54,8 +70,7 @@ class Journal:
         if not data:
             raise LabError("the boot host's journal ended: did its container stop?")
         *lines, self._rest = (self._rest + data).split(b"\n")
-        entries = (json.loads(line) for line in lines if line)
-        return [text for text in (entry.get("MESSAGE") for entry in entries) if isinstance(text, str)]
+        return [text for text in (self.message(line) for line in lines if line) if text]
 
     def close(self) -> None:
         """End the child."""
@@ -63,6 +78,19 @@ class Journal:
         self._process.stdout.close()
         self._process.terminate()
         self._process.wait()
+
+
+class ContainerLog(Journal):
+    """What a container that is the boot host writes to its standard output, from now on, over its restarts too."""
+
+    def command(self, name: str) -> list[str]:
+        """Podman's log is a file; its own way to follow it ends with the container."""
+        log = output("podman", "container", "inspect", "--format", "{{.HostConfig.LogConfig.Path}}", name)
+        return ["tail", "--follow=name", "--lines=0", log]
+
+    def message(self, line: bytes) -> str | None:
+        """Without the time and the stream: ``2026-01-01T00:00:00+00:00 stdout F text``."""
+        return line.decode("utf-8", "replace").split(" ", 3)[-1]
 
 
 @dataclass
@@ -243,19 +271,26 @@ def follow(runs: list[Run], journal: Journal, jobs: int, total: float, keep: boo
 
 
 def boot(
-    rack_name: str, file: Path, total: float, jobs: int, report_file: Path | None, keep: bool, until: str | None
+    rack_name: str,
+    file: Path,
+    total: float,
+    jobs: int,
+    report_file: Path | None,
+    keep: bool,
+    until: str | None,
+    container: str | None,
 ) -> int:
     """Boot nodes and tell how it went; 0 when all are as they should be."""
     require_root()
     require_programs("qemu-system-x86_64", "ssh", "nsenter", "podman")
     boot_host, listed = nodes.read(file)
-    rack.require_up(rack_name)
+    (rack.require_network if container else rack.require_up)(rack_name)
     if any(node.firmware == "uefi" for node in listed):
         machine.require_firmware()
     width = max(len(node.name) for node in listed)
     runs = [Run(node, Machine(rack_name, node), name_width=width, until=until) for node in listed]
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # as Ctrl-C: power off what was started
-    journal = Journal(rack_name)
+    journal = ContainerLog(container) if container else Journal(rack_name)
     kept = False
     try:
         follow(runs, journal, jobs, total, keep)

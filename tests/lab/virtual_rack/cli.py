@@ -19,7 +19,10 @@ def parser() -> argparse.ArgumentParser:
     up.add_argument("rack")
     up.add_argument("--debian", choices=host_image.SUITES, default="bookworm", help="Debian release of the boot host")
     up.add_argument("--address", default=rack.DEFAULT_ADDRESS, help="management address (default %(default)s)")
-    up.set_defaults(call=lambda given: rack.up(given.rack, given.debian, given.address))
+    up.add_argument(
+        "--no-boot-host", action="store_true", help="its network alone: something else becomes its boot host"
+    )
+    up.set_defaults(call=lambda given: rack.up(given.rack, given.debian, given.address, not given.no_boot_host))
 
     down = commands.add_parser("down", help="remove a rack and all that it started")
     which = down.add_mutually_exclusive_group(required=True)
@@ -40,13 +43,18 @@ def parser() -> argparse.ArgumentParser:
     ssh.set_defaults(call=lambda given: rack.ssh(given.rack, given.words))
 
     inside = commands.add_parser("exec", help="run a command on a rack's network, beside its boot host")
+    inside.add_argument("--as-boot-host", action="store_true", help="with the boot host's interfaces instead")
     inside.add_argument("rack")
     inside.add_argument("words", nargs=argparse.REMAINDER, metavar="cmd")
-    inside.set_defaults(call=lambda given: rack.execute(given.rack, given.words))
+    inside.set_defaults(call=lambda given: rack.execute(given.rack, given.words, given.as_boot_host))
 
     published = commands.add_parser("release", help="build, sign and publish the stand-in release")
     published.add_argument("--version", default=release.DEFAULT_VERSION, help="default %(default)s")
     published.set_defaults(call=lambda given: release.publish(given.version))
+
+    base = commands.add_parser("base", help="print the name of a bare Debian image; make it when it is not there")
+    base.add_argument("--debian", choices=host_image.SUITES, default="bookworm", help="default %(default)s")
+    base.set_defaults(call=lambda given: print(host_image.ensure(given.debian, host_image.BARE)))
 
     booted = commands.add_parser("boot", help="power nodes on, follow them, read back what they have become")
     booted.add_argument("rack")
@@ -60,9 +68,17 @@ def parser() -> argparse.ArgumentParser:
     booted.add_argument("--report", type=Path, metavar="FILE", help="write the result as JSON, too")
     booted.add_argument("--keep", action="store_true", help="leave the nodes on")
     booted.add_argument("--until", choices=watch.STAGES, help="switch a node off, as one that did well, at this stage")
+    booted.add_argument("--container", metavar="NAME", help="this container is the boot host: follow its log")
     booted.set_defaults(
         call=lambda given: boot.boot(
-            given.rack, given.nodes, given.timeout, given.jobs, given.report, given.keep, given.until
+            given.rack,
+            given.nodes,
+            given.timeout,
+            given.jobs,
+            given.report,
+            given.keep,
+            given.until,
+            given.container,
         )
     )
 

@@ -1,16 +1,17 @@
-"""The base image of boot hosts: a bare Debian with systemd, SSH and an operator, and nothing that the roles install."""
+"""The base images: a bare Debian with systemd, SSH and an operator, which boot hosts are made from, and one with nothing at
+all, which the container image is made from. Neither has what the roles install."""
 
 from __future__ import annotations
 
 import hashlib
 import tempfile
+from dataclasses import dataclass
 from pathlib import Path
 
 from . import apt, paths
 from .system import LabError, lock, make_directory, output, run, say, succeeds
 
 SUITES = ("bookworm", "trixie")
-REPOSITORY = "localhost/kindling-boot-host"
 
 # What Debian's installer would have put on a server, as far as Ansible and SSH need it.
 INCLUDED = (
@@ -35,49 +36,80 @@ printf '%s\n' 'APT::Keep-Downloaded-Packages "true";' 'Binary::apt::APT::Keep-Do
 echo force-unsafe-io > "$1/etc/dpkg/dpkg.cfg.d/lab"
 """
 
+# As Debian's own slim image: dpkg leaves out what only people read.
+SLIM = r"""set -eu
+printf 'path-exclude=/usr/share/%s/*\n' doc info locale man > "$1/etc/dpkg/dpkg.cfg.d/slim"
+rm -rf "$1"/usr/share/doc/* "$1"/usr/share/info/* "$1"/usr/share/locale/* "$1"/usr/share/man/*
+: > "$1/etc/machine-id"
+"""
 
-def recipe(suite: str, sources: str, options: str) -> str:
+
+@dataclass(frozen=True)
+class System:
+    """A kind of base image, and what makes it."""
+
+    name: str
+    included: tuple[str, ...]
+    customize: str
+    command: str
+    options: tuple[str, ...] = ()
+
+    @property
+    def repository(self) -> str:
+        """The images of this kind, one per Debian release."""
+        return f"localhost/kindling-{self.name}"
+
+
+BOOT_HOST = System("boot-host", INCLUDED, CUSTOMIZE, "/sbin/init")
+# The hook merges /usr without the package usrmerge, which would bring all of Perl.
+BARE = System("slim", ("ca-certificates",), SLIM, "/bin/bash", ("--hook-dir=/usr/share/mmdebstrap/hooks/merged-usr",))
+
+
+def recipe(system: System, suite: str, sources: str, options: str) -> str:
     """Everything that the image is made from; its digest is the image's tag."""
-    return "\0".join([suite, " ".join(INCLUDED), CUSTOMIZE, sources, options])
+    return "\0".join([suite, " ".join(system.included), " ".join(system.options), system.customize, sources, options])
 
 
-def ensure(suite: str) -> str:
+def ensure(suite: str, system: System = BOOT_HOST) -> str:
     """The name of the base image; makes it when it is not there."""
     if suite not in SUITES:
         raise LabError(f"Debian {suite!r}: the lab makes boot hosts of {' or '.join(SUITES)}")
     sources, options = apt.sources(suite), apt.options()
-    image = f"{REPOSITORY}:{suite}-{hashlib.sha256(recipe(suite, sources, options).encode()).hexdigest()[:12]}"
-    with lock(paths.CACHE / f"boot-host-{suite}.lock", f"the base system of Debian {suite}"):
+    digest = hashlib.sha256(recipe(system, suite, sources, options).encode()).hexdigest()
+    image = f"{system.repository}:{suite}-{digest[:12]}"
+    with lock(paths.CACHE / f"{system.name}-{suite}.lock", f"the base system of Debian {suite}"):
         if not succeeds("podman", "image", "exists", image):
-            build(suite, image, sources, options)
-            drop_older(suite, image)
+            build(system, suite, image, sources, options)
+            drop_older(system, suite, image)
     return image
 
 
-def build(suite: str, image: str, sources: str, options: str) -> None:
+def build(system: System, suite: str, image: str, sources: str, options: str) -> None:
     """Make the image with mmdebstrap."""
     say(f"making the base system of Debian {suite}: about a minute, once")
     make_directory(paths.CACHE)
-    with tempfile.TemporaryDirectory(dir=paths.CACHE, prefix="boot-host-") as name:
+    with tempfile.TemporaryDirectory(dir=paths.CACHE, prefix=f"{system.name}-") as name:
         work = Path(name)
         (work / "lab.sources").write_text(sources, encoding="utf-8")
         (work / "apt.conf").write_text(options, encoding="utf-8")
         run(
-            "mmdebstrap", "--mode=root", "--variant=minbase", "--format=tar", f"--include={','.join(INCLUDED)}",
-            f"--aptopt={work / 'apt.conf'}", f"--customize-hook={CUSTOMIZE}",
+            "mmdebstrap", "--mode=root", "--variant=minbase", "--format=tar", f"--include={','.join(system.included)}",
+            f"--aptopt={work / 'apt.conf'}", f"--customize-hook={system.customize}",
+            *system.options,
             suite, work / "root.tar", work / "lab.sources",
         )  # fmt: skip
-        run("podman", "import", "--change", 'CMD ["/sbin/init"]', work / "root.tar", image)
+        run("podman", "import", "--change", f'CMD ["{system.command}"]', work / "root.tar", image)
 
 
-def drop_older(suite: str, image: str) -> None:
+def drop_older(system: System, suite: str, image: str) -> None:
     """Remove images of older recipes, as far as no rack uses them."""
-    for other in output("podman", "images", "--format", "{{.Repository}}:{{.Tag}}", REPOSITORY).split():
-        if other.startswith(f"{REPOSITORY}:{suite}-") and other != image:
+    for other in output("podman", "images", "--format", "{{.Repository}}:{{.Tag}}", system.repository).split():
+        if other.startswith(f"{system.repository}:{suite}-") and other != image:
             run("podman", "rmi", other, check=False)
 
 
 def remove_all() -> None:
-    """Remove the base systems of all boot hosts."""
-    for image in output("podman", "images", "--format", "{{.Repository}}:{{.Tag}}", REPOSITORY).split():
-        run("podman", "rmi", image)
+    """Remove all base systems."""
+    for system in (BOOT_HOST, BARE):
+        for image in output("podman", "images", "--format", "{{.Repository}}:{{.Tag}}", system.repository).split():
+            run("podman", "rmi", "--force", image)

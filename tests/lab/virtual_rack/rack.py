@@ -129,8 +129,11 @@ def refuse_foreign(rack: str) -> None:
             )
 
 
-def up(rack: str, suite: str, address: str) -> None:
-    """Make a rack, or heal the one that is there; returns when its boot host answers by SSH."""
+def up(rack: str, suite: str, address: str, boot_host: bool = True) -> None:
+    """Make a rack, or heal the one that is there; returns when its boot host answers by SSH.
+
+    Without a boot host, something else is to become one: what ``exec --as-boot-host`` starts has the boot host's interfaces.
+    """
     require_root()
     require_programs("podman", "runc", "iptables", "mmdebstrap", "ip", "ss", "dnsmasq", "ssh", "ssh-keygen", "nsenter")
     check_name(rack)
@@ -149,6 +152,9 @@ def up(rack: str, suite: str, address: str) -> None:
         with management_lock():
             ensure_podman_network()
             start_network(rack, image, address)
+        if not boot_host:
+            say(f"rack {rack}: its network is up; there is no boot host")
+            return
         start_boot_host(rack, image, suite, address)
         know_host(address)
         wait_for_boot_host(rack, address)
@@ -274,6 +280,14 @@ def require_up(rack: str) -> str:
     return settings(rack)[1]
 
 
+def require_network(rack: str) -> None:
+    """Stop when a rack's network is not up; it may have a boot host or not."""
+    check_name(rack)
+    if container_state(nic_holder(rack)) != "running" or not network.exists(rack):
+        raise LabError(f"rack {rack} is not up: python3 {paths.LAB / 'lab.py'} up {rack}")
+    refuse_foreign(rack)
+
+
 def ssh(rack: str, command: list[str]) -> int:
     """Log in to a rack's boot host, or run one command there."""
     require_root()
@@ -283,11 +297,14 @@ def ssh(rack: str, command: list[str]) -> int:
     return 0  # not reached
 
 
-def execute(rack: str, command: list[str]) -> int:
-    """Run a command on a rack's network, where its machines are."""
+def execute(rack: str, command: list[str], as_boot_host: bool = False) -> int:
+    """Run a command on a rack's network, where its machines are, or with the boot host's interfaces."""
     require_root()
-    require_up(rack)
-    argv = network.inside(rack, *command[command[:1] == ["--"] :])
+    require_network(rack)
+    command = command[command[:1] == ["--"] :]
+    # Not by `ip netns`: what podman mounts has to be seen by the next podman
+    inside = ["nsenter", f"--net=/run/netns/{holder_namespace(rack)}", "--", *command]
+    argv = inside if as_boot_host else network.inside(rack, *command)
     sys.stdout.flush()
     os.execvpe(argv[0], argv, environment())  # noqa: S606  # no shell: the point is to become the command
     return 0  # not reached

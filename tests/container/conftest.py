@@ -1,0 +1,173 @@
+"""The container, as `docker-compose.yml` runs it, in the place of a virtual rack's boot host."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import yaml
+
+PROJECT = Path(__file__).parents[2]
+STATE = PROJECT / ".cache" / "lab"
+RACK, ADDRESS = "box", "10.89.77.63"
+IMAGE = "localhost/kindling-test"
+CONTAINER = f"kindling-{RACK}_kindling_1"
+ENDED = re.compile("kindling: (?:published|not published|the inventory is refused)")
+CONTAINERS_CONF = f"CONTAINERS_CONF={PROJECT / 'tests' / 'lab' / 'containers.conf'}"
+PODMAN = [*(["sudo"] if os.geteuid() else []), "env", CONTAINERS_CONF, "podman"]
+
+
+def run(*command, check=True, **options):
+    done = subprocess.run(
+        [str(part) for part in command], capture_output=True, text=True, check=False, cwd=PROJECT, **options
+    )
+    assert not check or done.returncode == 0, f"{command}\n{done.stdout}\n{done.stderr}"
+    return done
+
+
+def lab(*arguments, **options):
+    return run(sys.executable, PROJECT / "tests" / "lab" / "lab.py", *arguments, **options)
+
+
+def podman(*arguments, **options):
+    return run(*PODMAN, *arguments, **options)
+
+
+def wait_for(condition, what, seconds):
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, f"waited {seconds} s in vain for {what}"
+        time.sleep(0.2)
+
+
+class Box:
+    """The container, its inventory's folder, and the rack around it."""
+
+    def __init__(self, inventory: Path, image: str) -> None:
+        self.inventory = inventory
+        self.settings = {
+            "COMPOSE_PROJECT_NAME": f"kindling-{RACK}",
+            "INVENTORY": inventory,
+            "KINDLING_IMAGE": image,
+            "KINDLING_INTERFACE": "lan0",
+        }
+
+    def on_boot_host(self, *command, **options):
+        """Run a program of this machine with the boot host's interfaces: what is "the host's network" to podman."""
+        settings = [f"{name}={value}" for name, value in self.settings.items()]
+        return lab("exec", "--as-boot-host", RACK, "--", "env", *settings, *command, **options)
+
+    def compose(self, *arguments, **options):
+        compose = Path(sys.executable).with_name("podman-compose")
+        return self.on_boot_host(compose, "--file", PROJECT / "docker-compose.yml", *arguments, **options)
+
+    def kindling(self, *arguments, **options):
+        """What `docker compose exec kindling kindling ...` does."""
+        return self.compose("exec", "-T", "kindling", "kindling", *arguments, **options)
+
+    def shell(self, script):
+        return podman("exec", CONTAINER, "sh", "-c", script).stdout
+
+    def log(self):
+        done = podman("logs", CONTAINER, check=False)
+        return done.stdout + done.stderr
+
+    def edit(self, change):
+        """Change hosts.yml as an editor does: a new file takes the old one's place."""
+        hosts = self.inventory / "hosts.yml"
+        content = yaml.safe_load(hosts.read_text())
+        change(content["flatcar_nodes"]["hosts"])
+        hosts.with_suffix(".new~").write_text(yaml.safe_dump(content))
+        hosts.with_suffix(".new~").rename(hosts)
+
+    def await_log(self, text, since="", seconds=180):
+        wait_for(lambda: text in self.log()[len(since) :], f"{text!r} in the container's log", seconds)
+
+    def await_published(self, since="", seconds=180):
+        """Wait for the end of a publish, whatever it is."""
+        wait_for(lambda: ENDED.search(self.log()[len(since) :]), "the end of a publish in the container's log", seconds)
+        ended = ENDED.search(self.log()[len(since) :])
+        assert ended[0] == "kindling: published", self.log()[len(since) :]
+
+    def served(self):
+        return self.shell("readlink /srv/kindling/fleet/current").strip()
+
+    def get(self, path, address="10.77.0.254"):
+        """What a machine with this address is given."""
+        done = lab(
+            *("exec", RACK, "--", "curl", "--silent", "--write-out", "\n%{http_code}", "--interface", address),
+            f"http://10.77.0.1{path}",
+        )
+        body, _, status = done.stdout.rpartition("\n")
+        return int(status), body
+
+    def expect(self, *nodes):
+        """The lab's list of machines, with what each of them shall become."""
+        expected = STATE / RACK / "nodes.json"
+        environment = {**os.environ, "ANSIBLE_CONFIG": str(PROJECT / "ansible.cfg"), "KINDLING_INTERFACE": "lan0"}
+        run(
+            *("ansible-playbook", "-i", self.inventory, "tests/lab/expect.yml", "--limit", ",".join(nodes)),
+            *("-e", f"expected={expected}", "-e", f"lab_dir={STATE}"),
+            env=environment,
+        )
+        return expected
+
+    def boot(self, *nodes):
+        """Power machines on; what became of each, by name."""
+        report = STATE / RACK / "report.json"
+        done = lab(
+            *("boot", RACK, "--nodes", self.expect(*nodes), "--report", report, "--container", CONTAINER), check=False
+        )
+        print(done.stdout + done.stderr)
+        return {node["name"]: node for node in json.loads(report.read_text())["nodes"]}
+
+
+def build(*flags):
+    """`make build`, from a base of Debian's packages; the image's digest."""
+    base = lab("base").stdout.strip()
+    run(
+        "make",
+        "build",
+        f"CONTAINER_ENGINE={' '.join(PODMAN)}",
+        f"IMAGE={IMAGE}",
+        f"BASE={base}",
+        f"BUILD_FLAGS={' '.join(flags)}",
+    )
+    return podman("image", "inspect", "--format", "{{.Digest}}", f"{IMAGE}:latest").stdout.strip()
+
+
+@pytest.fixture(scope="session")
+def image():
+    return build("--no-cache")
+
+
+@pytest.fixture(scope="session")
+def box(image, tmp_path_factory):
+    inventory = tmp_path_factory.mktemp("inventory")
+    demo = PROJECT / "inventories" / "demo" / "group_vars"
+    shutil.copytree(demo, inventory / "group_vars")
+    shutil.copytree(STATE, inventory / ".lab", ignore=lambda _, names: [n for n in names if n not in KEYS])
+    (inventory / "group_vars" / "all.yml").write_text('lab_dir: "{{ inventory_dir }}/.lab"\n')
+    (inventory / "hosts.yml").write_text((Path(__file__).parent / "hosts.yml").read_text())
+    inventory.chmod(0o755)
+    made = Box(inventory, f"{IMAGE}:latest")
+    lab("up", RACK, "--no-boot-host", "--address", ADDRESS)
+    try:
+        made.compose("down", "--volumes", check=False)
+        made.compose("up", "--detach")
+        made.await_published(seconds=300)
+        yield made
+    finally:
+        print(made.log())
+        made.compose("down", "--volumes", check=False)
+        lab("down", RACK)
+
+
+KEYS = ("operator.pub", "release-key.asc", "release-key.fingerprint")

@@ -108,6 +108,7 @@ unit: setup
 molecule: lab-setup
 	molecule test --scenario-name default
 	molecule test --scenario-name boot
+	molecule test --scenario-name firmware
 
 test-container: lab-setup ## Build the container image, and boot the virtual rack from it
 	pytest tests/container

@@ -117,10 +117,15 @@ class Network:
             "peer": self.peer,
             "standby": self.standby,
             "mode": self.mode,
-            "tag": f"net-{self.subnet.network_address}",
+            "tag": self._tag(),
             "own": [str(address) for address in self.own],
             "quarantine": self._quarantine(),
         }
+
+    def _tag(self) -> str:
+        """dnsmasq gives each request its interface's name as a tag. That has to do for a proxy: dnsmasq 2.91 never comes
+        back from the second packet to a proxy's range that has a tag of its own."""
+        return self.interface if self.mode == "proxy" else f"net-{self.subnet.network_address}"
 
     def _quarantine(self) -> dict[str, Any] | None:
         if self.quarantine is None:
@@ -149,6 +154,7 @@ def read_networks(host: str, value: Any, facts: Mapping[str, Any] | None = None)
         *_overlaps(host, networks, value),
         *_shared_racks(host, networks, value),
         *_half_open(host, networks, value),
+        *_beside_a_proxy(host, networks, value),
     ]
     if problems:
         raise InventoryError(problems)
@@ -195,6 +201,11 @@ def _misplaced(network: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         yield "address", "missing: a network with a peer has to say it"
     if network["standby"] and not network["peer"]:
         yield "standby", "of nothing: say the peer that answers first"
+    if network["mode"] == "proxy" and network["relay"]:
+        yield (
+            "relay",
+            "a proxy answers on its own network alone: let the relay's DHCP server tell what to boot (mode none)",
+        )
     held = network["quarantine"]
     if held is None:
         return
@@ -269,6 +280,22 @@ def _shared_racks(host: str, networks: Iterable[Network], entries: Sequence[Mapp
                 problems.append(Problem(host, f"{VARIABLE}[{number}].racks", message, entries[number]["racks"]))
             owner.setdefault(rack, network)
     return problems
+
+
+def _beside_a_proxy(host: str, networks: Iterable[Network], entries: Sequence[Mapping]) -> list[Problem]:
+    networks = list(networks)
+    proxies = {network.interface: network for network in networks if network.mode == "proxy"}
+    return [
+        Problem(
+            host,
+            f"{VARIABLE}[{number}].interface",
+            f"mode is proxy for {proxies[network.interface].subnet} on {network.interface}, so no other network may give DHCP "
+            "there: make it a VLAN with an interface of its own, or its mode none",
+            entries[number]["interface"],
+        )
+        for number, network in enumerate(networks)
+        if network.mode != "none" and proxies.get(network.interface, network) is not network
+    ]
 
 
 def _half_open(host: str, networks: Iterable[Network], entries: Sequence[Mapping]) -> list[Problem]:

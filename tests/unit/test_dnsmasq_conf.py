@@ -54,7 +54,7 @@ def test_a_quarantine_opens_its_own_interface_alone(dnsmasq_conf, boot_network):
 
 def test_proxy_gives_no_addresses_and_nothing_to_strangers(dnsmasq_conf, boot_network):
     text = dnsmasq_conf(boot_network(mode="proxy"))
-    assert lines(text, "dhcp-range") == ["dhcp-range=set:net-10.77.0.0,10.77.0.0,proxy,255.255.255.0"]
+    assert lines(text, "dhcp-range") == ["dhcp-range=10.77.0.0,proxy,255.255.255.0"]
     assert lines(text, "dhcp-ignore=tag:!known") == ["dhcp-ignore=tag:!known"]
     assert not lines(text, "dhcp-option=", "domain=")
     assert "dhcp-pxe-vendor=PXEClient,HTTPClient\n" in text
@@ -71,7 +71,7 @@ def test_only_proxy_networks_have_a_boot_service(dnsmasq_conf, boot_network):
     text = dnsmasq_conf(
         boot_network(), boot_network(interface="lan1", subnet="10.78.0.0/24", racks=["b"], mode="proxy")
     )
-    assert {line.split(",")[0] for line in lines(text, "pxe-service")} == {"pxe-service=tag:net-10.78.0.0"}
+    assert {line.split(",")[0] for line in lines(text, "pxe-service")} == {"pxe-service=tag:lan1"}
 
 
 @pytest.mark.parametrize("mode", ["authoritative", "proxy"])

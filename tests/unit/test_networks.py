@@ -114,6 +114,15 @@ def test_no_node_may_have_an_address_of_the_quarantine():
     }
 
 
+def test_a_proxy_has_its_interface_to_itself():
+    proxy = network(subnet="10.2.0.0/24", racks=["b"], mode="proxy")
+    ((path, message),) = problems(network(), proxy)
+    assert path == "kindling_networks[0].interface"
+    assert message.startswith("mode is proxy for 10.2.0.0/24 on lan0, so no other network may give DHCP there")
+    both = read_networks("boot", [network(mode="none"), proxy], FACTS)
+    assert [found.printable()["tag"] for found in both] == ["net-10.1.0.0", "lan0"]
+
+
 def test_an_interface_answers_strangers_or_does_not():
     behind = {"subnet": "10.9.0.0/24", "relay": "10.9.0.254", "racks": ["b"]}
     ((path, message),) = problems(network(quarantine="10.1.0.200-10.1.0.202"), network(**behind))

@@ -6,7 +6,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from . import bmc, boot, host_image, power, rack, release, watch
+from . import bmc, boot, firmware, host_image, power, rack, release, site, watch
 from .system import LabError
 
 
@@ -79,6 +79,25 @@ def parser() -> argparse.ArgumentParser:
             given.keep,
             given.until,
             given.container,
+        )
+    )
+
+    added = commands.add_parser("site", help="add what a site may have: a rack behind a relay, or a DHCP server")
+    added.add_argument("rack")
+    added.add_argument("--relay", action="store_true", help="a second switch, behind a router that relays DHCP")
+    added.add_argument("--dhcp", action="store_true", help="a DHCP server")
+    added.set_defaults(call=lambda given: site.make(given.rack, given.relay, given.dhcp))
+
+    started = commands.add_parser("firmware", help="power one machine on and follow it to its own script")
+    started.add_argument("rack")
+    started.add_argument("kind", choices=firmware.KINDS)
+    started.add_argument("mac")
+    started.add_argument("address", help="the address that it gets")
+    started.add_argument("--switch", default="br0", help="br1: the one behind the relay (default %(default)s)")
+    started.add_argument("--timeout", type=float, default=90, metavar="S", help="default %(default)s")
+    started.set_defaults(
+        call=lambda given: firmware.follow(
+            given.rack, given.kind, given.mac, given.address, given.switch, given.timeout
         )
     )
 

@@ -279,6 +279,14 @@ def test_what_is_known_of_a_boot_host_goes_before_its_variables(inventory, tmp_p
     assert problem.message == "10.1.0.11 is the boot host's address: choose another"
 
 
+def test_a_boot_hosts_debian_tells_what_it_can_boot(inventory):
+    loaded = inventory({"hosts.yml": NODE_1 + "      flatcar_board: arm64-usr\n      flatcar_boot_mode: ram\n"})
+    for release, problems in (("12", ["flatcar_boot_program"]), ("13", [])):
+        facts = {"lan0": {"device": "lan0", "ipv4": {"address": "10.1.0.1"}}, "distribution_major_version": release}
+        found = loaded.survey(**{"boot-a": Known(facts)}).problems
+        assert [problem.path for problem in found] == problems
+
+
 @pytest.fixture(scope="module")
 def big():
     """200 nodes, each with three variables of its own, in two racks of 100."""

@@ -1,4 +1,4 @@
-"""Leases that the reservations do not know any more. Needs the standard library alone; runs on the boot host.
+"""Leases that stand in the way of reservations. Needs the standard library alone; runs on the boot host.
 
 dnsmasq does not answer a machine that was removed, but keeps its address from whoever has it now until the lease ends, as
 when a network card was replaced. A lease ends at once when it is given back, which is what the machine itself would do.
@@ -54,9 +54,17 @@ def _address(text: str) -> IPv4Address | None:
 
 
 def stale(leases: str, reservations: str) -> list[Lease]:
-    """The leases that nobody would be given now."""
+    """The leases that stand in the way of a reservation: of its address, or of its machine with another address.
+
+    What is left are addresses that nobody else is given, such as those of strangers in quarantine.
+    """
     reserved = read_reservations(reservations)
-    return [lease for lease in read_leases(leases) if lease not in reserved]
+    macs, addresses = {lease.mac for lease in reserved}, {lease.address for lease in reserved}
+    return [
+        lease
+        for lease in read_leases(leases)
+        if lease not in reserved and (lease.mac in macs or lease.address in addresses)
+    ]
 
 
 def give_back(lease: Lease, interface: str, server: IPv4Address) -> None:

@@ -1,15 +1,16 @@
 #!/usr/bin/python
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Ends leases that the reservations do not know any more."""
+"""Ends leases that stand in the way of reservations."""
 
 from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: release_leases
-short_description: End leases that the reservations do not know any more
+short_description: End leases that stand in the way of reservations
 description:
-  - Gives back, in the machine's name, each lease of the boot host's own dnsmasq that no reservation stands for. Until then, dnsmasq
-    would keep its address from the machine that has it now, such as the same one with a new network card.
+  - Gives back, in the machine's name, each lease of the boot host's own dnsmasq whose address is reserved for another machine, or
+    whose machine has another address by now. Until then, dnsmasq would keep the address from the machine that has it now, such as
+    the same one with a new network card. Other leases, such as those of strangers in quarantine, are left alone.
   - A machine that was removed and still runs keeps using its address until its lease would have ended; it is not answered any more.
 version_added: 0.1.0
 author:
@@ -37,7 +38,7 @@ options:
 EXAMPLES = r"""
 - name: End the leases of machines that are gone
   kindling.flatcar.release_leases:
-    leases: /var/lib/kindling-dnsmasq/leases
+    leases: /run/kindling-dnsmasq/leases
     reservations: /srv/kindling/fleet/current/dnsmasq/dhcp-hosts
 """
 

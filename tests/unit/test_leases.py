@@ -1,4 +1,4 @@
-"""Which leases no reservation stands for."""
+"""Which leases stand in the way of reservations."""
 
 from __future__ import annotations
 
@@ -23,10 +23,9 @@ duid 00:01:00:01:2e
 """
 
 
-def test_a_lease_is_stale_when_nobody_would_be_given_it_now():
+def test_a_lease_is_stale_when_it_stands_in_the_way_of_a_reservation():
     assert [(lease.mac[-2:], str(lease.address)) for lease in leases.stale(LEASES, RESERVATIONS)] == [
         ("03", "10.0.0.4"),
-        ("09", "10.0.0.9"),
         ("99", "10.0.0.3"),
     ]
 

@@ -80,7 +80,7 @@ class BootHost:
             web_access_log=str(self.directory / "access.log"),
             **known,
         )
-        self.room.run("mkdir", "-p", "/var/lib/kindling-dnsmasq", "/run/kindling-dnsmasq", "/var/lib/nginx")
+        self.room.run("mkdir", "-p", "/run/kindling-dnsmasq", "/var/lib/nginx")
         config = self.put(self.directory / "dnsmasq.conf", dhcp)
         self.dnsmasq, self.log = self.room.start(
             "dnsmasq", "--keep-in-foreground", f"--conf-file={config}", "--pid-file", host="boot"
@@ -94,7 +94,5 @@ class BootHost:
 
     def leases(self):
         """What dnsmasq holds for anybody."""
-        done = self.room.run(
-            "sh", "-c", "cat /var/lib/kindling-dnsmasq/leases /run/kindling-dnsmasq/leases 2>&1", check=False
-        )
+        done = self.room.run("cat", "/run/kindling-dnsmasq/leases", check=False)
         return [line for line in done.stdout.splitlines() if "52:54" in line]

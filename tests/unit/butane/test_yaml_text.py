@@ -114,7 +114,8 @@ def test_what_is_not_yaml(text):
 
 @pytest.mark.parametrize("text", ["[" * 100_000, "{a: " * 100_000, "- " * 100_000, "? " * 100_000])
 def test_depth_is_limited(text):
-    with pytest.raises(YamlError, match="nested deeper"):
+    # The parser's own limit, where it has one, comes before ours
+    with pytest.raises(YamlError, match="nested deeper|nesting depth"):
         read(text)
 
 

@@ -16,9 +16,10 @@ import subprocess
 import time
 from typing import NamedTuple
 
-import jinja2
 import pytest
 import yaml
+from ansible.parsing.dataloader import DataLoader
+from ansible.template import Templar, trust_as_template
 from ansible_collections.kindling.flatcar.plugins.module_utils import arming
 
 A, B, NOBODY = "127.0.0.11", "127.0.0.12", "127.0.0.99"
@@ -61,7 +62,7 @@ class Web:
             values |= yaml.safe_load((ROLE / kind / "main.yml").read_text())
         values |= {
             "ansible_managed": "test",
-            "__web_networks": [{"address": SERVER}],
+            "__web_networks": [{"address": SERVER, "quarantine": None}],
             "__web_secret": self.root / "secure-link.conf",
             "__web_gates": self.places.live / "armed",
             "web_root": self.fleet,
@@ -69,8 +70,10 @@ class Web:
             "web_programs_dir": self.root / "programs",
             "web_installs_dir": self.places.installs,
         }
-        environment = jinja2.Environment(trim_blocks=True, undefined=jinja2.StrictUndefined, autoescape=False)  # noqa: S701
-        text = environment.from_string((ROLE / "templates" / "nginx.conf.j2").read_text()).render(values)
+        template = (ROLE / "templates" / "nginx.conf.j2").read_text()
+        templar = Templar(loader=DataLoader(), variables=values)
+        # As the module `template` does: a block leaves no empty line
+        text = templar.template(trust_as_template("#jinja2: trim_blocks: True\n" + template))
         directories = "".join(f"{kind}_temp_path {self.root}/{kind};" for kind in TEMPORARY)
         text = re.sub(r"access_log .*;", f"access_log {self.log} kindling; {directories}", text)
         return text.replace(f"{SERVER}:80 ", f"{SERVER}:{self.port} ")

@@ -1,44 +1,28 @@
 """Machines boot from boot hosts that the roles made; what they are is read from inside of them."""
 
 import json
-import os
-import subprocess
-import sys
-from pathlib import Path
 
 import pytest
 
-PROJECT = Path(__file__).parents[3]
-SCENARIO = PROJECT / "molecule" / "boot"
-STATE = PROJECT / ".cache" / "lab"
-LAB = [sys.executable, str(PROJECT / "tests" / "lab" / "lab.py")]
 
+@pytest.fixture(scope="module")
+def boot(lab, play, state):
+    """Powers machines of a rack on; what became of each, by name, and what was printed."""
 
-def playbook(path, *arguments):
-    done = subprocess.run(
-        ["ansible-playbook", "-i", str(SCENARIO / "hosts.yml"), str(PROJECT / path), *arguments],
-        capture_output=True,
-        text=True,
-        env={**os.environ, "ANSIBLE_CONFIG": str(PROJECT / "ansible.cfg"), "ANSIBLE_NOCOLOR": "1"},
-        check=False,
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
+    def run(rack, limit, *arguments):
+        expected, report = state / rack / "nodes.json", state / rack / "report.json"
+        play("tests/lab/expect.yml", "--limit", limit, "-e", f"expected={expected}", *arguments)
+        done = lab("boot", rack, "--nodes", expected, "--report", report)
+        print(done.stdout + done.stderr)
+        results = {node["name"]: node for node in json.loads(report.read_text())["nodes"]}
+        assert (done.returncode == 0) == all(node["verdict"] == "ok" for node in results.values())
+        return results, done.stdout
 
-
-def boot(rack, limit, *arguments):
-    """Power machines of a rack on; what became of each, by name, and what was printed."""
-    expected, report = STATE / rack / "nodes.json", STATE / rack / "report.json"
-    playbook("tests/lab/expect.yml", "--limit", limit, "-e", f"expected={expected}", *arguments)
-    command = [*LAB, "boot", rack, "--nodes", str(expected), "--report", str(report)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    print(done.stdout + done.stderr)
-    results = {node["name"]: node for node in json.loads(report.read_text())["nodes"]}
-    assert (done.returncode == 0) == all(node["verdict"] == "ok" for node in results.values())
-    return results, done.stdout
+    return run
 
 
 @pytest.fixture(scope="module")
-def first():
+def first(boot):
     return boot("boot12", "rack_boot12")
 
 
@@ -56,12 +40,12 @@ def test_a_config_that_cannot_be_applied_is_reported_at_its_stage(first):
     assert "broken-12 stopped at ignition" in printed
 
 
-def test_debian_13_boots_both_firmwares_too():
+def test_debian_13_boots_both_firmwares_too(boot):
     results, _ = boot("boot13", "rack_boot13")
     assert {name: node["verdict"] for name, node in results.items()} == {"bios-13": "ok", "uefi-13": "ok"}
 
 
-def test_a_changed_variable_is_seen_in_the_machine_at_its_next_boot(first, tmp_path):
+def test_a_changed_variable_is_seen_in_the_machine_at_its_next_boot(first, boot, play, state, tmp_path):
     edited = tmp_path / "edited.yml"
     edited.write_text(
         """
@@ -72,8 +56,8 @@ def test_a_changed_variable_is_seen_in_the_machine_at_its_next_boot(first, tmp_p
               flatcar_users: [{name: newcomer}]
         """
     )
-    playbook("playbooks/site.yml", "--limit", "localhost,boot-boot12", "-i", str(edited))
-    results, _ = boot("boot12", "bios-12", "-i", str(edited))
+    play("playbooks/site.yml", "--limit", "localhost,boot-boot12", "-i", edited)
+    results, _ = boot("boot12", "bios-12", "-i", edited)
     assert results["bios-12"]["verdict"] == "ok"
-    expected = json.loads((STATE / "boot12" / "nodes.json").read_text())["nodes"][0]
+    expected = json.loads((state / "boot12" / "nodes.json").read_text())["nodes"][0]
     assert (expected["hostname"], expected["users"]) == ("renamed", ["core", "newcomer"])

@@ -1,4 +1,7 @@
-"""Ask the boot host, as a machine does half-way through its lease, to renew it; print the kind of its answer."""
+"""Ask the boot host, as a machine does half-way through its lease, to renew it; print the kind of its answer.
+
+As a machine does, it asks again when there is none.
+"""
 
 import ipaddress
 import socket
@@ -11,8 +14,12 @@ asked = packet.Packet(packet.REQUEST, 77, mac, {packet.MESSAGE_TYPE: bytes((pack
 with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as client:
     client.bind((str(address), 68))
     client.settimeout(2)
-    client.sendto(packet.encode(asked), ("10.77.0.1", 67))
-    try:
-        print(packet.Message(packet.decode(client.recv(2048)).message).name)
-    except TimeoutError:
+    for _ in range(3):
+        client.sendto(packet.encode(asked), ("10.77.0.1", 67))
+        try:
+            print(packet.Message(packet.decode(client.recv(2048)).message).name)
+            break
+        except TimeoutError:
+            pass
+    else:
         print("nothing")

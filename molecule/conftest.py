@@ -1,0 +1,52 @@
+"""What the scenarios' tests share: playbooks and the lab, run as their user would."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+PROJECT = Path(__file__).parent.parent
+
+
+@pytest.fixture(scope="module")
+def inventory(request):
+    """The scenario's own."""
+    return request.path.parents[1] / "hosts.yml"
+
+
+@pytest.fixture(scope="module")
+def play(inventory):
+    """Runs a playbook, by its path in the project; what it said. It may not fail unless that is *expected*."""
+
+    def run(playbook, *arguments, expected=0):
+        done = subprocess.run(
+            ["ansible-playbook", "-i", str(inventory), *map(str, arguments), str(PROJECT / playbook)],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            env={**os.environ, "ANSIBLE_CONFIG": str(PROJECT / "ansible.cfg"), "ANSIBLE_NOCOLOR": "1"},
+            check=False,
+        )
+        assert done.returncode == expected, done.stdout
+        return done.stdout
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def lab():
+    """Runs one of the lab's commands; its result, whatever it is."""
+
+    def run(*words):
+        command = [sys.executable, PROJECT / "tests" / "lab" / "lab.py", *words]
+        return subprocess.run([*map(str, command)], capture_output=True, text=True, check=False)
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def state():
+    """Where the lab keeps what it knows, in a directory for each rack."""
+    return PROJECT / ".cache" / "lab"

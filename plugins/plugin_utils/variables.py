@@ -55,7 +55,7 @@ class Variables:
             raw = self._raw(host)
         except AnsibleError as error:
             return Reading({}, list(self._unreadable(host, error)), {})
-        templar = Templar(loader=self._loader, variables=raw)
+        templar = Templar(loader=self._loader, variables={**raw, "hostvars": self._hostvars})
         values, problems = {}, []
         for name in choose(raw):
             try:

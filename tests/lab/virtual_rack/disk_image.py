@@ -45,7 +45,8 @@ if [ -f ($root)/flatcar/first_boot ]; then
 else
   echo "STANDIN-DISK: boot of {version} on $grub_platform, $config"
 fi
-linux ($root)/flatcar/vmlinuz-a root=LABEL=ROOT rw mount.usr=PARTLABEL=USR-A {arguments} $first
+if [ -f ($oem)/grub.cfg ]; then source ($oem)/grub.cfg; fi
+linux ($root)/flatcar/vmlinuz-a root=LABEL=ROOT rw mount.usr=PARTLABEL=USR-A {arguments} $first $linux_append
 initrd ($root)/flatcar/initrd-a
 boot
 """

@@ -30,6 +30,9 @@ install() {
         inst_simple "$moddir/$unit" "/usr/lib/systemd/system/$unit"
     done
 
+    # Debian's program for this only says that there is none
+    cp "$moddir/standin-kargs" "$initdir/usr/sbin/ignition-kargs-helper"
+
     # When Ignition fails, the console says why before the emergency shell opens
     inst_script "$moddir/standin-failure" /usr/sbin/standin-failure
     for unit in emergency.service dracut-emergency.service; do

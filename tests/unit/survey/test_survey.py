@@ -380,6 +380,8 @@ def _misspelt(name: str, source: random.Random) -> str:
 
 
 def test_a_variable_may_look_at_other_hosts(inventory):
-    asking = f"{NODE_1}      flatcar_domain: \"{{{{ hostvars['boot-a'].kindling_networks[0].racks[0] }}}}.example.com\"\n"
+    asking = (
+        f"{NODE_1}      flatcar_domain: \"{{{{ hostvars['boot-a'].kindling_networks[0].racks[0] }}}}.example.com\"\n"
+    )
     (node,) = inventory({"hosts.yml": asking}).survey().checked().nodes
     assert node.domain == "a.example.com"

@@ -109,6 +109,7 @@ molecule: lab-setup
 	molecule test --scenario-name default
 	molecule test --scenario-name boot
 	molecule test --scenario-name firmware
+	molecule test --scenario-name install
 
 test-container: lab-setup ## Build the container image, and boot the virtual rack from it
 	pytest tests/container

@@ -200,7 +200,8 @@ def build_script(node: Node, network: Network, versions: Versions, token: str | 
         return ipxe.disk_script(node.hostname, local)
     version = versions(node.image())
     images, config = f"{base}/images/{node.board}/{version}", f"{base}/ignition/{token}.ign"
-    return ipxe.ram_script(node.hostname, version, images, config, kernel_line(node), local)
+    peer = f"http://{network.peer_address}/boot.ipxe" if network.peer_address else None
+    return ipxe.ram_script(node.hostname, version, images, config, kernel_line(node), local, peer)
 
 
 def _index_entry(node: Node, versions: Versions, config: str, token: str | None) -> dict[str, Any]:

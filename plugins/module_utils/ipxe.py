@@ -11,6 +11,8 @@ from collections.abc import Iterable
 KERNEL = "flatcar_production_pxe.vmlinuz"
 INITRD = "flatcar_production_pxe_image.cpio.gz"
 TRIES = 5
+#: Before the other one of a pair of boot hosts is asked: a machine that waits for one that is off waits a minute each time.
+TRIES_OF_PAIR = 2
 #: The GRUB program that starts a UEFI machine's own disk where iPXE is too old to do it; boot hosts serve it.
 LOCAL_PROGRAM = "programs/localboot-x64.efi"
 
@@ -72,15 +74,23 @@ def disk_script(name: str, local: str = LOCAL_DISK) -> str:
 
 
 def ram_script(
-    name: str, version: str, images: str, config: str, arguments: Iterable[str], local: str = LOCAL_DISK
+    name: str,
+    version: str,
+    images: str,
+    config: str,
+    arguments: Iterable[str],
+    local: str = LOCAL_DISK,
+    peer: str | None = None,
 ) -> str:
     """For a node that runs Flatcar in RAM.
 
-    *images* is the URL of the release's directory, *config* that of the node's Ignition config.
+    *images* is the URL of the release's directory, *config* that of the node's Ignition config, *peer* that of the first
+    script of the rack's other boot host.
     """
     return (
         f"#!ipxe\necho Kindling: {name} boots Flatcar {version} into RAM\n"
-        f"{_fetch_and_boot(version, images, config, arguments)}"
+        f"{_fetch_and_boot(version, images, config, arguments, TRIES_OF_PAIR if peer else TRIES)}"
+        f"{_ask(peer) if peer else ''}"
         f"echo Kindling: {name} could not fetch Flatcar {version} from {images}; going on to its own disk\n"
         f"{local}"
     )
@@ -101,7 +111,7 @@ def install_script(
     """
     return (
         f"#!ipxe\necho Kindling: {name} is armed: Flatcar {version} will be installed to its disk\n"
-        f"{_fetch_and_boot(version, images, config, arguments)}"
+        f"{_fetch_and_boot(version, images, config, arguments, TRIES)}"
         f"echo Kindling: {name} could not fetch Flatcar {version} from {images}; nothing was written now\n"
         f"{_chain('unfinished', unfinished)}"
         f"{local}"
@@ -141,7 +151,7 @@ def unfinished_script(name: str, again: str) -> str:
     )
 
 
-def _fetch_and_boot(version: str, images: str, config: str, arguments: Iterable[str]) -> str:
+def _fetch_and_boot(version: str, images: str, config: str, arguments: Iterable[str], tries: int) -> str:
     """Goes on at its end if the release could not be fetched.
 
     ``initrd=`` has the image's name because an EFI stub finds its initrd by it where iPXE is old, and BIOS does not mind;
@@ -158,11 +168,21 @@ def _fetch_and_boot(version: str, images: str, config: str, arguments: Iterable[
         ":again\n"
         "imgfree\n"
         "inc tries\n"
-        f"iseq ${{tries}} {TRIES} && goto failed ||\n"
+        f"iseq ${{tries}} {tries} && goto failed ||\n"
         f"echo Kindling: fetching Flatcar {version} failed, trying again\n"
         "sleep 3\n"
         "goto fetch\n"
         ":failed\n"
+    )
+
+
+def _ask(peer: str) -> str:
+    """Goes on at its end if the other boot host's first script at the URL *peer* could not be had, or sent the machine here."""
+    return (
+        "isset ${asked_peer} && goto disk ||\n"
+        "set asked_peer yes\n"
+        f"echo Kindling: asking the other boot host, {peer}\n"
+        f"chain --replace --timeout {_STALLED} {peer} ||\n"
     )
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import pathlib
 
 import pytest
-import yaml
 from ansible.parsing.dataloader import DataLoader
 from ansible.template import Templar, trust_as_template
 
@@ -26,26 +25,27 @@ def boot_network():
 
 
 def read(path):
-    return yaml.safe_load((ROLE / path / "main.yml").read_text())
+    return DataLoader().load_from_file(str(ROLE / path / "main.yml"), trusted_as_template=True)
 
 
 @pytest.fixture(scope="session")
 def dnsmasq_conf():
-    """The text of dnsmasq's configuration on a Debian 13 boot host; *variables* are the role's."""
+    """The text of dnsmasq's configuration, or of another template, on a Debian 13 boot host; *variables* are the role's."""
     from ansible_collections.kindling.flatcar.plugins.module_utils.networks import read_networks
     from ansible_collections.kindling.flatcar.plugins.module_utils.programs import boot_table
 
-    def rendered(*networks, programs=(), facts=FACTS, **variables):
+    def rendered(*networks, programs=(), facts=FACTS, template="dnsmasq.conf.j2", **variables):
         packaged = read("vars")["__dnsmasq_packaged_programs"]["13"]
         own = {
             **read("defaults"),
+            **read("vars"),
             "ansible_managed": "made by a test",
             "__dnsmasq_networks": [found.printable() for found in read_networks("boot", list(networks), facts)],
             "__dnsmasq_programs": boot_table(packaged, programs),
         }
-        template = (ROLE / "templates" / "dnsmasq.conf.j2").read_text()
+        text = (ROLE / "templates" / template).read_text()
         templar = Templar(loader=DataLoader(), variables=own | variables)
         # As the module `template` does: a block leaves no empty line
-        return templar.template(trust_as_template("#jinja2: trim_blocks: True\n" + template))
+        return templar.template(trust_as_template("#jinja2: trim_blocks: True\n" + text))
 
     return rendered

@@ -91,3 +91,13 @@ def test_a_file_of_the_operators_is_given_by_the_tag_of_its_reservations(dnsmasq
         "dhcp-boot=tag:net-10.77.0.0,tag:!ipxe,tag:efi-x64,tag:!program-snponly,tag:!program-ipxe,tag:!program-00ff,"
         "snponly.efi,,10.77.0.1" in boots
     )
+
+
+@pytest.mark.parametrize("pair", [{}, {"peer": "spare"}, {"peer": "spare", "standby": True}])
+def test_the_kernel_notes_when_packets_come_in_where_a_delay_counts_from_it(dnsmasq_conf, boot_network, pair):
+    networks = boot_network(interface="lan1", subnet="10.78.0.0/24", racks=["b"]), boot_network(address="10.77.0.1", **pair)
+    delays = lines(dnsmasq_conf(*networks), "dhcp-reply-delay")
+    asks = lines(dnsmasq_conf(*networks, template="kindling-dnsmasq.service.j2"), "Sockets=")
+    assert (delays, asks) == (
+        (["dhcp-reply-delay=tag:net-10.77.0.0,2"], ["Sockets=kindling-dnsmasq.socket"]) if "standby" in pair else ([], [])
+    )

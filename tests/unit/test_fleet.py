@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import ipaddress
 import json
@@ -58,10 +59,10 @@ def build_configs(nodes):
     return {name: config for name, (config, _) in built.items() if config is not None}, problems
 
 
-def build(*nodes, key=KEY):
+def build(*nodes, key=KEY, network=NETWORK):
     configs, found = build_configs(nodes)
     assert found == []
-    return build_files(nodes, [NETWORK], versions, configs, key)
+    return build_files(nodes, [network], versions, configs, key)
 
 
 def index(*nodes):
@@ -262,6 +263,14 @@ def test_a_machine_goes_to_its_disk_by_the_method_that_it_names():
     scripts = {path.split("/")[2]: text for path, text in files.items() if path.startswith("web/ipxe/10.")}
     assert "chain http://10.1.0.1/programs/localboot-x64.efi || exit 1\n" in scripts["10.1.0.11"]
     assert scripts["10.1.0.12"].endswith(":disk\nexit\n")
+
+
+def test_a_node_of_a_pair_asks_the_other_boot_host_where_its_own_is_gone():
+    pair = dataclasses.replace(NETWORK, peer="boot-b", peer_address=ipaddress.IPv4Address("10.1.0.2"))
+    ram, path = node("n1", 11, flatcar_boot_mode="ram"), "web/ipxe/10.1.0.11/52-54-00-00-00-0b.ipxe"
+    assert "chain --replace --timeout 60000 http://10.1.0.2/boot.ipxe ||\n" in build(ram, network=pair)[path]
+    assert "10.1.0.2" not in build(ram)[path]
+    assert "10.1.0.2" not in build(node("n1", 11), network=pair)[path]
 
 
 def test_a_node_in_ram_reports_that_it_runs_and_its_digest_is_of_its_own_config():

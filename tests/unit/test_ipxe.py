@@ -14,6 +14,14 @@ SCRIPTS = {
     "ram": ipxe.ram_script(
         "n1", "9999.2.0", "http://b/images/amd64-usr/9999.2.0", "http://b/ignition/config.ign", ["quiet"]
     ),
+    "pair": ipxe.ram_script(
+        "n1",
+        "9999.2.0",
+        "http://b/images/amd64-usr/9999.2.0",
+        "http://b/ignition/config.ign",
+        ["quiet"],
+        peer="http://c/boot.ipxe",
+    ),
     "install": ipxe.install_script(
         "n1", "9999.2.0", "http://b/images/amd64-usr/9999.2.0", "http://b/a/install.ign", ["quiet"], "http://b/u.ipxe"
     ),
@@ -37,6 +45,7 @@ COMMANDS = {
     "inc",
     "initrd",
     "iseq",
+    "isset",
     "kernel",
     "sanboot",
     "set",
@@ -78,21 +87,22 @@ def test_an_old_ipxe_knows_every_command(script):
             assert not command or command.startswith(":") or command.split()[0] in COMMANDS, line
 
 
-@pytest.mark.parametrize("name", ["first", "unknown", "disk", "ram", "install", "armed"])
+@pytest.mark.parametrize("name", ["first", "unknown", "disk", "ram", "pair", "install", "armed"])
 def test_it_ends_at_the_machines_own_disk(name):
     assert SCRIPTS[name].endswith(ipxe.LOCAL_DISK)
     assert "\nexit\n" not in SCRIPTS[name], "a bare exit ends in the set-up screen of UEFI firmware"
 
 
 def test_only_the_scripts_for_ram_and_the_installer_fetch_a_kernel():
-    assert [name for name, script in SCRIPTS.items() if "kernel " in script] == ["ram", "install"]
+    assert [name for name, script in SCRIPTS.items() if "kernel " in script] == ["ram", "pair", "install"]
 
 
 class Machine:
-    """Runs a script as iPXE does: *answers* are the URLs and drives that work; the others fail."""
+    """Runs a script as iPXE does: *answers* are the URLs and drives that work; the others fail. *known* are variables."""
 
-    def __init__(self, script, platform="efi", answers=(), steps=400):
+    def __init__(self, script, platform="efi", answers=(), steps=400, known=()):
         self.lines = script.splitlines()
+        self.known = set(known)
         self.platform, self.answers, self.tries, self.did = platform, answers, 0, []
         at = 1
         for _ in range(steps):
@@ -129,14 +139,19 @@ class Machine:
         if words[0] == "iseq":
             value = self.platform if words[1] == "${platform}" else str(self.tries)
             return value == words[2]
+        if words[0] == "isset":
+            return words[1] in self.known
         if words[0] == "inc":
             self.tries += 1
-        elif words[0] == "set":
+        elif words[0] == "set" and words[2].isdigit():
             self.tries = int(words[2])
+        elif words[0] == "set":
+            self.known.add(f"${{{words[1]}}}")
         return True
 
 
-INSTALL, UNFINISHED = "http://b/armed/install.ipxe", "http://b/u.ipxe"
+INSTALL, UNFINISHED, PEER = "http://b/armed/install.ipxe", "http://b/u.ipxe", "http://c/boot.ipxe"
+KERNEL, INITRD = (f"http://b/images/amd64-usr/9999.2.0/{name}" for name in (ipxe.KERNEL, ipxe.INITRD))
 
 
 @pytest.mark.parametrize(
@@ -154,9 +169,22 @@ def test_an_armed_machine_is_installed_or_waits_or_boots_its_disk(platform, answ
 
 
 def test_an_installer_that_cannot_be_fetched_writes_nothing_and_asks_whether_the_disk_is_whole():
-    kernel = "http://b/images/amd64-usr/9999.2.0/flatcar_production_pxe.vmlinuz"
-    assert Machine(SCRIPTS["install"], answers=["0", UNFINISHED]).did == [f"no {kernel}", UNFINISHED]
-    assert Machine(SCRIPTS["install"], answers=["0"]).did == [f"no {kernel}", f"no {UNFINISHED}", "0"]
+    assert Machine(SCRIPTS["install"], answers=["0", UNFINISHED]).did == [f"no {KERNEL}", UNFINISHED]
+    assert Machine(SCRIPTS["install"], answers=["0"]).did == [f"no {KERNEL}", f"no {UNFINISHED}", "0"]
+
+
+@pytest.mark.parametrize(
+    ("answers", "known", "did"),
+    [
+        ([KERNEL, INITRD, PEER, "boot"], [], [KERNEL, INITRD, "boot"]),
+        ([KERNEL, PEER, "0"], [], [KERNEL, f"no {INITRD}", KERNEL, f"no {INITRD}", PEER]),
+        ([PEER, "0"], [], [f"no {KERNEL}", PEER]),
+        (["0"], [], [f"no {KERNEL}", f"no {PEER}", "0"]),
+        ([PEER, "0"], ["${asked_peer}"], [f"no {KERNEL}", "0"]),
+    ],
+)
+def test_a_machine_whose_boot_host_is_gone_asks_its_peer_once(answers, known, did):
+    assert Machine(SCRIPTS["pair"], answers=answers, known=known).did == did
 
 
 def test_a_machine_with_a_half_written_disk_never_starts_it():

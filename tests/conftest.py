@@ -16,6 +16,7 @@ SLOW = {
     "test_against_ignition",
     "test_answers",
     "test_collection",
+    "test_failover",
     "test_faults",
     "test_install",
     "test_live",

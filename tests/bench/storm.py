@@ -198,7 +198,6 @@ def machines_of(number: int) -> dict[str, tuple[str, str]]:
 
 def prepare(machines: dict[str, tuple[str, str]], size: int, directory: pathlib.Path):
     """The room with the boot host and the clients' host; files for every machine, and a large image."""
-    from ansible_collections.kindling.flatcar.plugins.module_utils import ipxe
     from boot_host import TOKEN, BootHost
     from room import Room
 
@@ -207,12 +206,8 @@ def prepare(machines: dict[str, tuple[str, str]], size: int, directory: pathlib.
             super().publish()
             self.put(self.tftp / "snponly.efi", os.urandom(230_000))
             self.reserve(machines)
-            urls = "http://10.9.0.1/images/amd64-usr/1.0.0", f"http://10.9.0.1/ignition/{TOKEN}.ign"
             for name, (mac, address) in machines.items():
-                script = ipxe.ram_script(name, "1.0.0", *urls, ["console=tty0"])
-                self.put(self.web / "ipxe" / address / f"{mac.replace(':', '-')}.ipxe", script)
-                config = {"ignition": {"version": "3.4.0"}, "name": name, "padding": "x" * 20_000}
-                self.put(self.web / f"ignition/{TOKEN}/{address}.ign", json.dumps(config))
+                self.have_in_ram(name, mac, address, padding="x" * 20_000)
             with (self.images / "amd64-usr/1.0.0/large").open("wb") as image:
                 for _ in range(size >> 20):
                     image.write(bytes(1 << 20))

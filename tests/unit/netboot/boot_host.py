@@ -18,10 +18,11 @@ KERNEL, INITRD = 15_000_000, 30_000_000
 
 
 class BootHost:
-    def __init__(self, room, subnet="10.9.0.0/24", **network):
-        self.room, self.directory = room, room.directory
-        self.network = {"interface": "lan0", "subnet": subnet, "racks": ["a"], **network}
-        room.host("boot", f"{ADDRESS}/{subnet.partition('/')[2]}")
+    def __init__(self, room, subnet="10.9.0.0/24", name="boot", address=ADDRESS, **network):
+        self.room, self.name, self.address = room, name, address
+        self.directory = room.directory / name
+        self.network = {"interface": "lan0", "subnet": subnet, "racks": ["a"], "address": address, **network}
+        room.host(name, f"{address}/{subnet.partition('/')[2]}")
         self.web, self.images, self.tftp = (self.directory / name for name in ("web", "images", "tftp"))
         self.publish()
         self.start()
@@ -35,12 +36,16 @@ class BootHost:
         self.put(release / ipxe.INITRD, bytes(INITRD))
         self.put(self.web / "boot.ipxe", ipxe.first_script())
         self.put(self.web / "ipxe/unknown.ipxe", ipxe.unknown_script())
-        urls = f"http://{ADDRESS}/images/amd64-usr/1.0.0", f"http://{ADDRESS}/ignition/{TOKEN}.ign"
-        self.give_script("ram", ipxe.ram_script("ram", "1.0.0", *urls, ["console=tty0"]))
-        self.give_script("disk", ipxe.disk_script("disk"))
-        config = {"ignition": {"version": "3.4.0"}}
-        self.put(self.web / f"ignition/{TOKEN}/{MACHINES['ram'][1]}.ign", json.dumps(config))
+        self.have_in_ram("ram", *MACHINES["ram"])
+        self.give_script(*MACHINES["disk"], ipxe.disk_script("disk"))
         self.reserve(MACHINES)
+
+    def have_in_ram(self, name, mac, address, token=TOKEN, peer=None, padding=""):
+        """A machine's script, and an Ignition config that says whose it is."""
+        urls = f"http://{self.address}/images/amd64-usr/1.0.0", f"http://{self.address}/ignition/{token}.ign"
+        self.give_script(mac, address, ipxe.ram_script(name, "1.0.0", *urls, ["console=tty0"], peer=peer))
+        config = {"ignition": {"version": "3.4.0"}, "name": name, "padding": padding}
+        self.put(self.web / f"ignition/{token}/{address}.ign", json.dumps(config))
 
     def reserve(self, machines):
         """Which machine has which address; dnsmasq reads it when it starts."""
@@ -48,8 +53,7 @@ class BootHost:
         self.put(self.directory / "dnsmasq/dhcp-hosts", hosts)
         self.put(self.directory / "dnsmasq/dns-hosts", "")
 
-    def give_script(self, name, text):
-        mac, address = MACHINES[name]
+    def give_script(self, mac, address, text):
         self.put(self.web / "ipxe" / address / f"{mac.replace(':', '-')}.ipxe", text)
 
     def put(self, path, content):
@@ -58,8 +62,8 @@ class BootHost:
         return path
 
     def start(self):
-        facts = {"lan0": {"device": "lan0", "ipv4": {"address": ADDRESS}}, "distribution_major_version": "13"}
-        known = {"ansible_facts": facts, "inventory_hostname": "boot"}
+        facts = {"lan0": {"device": "lan0", "ipv4": {"address": self.address}}, "distribution_major_version": "13"}
+        known = {"ansible_facts": facts, "inventory_hostname": self.name}
         dhcp = rendered(
             "dnsmasq",
             "dnsmasq.conf.j2",
@@ -80,19 +84,18 @@ class BootHost:
             web_access_log=str(self.directory / "access.log"),
             **known,
         )
-        self.room.run("mkdir", "-p", "/run/kindling-dnsmasq", "/var/lib/nginx")
-        config = self.put(self.directory / "dnsmasq.conf", dhcp)
+        self.room.run("mkdir", "-p", "/var/lib/nginx")
+        config = self.put(self.directory / "dnsmasq.conf", dhcp.replace("/run/kindling-dnsmasq", str(self.directory)))
         self.dnsmasq, self.log = self.room.start(
-            "dnsmasq", "--keep-in-foreground", f"--conf-file={config}", "--pid-file", host="boot"
+            "dnsmasq", "--keep-in-foreground", f"--conf-file={config}", "--pid-file", host=self.name
         )
         config = self.put(self.directory / "nginx.conf", web)
-        self.nginx, _ = self.room.start(
-            "/usr/sbin/nginx", "-c", config, "-g", "daemon off; pid /run/nginx.pid;", host="boot"
-        )
-        self.room.wait_for_port("boot", 67)
-        self.room.wait_for_port("boot", 80, "t")
+        more = f"daemon off; pid {self.directory}/nginx.pid;"
+        self.nginx, _ = self.room.start("/usr/sbin/nginx", "-c", config, "-g", more, host=self.name)
+        self.room.wait_for_port(self.name, 67)
+        self.room.wait_for_port(self.name, 80, "t")
 
     def leases(self):
         """What dnsmasq holds for anybody."""
-        done = self.room.run("cat", "/run/kindling-dnsmasq/leases", check=False)
-        return [line for line in done.stdout.splitlines() if "52:54" in line]
+        held = self.directory / "leases"
+        return [line for line in held.read_text().splitlines() if "52:54" in line] if held.exists() else []

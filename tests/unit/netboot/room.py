@@ -111,6 +111,10 @@ class Room:
         looking = f"for i in $(seq 100); do ss -Hln{kind} | grep -q ':{port} ' && exit; sleep 0.05; done; exit 1"
         self.run("sh", "-c", looking, host=host)
 
+    def wait_for_file(self, path, seconds=90):
+        looking = f"for i in $(seq {seconds * 20}); do [ -e {path} ] && exit; sleep 0.05; done; exit 1"
+        self.run("sh", "-c", looking)
+
     @property
     def path(self):
         """Where Python finds the collection."""

@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import configparser
 import json
 import os
 import shutil
-import socket
 import sys
 from pathlib import Path
 
 import pytest
 
 CLIENT = Path(__file__).with_name("client.py")
-CLOCK = Path(__file__).parents[3] / "roles" / "dnsmasq" / "templates" / "kindling-dnsmasq.socket.j2"
-SO_TIMESTAMP = 29
 
 KNOWN, CHOOSY, ELSEWHERE, STRANGER = (f"52:54:00:77:00:{last}" for last in ("11", "12", "21", "99"))
 HOSTS = f"""\
@@ -303,18 +299,6 @@ def test_a_boot_host_may_serve_nothing_but_relayed_racks(rack, behind, boot_netw
     (far,) = rack.ask((ELSEWHERE, "UEFI x64 HTTP"), host="far", interface="lan1")
     assert told(far)[::2] == ("10.78.0.21", "http://10.77.0.1/programs/snponly.efi")
     assert rack.ask((KNOWN, "UEFI x64")) == [[]]
-
-
-@pytest.fixture
-def clock():
-    """The socket that a standby has from systemd, by the role's unit: it has the kernel note when packets come in."""
-    unit = configparser.ConfigParser(interpolation=None)
-    unit.read_string(CLOCK.read_text())
-    # Looked at, because any socket on this machine that wants to know it has the kernel note it for all
-    assert dict(unit["Socket"]) == {"listennetlink": "route 0", "timestamping": "us"}
-    with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, socket.NETLINK_ROUTE) as made:
-        made.setsockopt(socket.SOL_SOCKET, SO_TIMESTAMP, 1)
-        yield
 
 
 @pytest.fixture

@@ -103,6 +103,7 @@ lint: setup
 
 unit: setup
 	@sed 's/#.*//' tests/packages.txt | xargs tests/install-packages.sh
+	@tests/unpack-packages.sh .cache/dhcp-servers isc-dhcp-server kea-dhcp4-server
 	pytest --numprocesses 2
 
 molecule: lab-setup

@@ -15,6 +15,7 @@ from pathlib import Path
 
 from ansible_collections.kindling.flatcar.plugins.module_utils.netboot import firmware, packet, wire
 
+NTP, DOMAIN = 42, 15
 KINDS = {kind.name: kind for kind in (*firmware.FIRMWARES, firmware.PLAIN)}
 
 
@@ -44,6 +45,9 @@ def told(found, source, after):
         "vendor_class": found.vendor_class,
         "router": str(found.address(packet.ROUTER)),
         "dns": str(found.address(packet.DNS)),
+        "netmask": str(found.address(packet.SUBNET_MASK)),
+        "ntp": str(found.address(NTP)),
+        "domain": packet.text(found.options.get(DOMAIN, b"")),
         "menu": packet.BOOT_MENU in found.vendor(),
         "after": after,
     }

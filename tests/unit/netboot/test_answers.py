@@ -257,6 +257,20 @@ def test_each_interface_serves_its_own_rack(rack, boot_network):
     ]
 
 
+def test_each_rack_is_told_its_own_netmask_router_servers_and_domain(rack, boot_network):
+    second_network(rack, "boot", "10.78.0.1/22", "client", "10.78.0.99/22")
+    second = {"interface": "lan1", "subnet": "10.78.0.0/22", "racks": ["b"], "domain": "b.test"}
+    told_there = {"gateway": "10.78.3.254", "dns": ["10.78.0.5"], "ntp": ["10.78.0.6"]}
+    rack.serve(boot_network(), boot_network(**second, **told_there))
+    ((here,),) = rack.ask((KNOWN, "UEFI x64"))
+    ((there,),) = rack.ask((ELSEWHERE, "UEFI x64"), interface="lan1")
+    names = ("address", "netmask", "router", "dns", "ntp", "domain")
+    assert [[found[name] for name in names] for found in (here, there)] == [
+        ["10.77.0.11", "255.255.255.0", "None", "10.77.0.1", "None", "rack.test"],
+        ["10.78.0.21", "255.255.252.0", "10.78.3.254", "10.78.0.5", "10.78.0.6", "b.test"],
+    ]
+
+
 def test_a_vlan_is_a_network_as_any(rack, boot_network):
     for host, address in (("boot", "10.79.0.1/24"), ("client", "10.79.0.99/24")):
         tagged = ("link", "add", "link", "lan0", "name", "lan0.5", "type", "vlan", "id", "5")

@@ -93,11 +93,22 @@ def test_a_file_of_the_operators_is_given_by_the_tag_of_its_reservations(dnsmasq
     )
 
 
-@pytest.mark.parametrize("pair", [{}, {"peer": "spare"}, {"peer": "spare", "standby": True}])
-def test_the_kernel_notes_when_packets_come_in_where_a_delay_counts_from_it(dnsmasq_conf, boot_network, pair):
-    networks = boot_network(interface="lan1", subnet="10.78.0.0/24", racks=["b"]), boot_network(address="10.77.0.1", **pair)
-    delays = lines(dnsmasq_conf(*networks), "dhcp-reply-delay")
-    asks = lines(dnsmasq_conf(*networks, template="kindling-dnsmasq.service.j2"), "Sockets=")
-    assert (delays, asks) == (
-        (["dhcp-reply-delay=tag:net-10.77.0.0,2"], ["Sockets=kindling-dnsmasq.socket"]) if "standby" in pair else ([], [])
-    )
+@pytest.mark.parametrize(
+    ("pair", "delays", "asks"),
+    [
+        ({}, [], []),
+        ({"peer": "spare"}, [], []),
+        (
+            {"peer": "spare", "standby": True},
+            ["dhcp-reply-delay=tag:net-10.77.0.0,2"],
+            ["Sockets=kindling-dnsmasq.socket"],
+        ),
+    ],
+)
+def test_the_kernel_notes_when_packets_come_in_where_a_delay_counts_from_it(
+    dnsmasq_conf, boot_network, pair, delays, asks
+):
+    other = boot_network(interface="lan1", subnet="10.78.0.0/24", racks=["b"])
+    networks = other, boot_network(address="10.77.0.1", **pair)
+    assert lines(dnsmasq_conf(*networks), "dhcp-reply-delay") == delays
+    assert lines(dnsmasq_conf(*networks, template="kindling-dnsmasq.service.j2"), "Sockets=") == asks

@@ -8,6 +8,7 @@ import yaml
 
 HOSTS = yaml.safe_load(Path(__file__).parents[1].joinpath("hosts.yml").read_text())
 NODES = HOSTS["flatcar_nodes"]["hosts"]
+NETWORKS = HOSTS["boot_hosts"]["hosts"]["boot-fw12"]["kindling_networks"]
 
 
 @pytest.fixture
@@ -75,16 +76,43 @@ def answered(lab):
     return ask
 
 
-def test_a_changed_network_leaves_no_range_and_no_lease_behind(answered, lab, play, state, tmp_path):
+@pytest.fixture
+def publish(play, state, tmp_path):
+    """Publishes to boot-fw12 with another first network, and with other boot hosts beside it."""
+
+    def run(first, **others):
+        networks = {"boot-fw12": [first, *NETWORKS[1:]], **others}
+        changed = tmp_path / "changed.yml"
+        hosts = {name: {"kindling_networks": own} for name, own in networks.items()}
+        changed.write_text(yaml.safe_dump({"boot_hosts": {"hosts": hosts}}))
+        limit = ("--limit", "localhost,boot-fw12")
+        play("playbooks/site.yml", "-i", changed, *limit, "-e", f"lab_dir={state}")
+
+    return run
+
+
+@pytest.fixture
+def state_of(lab):
+    """What systemd says of a unit on boot-fw12."""
+    return lambda unit: lab("ssh", "fw12", f"systemctl is-active {unit}").stdout.strip()
+
+
+def test_a_standby_of_a_pair_has_the_kernel_note_when_packets_come_in(answered, publish, state_of):
+    first = NETWORKS[0] | {"address": "10.77.0.2", "peer": "boot-fw12"}
+    assert state_of("kindling-dnsmasq.socket") == "inactive"
+    standby = NETWORKS[0] | {"address": "10.77.0.1", "peer": "boot-first", "standby": True}
+    publish(standby, **{"boot-first": [first]})
+    assert state_of("kindling-dnsmasq.socket") == "active"
+    assert state_of("kindling-dnsmasq.service") == "active"
+    assert answered("fw12", NODES["http-12"]["flatcar_mac"])
+
+
+def test_a_changed_network_leaves_no_range_no_lease_and_no_standby_behind(answered, lab, publish, state_of):
     """The last test of this file: the rack is without DHCP afterwards."""
     mac = NODES["http-12"]["flatcar_mac"]
     assert answered("fw12", mac)
-    networks = HOSTS["boot_hosts"]["hosts"]["boot-fw12"]["kindling_networks"]
-    networks[0]["mode"] = "none"
-    changed = tmp_path / "changed.yml"
-    changed.write_text(yaml.safe_dump({"boot_hosts": {"hosts": {"boot-fw12": {"kindling_networks": networks}}}}))
-    limit = ("--limit", "localhost,boot-fw12")
-    play("playbooks/site.yml", "-i", changed, *limit, "-e", f"lab_dir={state}")
+    publish(NETWORKS[0] | {"mode": "none"})
     assert not answered("fw12", mac)
     leases = lab("ssh", "fw12", "sudo cat /run/kindling-dnsmasq/leases")
     assert "10.77.0." not in leases.stdout
+    assert state_of("kindling-dnsmasq.socket") == "inactive"

@@ -1,4 +1,4 @@
-"""Machines that boot into RAM, all at once: UEFI firmware, iPXE, its scripts, and Ignition, each with patience and an address of its own.
+"""Machines that boot into RAM, all at once: UEFI firmware, iPXE, its scripts, Ignition; each has an address of its own.
 
 Reads from a file of JSON which machines there are. Each comes to a halt at the stage that it is told, until the file ``go`` is
 there; ``halted`` is written once all have. What became of each goes to ``result``. Run on a host of the room that has all of their

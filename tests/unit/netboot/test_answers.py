@@ -95,15 +95,15 @@ def names(answers):
 IPXE = {"ipxe": True}
 
 
-def second_network(rack, *hosts_and_addresses):
-    """Gives hosts the interface lan1, on a switch of its own."""
-    rack.room.run("ip", "link", "add", "br1", "type", "bridge", "stp_state", "0", "forward_delay", "0")
-    rack.room.run("ip", "link", "set", "br1", "up")
+def second_network(rack, *hosts_and_addresses, nic="lan1"):
+    """Gives hosts one more interface, on a switch of its own."""
+    rack.room.run("ip", "link", "add", f"br-{nic}", "type", "bridge", "stp_state", "0", "forward_delay", "0")
+    rack.room.run("ip", "link", "set", f"br-{nic}", "up")
     for host, address in zip(hosts_and_addresses[::2], hosts_and_addresses[1::2], strict=True):
-        rack.room.run("ip", "link", "add", f"{host}1", "type", "veth", "peer", "name", "lan1", "netns", host)
-        rack.room.run("ip", "link", "set", f"{host}1", "master", "br1", "up")
-        rack.room.run("ip", "-n", host, "link", "set", "lan1", "up")
-        rack.room.run("ip", "-n", host, "address", "add", address, "dev", "lan1")
+        rack.room.run("ip", "link", "add", f"{host}-{nic}", "type", "veth", "peer", "name", nic, "netns", host)
+        rack.room.run("ip", "link", "set", f"{host}-{nic}", "master", f"br-{nic}", "up")
+        rack.room.run("ip", "-n", host, "link", "set", nic, "up")
+        rack.room.run("ip", "-n", host, "address", "add", address, "dev", nic)
 
 
 def test_every_firmware_is_told_what_it_can_start(rack, boot_network):
@@ -255,6 +255,18 @@ def test_each_interface_serves_its_own_rack(rack, boot_network):
         None,
         ("10.78.0.21", "10.78.0.1", "snponly.efi"),
     ]
+
+
+def test_an_interface_that_no_rack_is_on_is_left_alone(rack, boot_network):
+    second_network(rack, "boot", "10.78.0.1/24")
+    second_network(rack, "boot", "10.79.0.1/24", "client", "10.79.0.11/24", nic="lan2")
+    rack.serve(boot_network(), boot_network(interface="lan1", subnet="10.78.0.0/24", racks=["b"]))
+    assert rack.ask((KNOWN, "UEFI x64"), (KNOWN, "plain"), interface="lan2") == [[], []]
+    held = rack.room.run("ss", "-Hln4tu", host="boot").stdout.split()
+    assert {place for place in held if place.endswith((":53", ":69"))} == {
+        *("10.77.0.1:53", "10.77.0.1:69"),
+        *("10.78.0.1:53", "10.78.0.1:69"),
+    }
 
 
 def test_each_rack_is_told_its_own_netmask_router_servers_and_domain(rack, boot_network):

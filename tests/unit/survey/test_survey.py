@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import random
+import re
 import signal
 
 import pytest
@@ -219,7 +220,7 @@ flatcar_nodes:
 """
 
 
-def test_a_pair_serves_the_same_reservations(inventory):
+def test_a_pair_serves_the_same_reservations_and_each_knows_the_other(inventory):
     found = inventory({"hosts.yml": PAIR}).survey().checked()
     built = {
         host: build_files(fleet.nodes, fleet.networks, lambda image: image["version"], fleet.configs, host.encode())
@@ -231,9 +232,9 @@ def test_a_pair_serves_the_same_reservations(inventory):
         path: of_b[path] for path in of_b if path.startswith("dnsmasq/")
     }
     script = "web/ipxe/10.1.0.11/52-54-00-00-00-01.ipxe"
-    assert "http://10.1.0.1/" in of_a[script]
-    assert "http://10.1.0.2/" in of_b[script]
-    assert "http://10.1.0.1/" not in of_b[script]
+    for own, other, text in (("10.1.0.1", "10.1.0.2", of_a[script]), ("10.1.0.2", "10.1.0.1", of_b[script])):
+        assert f"http://{own}/images/" in text
+        assert re.findall(rf"http://{re.escape(other)}/\S*", text) == [f"http://{other}/boot.ipxe"] * 2
 
 
 @pytest.mark.parametrize(

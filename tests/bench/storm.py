@@ -10,9 +10,10 @@ second, as one order to their management controllers does it.
 Then the image: bytes per second of one download at a time, from the same nginx and from one as Debian configures it, in turns.
 
 Limits are those of the project's issue: everybody through within 60 s, nobody refused. The image shall come at least 0.9 times as
-fast as from the other nginx.
+fast as from the other nginx. With --standby the boot host is the one of a pair that answers later, and its peer is off;
+this machine's kernel should then have net.core.rmem_default=8388608, as the role has it on a standby, and a time daemon.
 
-    python3 tests/bench/storm.py [--machines N] [--spread S] [--size BYTES] [--rounds N]
+    python3 tests/bench/storm.py [--machines N] [--spread S] [--size BYTES] [--rounds N] [--standby]
 """
 
 from __future__ import annotations
@@ -196,7 +197,7 @@ def machines_of(number: int) -> dict[str, tuple[str, str]]:
     return found
 
 
-def prepare(machines: dict[str, tuple[str, str]], size: int, directory: pathlib.Path):
+def prepare(machines: dict[str, tuple[str, str]], size: int, directory: pathlib.Path, **network):
     """The room with the boot host and the clients' host; files for every machine, and a large image."""
     from boot_host import TOKEN, BootHost
     from room import Room
@@ -218,7 +219,7 @@ def prepare(machines: dict[str, tuple[str, str]], size: int, directory: pathlib.
     lines = [f"address add {address}/20 dev lan0\n" for _, address in machines.values()]
     batch.write_text("".join(lines))
     room.run("ip", "-batch", batch, host=CLIENTS)
-    host = Large(room, SUBNET)
+    host = Large(room, SUBNET, **network)
     return room, host, TOKEN
 
 
@@ -304,6 +305,7 @@ def main() -> None:
     parser.add_argument("--spread", type=float, default=1.0, help="seconds within which all are switched on")
     parser.add_argument("--size", type=int, default=512 << 20, help="bytes of the image")
     parser.add_argument("--rounds", type=int, default=20, help="downloads of the image from each side")
+    parser.add_argument("--standby", action="store_true", help="the boot host is the standby of one that is off")
     parser.add_argument("--inside", type=pathlib.Path, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.inside:
@@ -318,7 +320,8 @@ def main() -> None:
         (namespace / "flatcar").symlink_to(ROOT, target_is_directory=True)
         init_plugin_loader([str(directory / "collections")])
         machines = machines_of(options.machines)
-        room, host, token = prepare(machines, options.size, directory)
+        pair = {"peer": "one that is off", "standby": True} if options.standby else {}
+        room, host, token = prepare(machines, options.size, directory, **pair)
         try:
             outcome = storm(room, machines, token, options.spread, directory / "collections")
             ours, plain = image(room, host, options.size, options.rounds)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+KEPT = "/proc/sys/net/core/rmem_default"
+RAISE = f"echo 8388608 > {KEPT}"
 QUARANTINE = "10.77.0.200-10.77.0.209"
 
 
@@ -101,14 +103,17 @@ def test_a_file_of_the_operators_is_given_by_the_tag_of_its_reservations(dnsmasq
         (
             {"peer": "spare", "standby": True},
             ["dhcp-reply-delay=tag:net-10.77.0.0,2"],
-            ["Sockets=kindling-dnsmasq.socket"],
+            [
+                "Sockets=kindling-dnsmasq.socket",
+                f"ExecStartPre=-+/bin/sh -c 'test $$(cat {KEPT}) -ge 8388608 || {RAISE}'",
+            ],
         ),
     ],
 )
-def test_the_kernel_notes_when_packets_come_in_where_a_delay_counts_from_it(
+def test_the_kernel_keeps_packets_and_notes_when_they_came_where_answers_are_delayed(
     dnsmasq_conf, boot_network, pair, delays, asks
 ):
     other = boot_network(interface="lan1", subnet="10.78.0.0/24", racks=["b"])
     networks = other, boot_network(address="10.77.0.1", **pair)
     assert lines(dnsmasq_conf(*networks), "dhcp-reply-delay") == delays
-    assert lines(dnsmasq_conf(*networks, template="kindling-dnsmasq.service.j2"), "Sockets=") == asks
+    assert lines(dnsmasq_conf(*networks, template="kindling-dnsmasq.service.j2"), "Sockets=", "ExecStartPre=-+") == asks

@@ -8,6 +8,7 @@ import pathlib
 
 import pytest
 import yaml
+from ansible_collections.kindling.flatcar.plugins.module_utils.networks import NETWORK
 
 ROOT = pathlib.Path(__file__).parent.parent.parent
 PLUGINS = sorted(path for kind in ("filter", "modules") for path in (ROOT / "plugins" / kind).glob("[!_]*.py"))
@@ -46,6 +47,16 @@ def test_a_roles_defaults_are_those_that_its_specification_names(role):
 def test_a_roles_variables_have_the_roles_name(role):
     specs = yaml.safe_load((ROOT / "roles" / role / "meta" / "argument_specs.yml").read_text())["argument_specs"]
     assert all(name.startswith(f"{role}_") for spec in specs.values() for name in spec["options"])
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_a_role_takes_every_word_of_a_network(role):
+    words = {field.name: {} for field in NETWORK}
+    specs = yaml.safe_load((ROOT / "roles" / role / "meta" / "argument_specs.yml").read_text())["argument_specs"]
+    options = [
+        option for spec in specs.values() for name, option in spec["options"].items() if name == f"{role}_networks"
+    ]
+    assert all(option.get("options", words).keys() == words.keys() for option in options)
 
 
 def _tasks(value):

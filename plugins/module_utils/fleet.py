@@ -6,6 +6,7 @@ import base64
 import hashlib
 import hmac
 import json
+import re
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from typing import Any
@@ -20,6 +21,9 @@ from .provenance import OriginOf, source_at, traced_butane
 
 #: The file of a generation that tells what is in it, node by node.
 INDEX = "index.json"
+
+#: Host names that dnsmasq would read in a reservation as a lease's time, or as a word of its own.
+_NO_NAME_TO_DNSMASQ = re.compile(r"[0-9]+[smhdw]?|infinite|ignore")
 
 Versions = Callable[[Mapping[str, str]], str]
 """Tells the exact release for the one that a node asks for."""
@@ -221,11 +225,15 @@ def _index_entry(node: Node, versions: Versions, config: str, token: str | None)
 
 
 def _reservations(nodes: Iterable[Node], networks: Iterable[Network]) -> dict[str, str]:
-    """One address for one machine, whatever client id its firmware, iPXE and system send (``id:*``)."""
+    """One address for one machine, whatever client id its firmware, iPXE and system send (``id:*``).
+
+    DNS tells DHCP the names that cannot stand in a reservation.
+    """
     dhcp, dns = [], []
     for node in nodes:
         domain = node.domain or network_of(node, networks).domain
-        dhcp.append(f"{','.join(node.mac)},id:*,{node.address},{node.hostname}\n")
+        named = [] if _NO_NAME_TO_DNSMASQ.fullmatch(node.hostname) else [node.hostname]
+        dhcp.append(",".join((*node.mac, "id:*", str(node.address), *named)) + "\n")
         dns.append(f"{node.address} {f'{node.hostname}.{domain} ' if domain else ''}{node.hostname}\n")
     return {"dnsmasq/dhcp-hosts": "".join(sorted(dhcp)), "dnsmasq/dns-hosts": "".join(sorted(dns))}
 

@@ -215,6 +215,13 @@ def test_every_node_has_one_address_and_a_name():
     assert files["dnsmasq/dns-hosts"] == "10.1.0.11 n1.rack.test n1\n10.1.0.12 n2.other.test n2\n"
 
 
+@pytest.mark.parametrize("name", ["101", "4d", "ignore", "infinite"])
+def test_a_name_that_dnsmasq_would_not_take_for_one_is_told_by_dns(name):
+    files = build(node(name, 11))
+    assert files["dnsmasq/dhcp-hosts"] == "52:54:00:00:00:0b,id:*,10.1.0.11\n"
+    assert files["dnsmasq/dns-hosts"] == f"10.1.0.11 {name}.rack.test {name}\n"
+
+
 def test_the_order_of_the_nodes_makes_no_difference():
     nodes = [node("n1", 11, flatcar_boot_mode="ram"), node("n2", 12)]
     assert build(*nodes) == build(*reversed(nodes))

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import sys
 from pathlib import Path
 
 import pytest
+from ansible_collections.kindling.flatcar.plugins.module_utils.fleet import build_files
+from ansible_collections.kindling.flatcar.plugins.module_utils.networks import read_networks
+from ansible_collections.kindling.flatcar.plugins.module_utils.node import read_node
 
 CLIENT = Path(__file__).with_name("client.py")
 #: Where `make unit` unpacks other DHCP servers: installed, they would start on this machine
@@ -35,6 +39,7 @@ REFUSED = {
     "UEFI IA32 HTTP": "http://10.77.0.1/programs/ia32-uefi-is-not-supported.efi",
 }
 SCRIPT = "http://10.77.0.1/boot.ipxe"
+FACTS = {"lan0": {"device": "lan0", "ipv4": {"address": "10.77.0.1"}}}
 
 
 class Rack:
@@ -43,12 +48,13 @@ class Rack:
     def __init__(self, room, conf):
         self.room, self.conf = room, conf
 
-    def serve(self, *networks, host="boot", **variables):
-        """Starts the boot host's dnsmasq; its process, its log and its reservations."""
+    def serve(self, *networks, host="boot", files=None, **variables):
+        """Starts the boot host's dnsmasq; its process, its log and its reservations, those in a generation's *files* if given."""
         state = self.room.directory / host
         state.mkdir(exist_ok=True)
-        (state / "dhcp-hosts").write_text(HOSTS)
-        (state / "dns-hosts").write_text("10.77.0.11 n1.rack.test n1\n")
+        files = files or {"dnsmasq/dhcp-hosts": HOSTS, "dnsmasq/dns-hosts": "10.77.0.11 n1.rack.test n1\n"}
+        for name in ("dhcp-hosts", "dns-hosts"):
+            (state / name).write_text(files[f"dnsmasq/{name}"])
         (state / "undionly.kpxe").write_text("program")
         text = self.conf(*networks, dnsmasq_reservations_dir=state, dnsmasq_tftp_dir=state, **variables)
         (state / "conf").write_text(text.replace("/run/kindling-dnsmasq", str(state)))
@@ -147,6 +153,30 @@ def test_changed_reservations_need_no_restart(rack, boot_network):
     again = f"for i in $(seq 100); do [ $(grep -c 'read .*/dhcp-hosts' {log}) -ge 2 ] && exit; sleep 0.05; done; exit 1"
     rack.room.run("sh", "-c", again)
     assert told(rack.ask((CHOOSY, "UEFI x64"))[0])[::2] == ("10.77.0.13", "ipxe.efi")
+
+
+ODD_NAMES = ("101", "4d", "ignore", "infinite", "0x1", "d", "12d4", "set", "2001-db8")
+
+
+def test_a_machine_may_have_any_name(rack, boot_network):
+    """As those that dnsmasq reads in a reservation as something else."""
+    macs = [f"52:54:00:77:01:{number:02x}" for number, _ in enumerate(ODD_NAMES)]
+    nodes = [
+        read_node(name, {"flatcar_rack": "a", "flatcar_mac": mac, "flatcar_address": f"10.77.0.{number}"})[0]
+        for number, (name, mac) in enumerate(zip(ODD_NAMES, macs, strict=True), 31)
+    ]
+    files = build_files(
+        nodes, read_networks("boot", [boot_network()], FACTS), None, {name: {} for name in ODD_NAMES}, b""
+    )
+    _, log, _ = rack.serve(boot_network(), files=files)
+    asked = [{"message": "REQUEST", "server": "10.77.0.1", "wanted": str(node.address)} for node in nodes]
+    answers = rack.ask(*((mac, "plain", more) for mac, more in zip(macs, asked, strict=True)))
+    assert [names(found) for found in answers] == [["ACK"]] * len(nodes)
+    said = Path(log).read_text()
+    for node, mac in zip(nodes, macs, strict=True):
+        assert f"DHCPACK(lan0) {node.address} {mac} {node.name}\n" in said
+    assert re.findall(r"sent size: +4 option: 51 lease-time +(\S+)", said) == ["1h"] * len(nodes)
+    assert re.findall(r"option: 12 hostname +(\S+)", said) == list(ODD_NAMES)
 
 
 def test_a_machine_that_chose_another_server_is_left_to_it(rack, boot_network):

@@ -1,10 +1,10 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Reads the whole inventory at once, checks it, and publishes what the nodes of one boot host boot."""
+"""Reads the whole inventory at once and checks it for all boot hosts, and publishes what the nodes of one boot."""
 
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,7 @@ from ansible_collections.kindling.flatcar.plugins.module_utils.generation import
 from ansible_collections.kindling.flatcar.plugins.module_utils.problems import InventoryError
 from ansible_collections.kindling.flatcar.plugins.module_utils.programs import choices_of
 from ansible_collections.kindling.flatcar.plugins.plugin_utils.problems import describe
-from ansible_collections.kindling.flatcar.plugins.plugin_utils.survey import Fleet, Known, survey
+from ansible_collections.kindling.flatcar.plugins.plugin_utils.survey import Fleet, Known, fleet_of, survey
 from ansible_collections.kindling.flatcar.plugins.plugin_utils.variables import Variables
 
 #: Tops of a generation: what the web server alone may read, and what nobody but root.
@@ -32,32 +32,38 @@ class ActionModule(ActionBase):
         _, options = self.validate_argument_spec(
             argument_spec={
                 "state": {"type": "str", "choices": ["checked", "published"], "default": "published"},
-                "networks": {"type": "list", "elements": "dict", "required": True},
+                "hosts": {"type": "list", "elements": "str"},
+                "networks": {"type": "list", "elements": "dict"},
+                "nodes": {"type": "list", "elements": "str"},
                 "images": {"type": "list", "elements": "dict", "default": []},
                 "path": {"type": "path", "default": "/srv/kindling/fleet"},
                 "group": {"type": "str", "default": "www-data"},
                 "keep": {"type": "int", "default": 5},
                 "files_dir": {"type": "path"},
-            }
+            },
+            required_if=[("state", "published", ["networks"])],
         )
-        fleet = self._checked_fleet(options["files_dir"], task_vars)
-        names = [node.name for node in fleet.nodes]
-        programs = [program.printable() for program in fleet.programs]
-        result = {"changed": False, "nodes": names, "images": wanted_images(fleet.nodes), "programs": programs}
-        result["program_choices"] = choices_of(fleet.nodes)
-        if options["state"] == "checked":
-            return result
-        return result | self._publish(fleet, options, task_vars)
-
-    def _checked_fleet(self, files_dir: str | None, task_vars: dict[str, Any]) -> Fleet:
-        host = task_vars["inventory_hostname"]
         self._variables = Variables(task_vars, self._loader)
-        known = Known(task_vars["ansible_facts"], self._task.args["networks"], files_dir)
         try:
-            found = survey(self._variables, {host: known}).checked()
+            if options["state"] == "checked":
+                return self._check(options["hosts"] or [task_vars["inventory_hostname"]], task_vars["hostvars"])
+            fleet = self._fleet(options, task_vars)
         except InventoryError as invalid:
             raise AnsibleActionFail(describe(invalid.problems)) from None
-        return found.fleets[host]
+        return self._publish(fleet, options, task_vars)
+
+    def _check(self, hosts: Iterable[str], hostvars: Mapping[str, Any]) -> dict[str, Any]:
+        """One pass for all *hosts*: each by itself would read the whole inventory again."""
+        known = {host: Known(hostvars[host]["ansible_facts"]) for host in hosts}
+        fleets = survey(self._variables, known).checked().fleets
+        return {"changed": False, "fleets": {host: _summary(fleet) for host, fleet in fleets.items()}}
+
+    def _fleet(self, options: Mapping[str, Any], task_vars: Mapping[str, Any]) -> Fleet:
+        host = task_vars["inventory_hostname"]
+        known = Known(task_vars["ansible_facts"], self._task.args["networks"], options["files_dir"])
+        if options["nodes"] is not None:
+            return fleet_of(host, options["nodes"], self._variables, known)
+        return survey(self._variables, {host: known}).checked().fleets[host]
 
     def _publish(self, fleet: Fleet, options: Mapping[str, Any], task_vars: dict[str, Any]) -> dict[str, Any]:
         served = self._ask_boot_tree({"path": options["path"], "key": True}, task_vars)
@@ -132,6 +138,16 @@ class ActionModule(ActionBase):
             self._transfer_file(local.name, remote)
         self._fixup_perms2((self._connection._shell.tmpdir, remote))
         return remote
+
+
+def _summary(fleet: Fleet) -> dict[str, Any]:
+    """What the roles need to know of a boot host's nodes."""
+    return {
+        "nodes": [node.name for node in fleet.nodes],
+        "images": wanted_images(fleet.nodes),
+        "programs": [program.printable() for program in fleet.programs],
+        "program_choices": choices_of(fleet.nodes),
+    }
 
 
 def _versions(options: Mapping[str, Any]):

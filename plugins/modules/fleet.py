@@ -5,10 +5,10 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: fleet
-short_description: Check a boot host's nodes, and publish what they boot
+short_description: Check the nodes, and publish what those of a boot host boot
 description:
-  - Reads the variables of all nodes that stand on the boot host's networks, in one pass on the controller, and checks them
-    one by one and against each other. Every problem is reported, with the node, the variable and its place in the inventory.
+  - Reads the variables of all nodes, in one pass on the controller, and checks them one by one and against each other. Every
+    problem is reported, with the node, the variable and its place in the inventory.
   - With O(state=published), builds iPXE scripts, Ignition configs and DHCP reservations, sends what the boot host lacks in
     one transfer, and switches to it with one rename. The same inventory changes nothing.
 version_added: 0.1.0
@@ -28,16 +28,30 @@ attributes:
 options:
   state:
     description:
-      - V(checked) reads and checks, and touches nothing but the controller's memory.
-      - V(published) also publishes.
+      - V(checked) reads and checks, for all O(hosts) at once, and touches nothing but the controller's memory.
+      - V(published) publishes on one boot host.
     type: str
     choices: [checked, published]
     default: published
+  hosts:
+    description:
+      - With O(state=checked), the boot hosts whose nodes are checked. Their own C(kindling_networks) say which those are.
+      - The boot host that the task is for when not given.
+    type: list
+    elements: str
   networks:
-    description: The boot host's provisioning networks, as C(kindling_networks) in the inventory.
+    description:
+      - The boot host's provisioning networks, as C(kindling_networks) in the inventory.
+      - Needed for O(state=published).
     type: list
     elements: dict
-    required: true
+  nodes:
+    description:
+      - With O(state=published), the nodes of this boot host, as RV(fleets) told them in this run. Only they are read again, each
+        by itself and against each other.
+      - When not given, the whole inventory is read and checked.
+    type: list
+    elements: str
   images:
     description:
       - The releases that the boot host serves, as the role P(kindling.flatcar.flatcar_images#role) tells them.
@@ -80,42 +94,49 @@ options:
 """
 
 EXAMPLES = r"""
-- name: Check the nodes before anything changes
+- name: Check the nodes of all boot hosts before anything changes
   kindling.flatcar.fleet:
     state: checked
-    networks: "{{ kindling_networks }}"
-  register: fleet
+    hosts: "{{ ansible_play_batch }}"
+  register: checked
+  run_once: true
 
 - name: Publish what the nodes boot
   kindling.flatcar.fleet:
     networks: "{{ kindling_networks }}"
+    nodes: "{{ checked.fleets[inventory_hostname].nodes }}"
     images: "{{ flatcar_images_resolved }}"
 """
 
 RETURN = r"""
-nodes:
-  description: The names of the nodes that this boot host serves.
-  returned: success
-  type: list
-  elements: str
-images:
-  description:
-    - The releases that the nodes ask for, each with board, channel and version, and with C(install) where a node needs the disk
-      image too.
-  returned: success
-  type: list
-  elements: dict
-programs:
-  description:
-    - The operator's boot programs that nodes ask for, each with C(path) on the controller, C(sha256), the C(name) that it is to be
-      served by, C(architecture), and the C(tag) that dnsmasq gives to its nodes.
-  returned: success
-  type: list
-  elements: dict
-program_choices:
-  description: The MAC addresses of the nodes that choose a boot program, by the tag that dnsmasq gives to them.
-  returned: success
+fleets:
+  description: What the roles need to know of the nodes, by boot host.
+  returned: when O(state=checked)
   type: dict
+  contains:
+    nodes:
+      description: The names of the nodes that this boot host serves.
+      returned: always
+      type: list
+      elements: str
+    images:
+      description:
+        - The releases that the nodes ask for, each with board, channel and version, and with C(install) where a node needs the
+          disk image too.
+      returned: always
+      type: list
+      elements: dict
+    programs:
+      description:
+        - The operator's boot programs that nodes ask for, each with C(path) on the controller, C(sha256), the C(name) that it is
+          to be served by, C(architecture), and the C(tag) that dnsmasq gives to its nodes.
+      returned: always
+      type: list
+      elements: dict
+    program_choices:
+      description: The MAC addresses of the nodes that choose a boot program, by the tag that dnsmasq gives to them.
+      returned: always
+      type: dict
 changes:
   description: The paths that were added, changed and removed.
   returned: when O(state=published)

@@ -209,7 +209,8 @@ def fleet_of(host: str, names: Iterable[str], variables: Variables, known: Known
     Raises ``InventoryError``.
     """
     boot_host = _read_boot_hosts(variables, {host: known})[host]
-    readings = [_read_and_build(name, variables, [boot_host], everywhere=False) for name in names]
+    read = functools.partial(_read_and_build, variables=variables, boot_hosts=[boot_host], everywhere=False)
+    readings = spread(read, names)
     fleet, problems = _check_fleet(boot_host, readings)
     problems += [problem for reading in readings for problem in reading.problems]
     if problems:

@@ -1,0 +1,160 @@
+"""Several boot hosts: each serves its own racks' nodes, a pair the same, and the inventory is read once for all of them."""
+
+from __future__ import annotations
+
+import collections
+import grp
+import json
+import os
+import pathlib
+import subprocess
+import sys
+
+import pytest
+
+ROOT = pathlib.Path(__file__).parents[3]
+
+#: As check.yml and site.yml have it, without all that is not about the nodes.
+PLAYBOOK = """\
+- hosts: boot_hosts
+  connection: local
+  gather_facts: false
+  any_errors_fatal: true
+  tasks:
+    - ansible.builtin.set_fact:
+        lan0: "{{ {'device': 'lan0', 'ipv4': {'address': own_address}} }}"
+        lan1: "{{ {'device': 'lan1', 'ipv4': {'address': shared_address}} }}"
+        cacheable: true
+    - ansible.builtin.import_role:
+        name: kindling.flatcar.fleet
+        tasks_from: check
+    - kindling.flatcar.fleet:
+        networks: "{{ kindling_networks }}"
+        nodes: "{{ fleet_checked.nodes }}"
+        images: [{board: amd64-usr, channel: stable, requested: current, version: 9999.2.0}]
+        path: "{{ fleet_dir }}"
+        group: "{{ group }}"
+"""
+
+
+def boot_host(own, shared, rack, **of_a_pair):
+    return {
+        "own_address": own,
+        "shared_address": shared,
+        "kindling_networks": [
+            {"interface": "lan0", "subnet": f"{own}/24".replace(".1/", ".0/"), "racks": [rack], "address": own},
+            {"interface": "lan1", "subnet": "10.3.0.0/24", "racks": ["both"], "address": shared, **of_a_pair},
+        ],
+    }
+
+
+BOOT_HOSTS = {
+    "boot-a": boot_host("10.1.0.1", "10.3.0.1", "a", peer="boot-b"),
+    "boot-b": boot_host("10.2.0.1", "10.3.0.2", "b", peer="boot-a", standby=True),
+}
+NODES = {
+    f"{rack}{number}": {
+        "flatcar_rack": rack,
+        "flatcar_mac": f"52:54:00:00:0{third}:{number:02x}",
+        "flatcar_address": f"10.{third}.0.{number + 10}",
+    }
+    for third, rack in enumerate(("a", "b", "both"), 1)
+    for number in range(1, 4)
+}
+
+
+class Site:
+    def __init__(self, base):
+        self.base, self.readings = base, base / "readings"
+        (base / "play.yml").write_text(PLAYBOOK)
+        for host in BOOT_HOSTS:
+            (base / host).mkdir()
+
+    def play(self, *arguments, boot_hosts=BOOT_HOSTS, nodes=NODES):
+        self.readings.write_text("")
+        noted = f"'echo UTC; echo ' ~ inventory_hostname ~ ' >> {self.readings}'"
+        every = {"flatcar_boot_mode": "ram", "flatcar_time_zone": f"{{{{ lookup('ansible.builtin.pipe', {noted}) }}}}"}
+        hosts = {"boot_hosts": {"hosts": boot_hosts}, "flatcar_nodes": {"vars": every, "hosts": nodes}}
+        (self.base / "hosts.json").write_text(json.dumps(hosts))
+        variables = {
+            "group": grp.getgrgid(os.getgid()).gr_name,
+            "fleet_dir": f"{self.base}/{{{{ inventory_hostname }}}}",
+            "ansible_python_interpreter": sys.executable,
+        }
+        done = subprocess.run(
+            [
+                *(sys.executable, "-m", "ansible", "playbook", "-i", str(self.base / "hosts.json"), *arguments),
+                *("-e", json.dumps(variables), str(self.base / "play.yml")),
+            ],
+            capture_output=True,
+            text=True,
+            cwd=ROOT,
+            env={**os.environ, "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"), "ANSIBLE_NOCOLOR": "1"},
+            check=False,
+        )
+        return done.returncode, done.stdout + done.stderr
+
+    def served(self, host):
+        return self.base / host / "current"
+
+    def nodes(self, host):
+        return set(json.loads((self.served(host) / "index.json").read_text())["nodes"])
+
+    def reservations(self, host, rack):
+        lines = (self.served(host) / "dnsmasq/dhcp-hosts").read_text().splitlines()
+        return [line for line in lines if line.rpartition(",")[2].rstrip("0123456789") == rack]
+
+
+@pytest.fixture
+def site(tmp_path):
+    return Site(tmp_path)
+
+
+def test_each_boot_host_serves_its_own_racks_and_a_pair_serves_the_same(site):
+    status, said = site.play()
+    assert status == 0, said
+    for host, rack in (("boot-a", "a"), ("boot-b", "b")):
+        assert site.nodes(host) == {f"{name}{number}" for name in (rack, "both") for number in (1, 2, 3)}
+        assert len(site.reservations(host, rack)) == 3
+    assert site.reservations("boot-a", "both") == site.reservations("boot-b", "both")
+    assert len(site.reservations("boot-a", "both")) == 3
+    # Each by its own address and its own key, so that either of the pair can fail
+    for host, address in (("boot-a", "10.3.0.1"), ("boot-b", "10.3.0.2")):
+        script = (site.served(host) / "web/ipxe/10.3.0.11/52-54-00-00-03-01.ipxe").read_text()
+        assert f"http://{address}/ignition/" in script
+    keys = {(site.base / host / "key").read_text() for host in BOOT_HOSTS}
+    assert len(keys) == 2
+    assert "changed=0" in site.play()[1]
+
+
+def test_nodes_are_read_once_to_check_them_and_once_where_they_are_published(site):
+    status, said = site.play()
+    assert status == 0, said
+    read = collections.Counter(site.readings.read_text().split())
+    assert read == {name: 3 if name.startswith("both") else 2 for name in NODES}
+
+
+def test_one_boot_host_alone_is_held_against_all_others(site):
+    status, said = site.play("--limit", "boot-a")
+    assert status == 0, said
+    assert not site.served("boot-b").exists()
+    twin = NODES | {"b9": NODES["a1"] | {"flatcar_rack": "b", "flatcar_address": "10.2.0.19"}}
+    status, said = site.play("--limit", "boot-a", nodes=twin)
+    assert status != 0
+    assert "52:54:00:00:01:01 belongs to a1 already" in said
+    assert "changed=0" in said
+
+
+@pytest.mark.parametrize(
+    ("rack", "second", "says"),
+    [
+        ("nowhere", "b", "no boot host has this rack in its kindling_networks; they have a, b, both"),
+        ("a", "a", "a is a rack of boot-a and of boot-b"),
+    ],
+)
+def test_a_node_with_no_boot_host_or_two_stops_the_publishing_of_all(site, rack, second, says):
+    boot_hosts = BOOT_HOSTS | {"boot-b": boot_host("10.2.0.1", "10.3.0.2", second, peer="boot-a", standby=True)}
+    status, said = site.play(nodes=NODES | {"a1": NODES["a1"] | {"flatcar_rack": rack}}, boot_hosts=boot_hosts)
+    assert status != 0
+    assert says in " ".join(said.split())
+    assert not any(site.served(host).exists() for host in BOOT_HOSTS)

@@ -155,6 +155,14 @@ def publish(root: Path, archive: Path, digest: str, access: Access, keep: int) -
     return generation
 
 
+def tidy(root: Path) -> None:
+    """Remove what a killed run left behind: where it had switched already, no other publishing may ever come."""
+    generations = root / GENERATIONS
+    if any(generations.glob(f"{_UNFINISHED}*")):
+        with contextlib.suppress(GenerationError, OSError), _locked(root):
+            _drop_unfinished(generations)
+
+
 def served_history(root: Path) -> tuple[history.History, list[str]]:
     """In which order the generations below *root* were served, and the names of those that are there."""
     generations = root / GENERATIONS
@@ -449,4 +457,5 @@ __all__ = (
     "read_manifest",
     "releases_of",
     "served_history",
+    "tidy",
 )

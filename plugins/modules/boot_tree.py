@@ -10,6 +10,7 @@ short_description: Publish a generation of boot files
 description:
   - Tells what a boot host serves, or writes a new generation of files beside it and switches to it with one rename.
   - Whenever a run is killed, what is served is a complete generation.
+  - Removes what a killed run left.
   - Makes the boot host's key, out of which the URLs of its nodes' configs are made, when it is first asked for.
   - The action plugin M(kindling.flatcar.fleet) calls this module; there is rarely a reason to call it directly.
 version_added: 0.1.0
@@ -129,6 +130,8 @@ def main() -> None:
 def run(params: dict, check_mode: bool) -> dict:
     root = Path(params["path"])
     if not params["src"]:
+        if not check_mode:
+            generation.tidy(root)
         return {"changed": False, **_state(root, params, check_mode)}
     if check_mode:
         return {"changed": True}

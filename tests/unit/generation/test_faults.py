@@ -1,7 +1,7 @@
 """Runs that are killed, or that the disk does not let write: the served generation is whole, and the next run heals.
 
-What is killed at each write, or refused the room for it, is the module's own work in a process of its own; what is killed
-with all its processes is ansible-playbook.
+What is killed at each write, or refused the room for it, is the module's own work in a process of its own. Of whole runs of
+ansible-playbook, all processes are killed, or the controller's alone, or the module's alone.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ def assert_healed(tree, text, keep=5):
     record, names = tree.generation.served_history(tree.root)
     assert record.current == name
     assert len(names) <= keep
-    assert tree.names == names, "nothing unfinished is left"
+    assert_nothing_unfinished(tree)
     assert sorted(path.name for path in tree.root.iterdir()) == [".lock", "current", "generations", history.FILE]
     if before:
         tree.back()
@@ -40,6 +40,10 @@ def assert_healed(tree, text, keep=5):
         tree.generation.end_hold(tree.root)
         tree.back(name)
         tree.generation.end_hold(tree.root)
+
+
+def assert_nothing_unfinished(tree):
+    assert tree.names == tree.generation.served_history(tree.root)[1]
 
 
 # Killed at each write ----------------------------------------------------------------------------------------------
@@ -71,6 +75,8 @@ def test_publishing_killed_at_each_write(tree, killed_at_each_write):
 
     def check(_number):
         ends.add(tree.text)
+        tree.generation.tidy(tree.root)
+        assert_nothing_unfinished(tree)  # also where the next run finds that its fleet is served, and publishes nothing
         assert_healed(tree, "d", keep)
 
     assert killed_at_each_write(prepare, lambda: tree.publish("new", keep), check) > 40
@@ -106,6 +112,24 @@ def test_ending_a_hold_killed_at_each_write(tree, killed_at_each_write):
     assert not tree.is_held
 
 
+def test_making_the_key_killed_at_each_write(tree, killed_at_each_write):
+    """A key that was made is kept: with another one, all nodes would have other URLs."""
+    keys = []
+
+    def prepare(_number):
+        shutil.rmtree(tree.root)
+        tree.root.mkdir()
+        keys.clear()
+
+    def check(_number):
+        keys.append(tree.generation.read_key(tree.root))
+        key = tree.generation.make_key(tree.root)
+        assert keys[0] in (None, key)
+        assert sorted(path.name for path in tree.root.iterdir()) == [".lock", "key"]
+
+    assert killed_at_each_write(prepare, lambda: tree.generation.make_key(tree.root), check) > 3
+
+
 # Two at once -------------------------------------------------------------------------------------------------------
 
 
@@ -114,9 +138,12 @@ def test_two_runs_at_once(tree, interrupted, number):
     first = tree.publish("a")
     other = interrupted(lambda: tree.publish("b"), number, signal.SIGSTOP)
     os.waitpid(other, os.WUNTRACED)
+    names = tree.names
     for run in (lambda: tree.publish("c"), lambda: tree.back(first)):
         with pytest.raises(GenerationError, match="another run is publishing"):
             run()
+    tree.generation.tidy(tree.root)
+    assert tree.names == names, "what another run is at is left to it"
     assert tree.text in "ab"
     os.kill(other, signal.SIGCONT)
     assert os.waitpid(other, 0)[1] == 0
@@ -172,6 +199,20 @@ def test_a_full_disk(tmp_path, make_tree, small_disk, what, options):
     assert_healed(tree, "c")
 
 
+def test_a_full_disk_has_no_room_for_the_key(make_tree, small_disk):
+    place = small_disk("size=1m")
+    tree = make_tree(place)
+    filler = place / "filler"
+    with filler.open("wb") as file, contextlib.suppress(OSError):
+        while True:
+            os.write(file.fileno(), bytes(4096))
+    with pytest.raises(OSError, match="No space left on device"):
+        tree.generation.make_key(tree.root)
+    assert tree.generation.read_key(tree.root) is None
+    filler.unlink()
+    assert tree.generation.make_key(tree.root) == tree.generation.read_key(tree.root)
+
+
 def test_a_disk_that_cannot_be_written(tmp_path, make_tree, small_disk):
     place = small_disk("size=1m")
     tree = make_tree(place)
@@ -188,7 +229,7 @@ def test_a_disk_that_cannot_be_written(tmp_path, make_tree, small_disk):
     assert_healed(tree, "c")
 
 
-# ansible-playbook, killed with all its processes -------------------------------------------------------------------
+# Whole runs of ansible-playbook ------------------------------------------------------------------------------------
 
 PLAYBOOK = """\
 - hosts: boot_hosts
@@ -231,17 +272,37 @@ def processes_of(process):
     return found
 
 
-def kill_all(process):
-    """Stop first, so that none starts another while we look."""
-    for signalled in (signal.SIGSTOP, signal.SIGKILL):
+def _is_controllers(process):
+    with contextlib.suppress(OSError):
+        return b"play.yml" in pathlib.Path(f"/proc/{process}/cmdline").read_bytes()
+    return False
+
+
+#: Which of a run's processes are killed.
+VICTIMS = {
+    "all": lambda _process: True,
+    "controller": _is_controllers,
+    "module": lambda process: not _is_controllers(process),
+}
+
+
+def kill(process, victims):
+    """Stop first, so that none starts another while we look; returns when none of the run's processes lives on."""
+    for _ in range(2):
         found = processes_of(process.pid)
-        for one in found:
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(one, signalled)
+        _signal(found, signal.SIGSTOP)
+    _signal([one for one in found if VICTIMS[victims](one)], signal.SIGKILL)
+    _signal(found, signal.SIGCONT)
     process.wait()
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 60
     while any(_runs(one) for one in found):
-        assert time.monotonic() < deadline, "a killed process lives on"
+        assert time.monotonic() < deadline, "a process lives on"
+
+
+def _signal(processes, number):
+    for process in processes:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(process, number)
 
 
 def _runs(process):
@@ -300,7 +361,8 @@ MOMENTS = {
 }
 
 
-def test_the_controller_is_killed(tree, tmp_path):
+@pytest.mark.parametrize("victims", VICTIMS)
+def test_a_run_is_killed(tree, tmp_path, victims):
     controller = Controller(tree, tmp_path)
     controller.run("none")
     for moment, reached in MOMENTS.items():
@@ -309,8 +371,45 @@ def test_the_controller_is_killed(tree, tmp_path):
         process = controller.start(moment)
         while process.poll() is None and not reached(tree, controller.output.read_text()):
             pass
-        kill_all(process)
+        kill(process, victims)
         assert controller.domain in (before, moment)
         controller.run(moment)
         assert controller.domain == moment
+        assert_nothing_unfinished(tree)
     assert "changed=0" in controller.run(moment)
+
+
+def test_two_controllers_at_once(tree, tmp_path):
+    """Either publishes, or says that the other one does."""
+    controllers = []
+    for domain in ("one", "two"):
+        (tmp_path / domain).mkdir()
+        controllers.append(Controller(tree, tmp_path / domain))
+    controllers[0].run("none")
+    processes = [controller.start(domain) for controller, domain in zip(controllers, ("one", "two"), strict=True)]
+    ends = [process.wait() for process in processes]
+    assert 0 in ends
+    for end, controller in zip(ends, controllers, strict=True):
+        said = " ".join(controller.output.read_text().split())
+        assert end == 0 or "another run is publishing below" in said or "run again" in said, said
+    assert controllers[0].domain in ("one", "two")
+    for controller, domain in zip(controllers, ("one", "two"), strict=True):
+        controller.run(domain)
+        assert controller.domain == domain
+        assert_nothing_unfinished(tree)
+
+
+def test_a_run_on_a_disk_that_cannot_be_written_says_so(tmp_path, make_tree, small_disk):
+    place = small_disk("size=4m")
+    controller = Controller(make_tree(place), tmp_path)
+    controller.run("none")
+    subprocess.run(["mount", "-o", "remount,ro", place], check=True)
+    assert "changed=0" in controller.run("none"), "what is served already needs no disk"
+    assert controller.start("new").wait() == 2
+    said = " ".join(controller.output.read_text().split())
+    assert f"Publishing below {place}/fleet failed: [Errno 30] Read-only file system" in said
+    assert "What was served before still is." in said
+    assert controller.domain == "none"
+    subprocess.run(["mount", "-o", "remount,rw", place], check=True)
+    controller.run("new")
+    assert controller.domain == "new"

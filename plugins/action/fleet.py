@@ -11,17 +11,18 @@ from typing import Any
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 from ansible_collections.kindling.flatcar.plugins.module_utils import difference
-from ansible_collections.kindling.flatcar.plugins.module_utils.fleet import INDEX, build_files, wanted_images
+from ansible_collections.kindling.flatcar.plugins.module_utils.fleet import INDEX, SHOWN, build_files, wanted_images
 from ansible_collections.kindling.flatcar.plugins.module_utils.generation import changes, digest_of, manifest_of, pack
 from ansible_collections.kindling.flatcar.plugins.module_utils.problems import InventoryError
 from ansible_collections.kindling.flatcar.plugins.module_utils.programs import choices_of
+from ansible_collections.kindling.flatcar.plugins.module_utils.shown import without_tokens
 from ansible_collections.kindling.flatcar.plugins.plugin_utils.problems import describe
 from ansible_collections.kindling.flatcar.plugins.plugin_utils.survey import Fleet, Known, fleet_of, survey
 from ansible_collections.kindling.flatcar.plugins.plugin_utils.variables import Variables
 
 #: Tops of a generation: what the web server alone may read, and what nobody but root.
 PRIVATE = ["web"]
-SECRET = [INDEX]
+SECRET = [INDEX, SHOWN]
 
 
 class ActionModule(ActionBase):
@@ -68,15 +69,15 @@ class ActionModule(ActionBase):
     def _publish(self, fleet: Fleet, options: Mapping[str, Any], task_vars: dict[str, Any]) -> dict[str, Any]:
         served = self._ask_boot_tree({"path": options["path"], "key": True}, task_vars)
         key = bytes.fromhex(served["key"])
-        files = build_files(fleet.nodes, fleet.networks, _versions(options), fleet.configs, key)
+        files = build_files(fleet.nodes, fleet.networks, _versions(options), fleet.configs, key, self._secrets)
         manifest = manifest_of(files)
         differing = changes(served["manifest"], manifest)
         result = {
             "changed": manifest != served["manifest"],
-            "changes": {kind: [difference.without_tokens(path) for path in paths] for kind, paths in differing.items()},
+            "changes": {kind: [without_tokens(path) for path in paths] for kind, paths in differing.items()},
         }
         if self._task.diff and result["changed"]:
-            result["diff"] = self._differences(served["manifest"], files, key, options, task_vars)
+            result["diff"] = self._differences(served["manifest"], files, fleet.configs, key, options, task_vars)
         if self._task.check_mode or not result["changed"]:
             return result
         arguments = {
@@ -95,6 +96,7 @@ class ActionModule(ActionBase):
         self,
         manifest: Mapping[str, str],
         files: Mapping[str, str],
+        configs: Mapping[str, Mapping[str, Any]],
         key: bytes,
         options: Mapping[str, Any],
         task_vars: dict[str, Any],
@@ -107,9 +109,10 @@ class ActionModule(ActionBase):
 
         before = difference.tree(manifest, texts(difference.overview(manifest)))
         comparison = difference.Comparison(before, difference.tree(manifest_of(files), files), key)
-        return comparison.differences(
-            texts(comparison.paths()), lambda node: [secret.text for secret in self._variables.secrets(node)]
-        )
+        return comparison.differences(texts(comparison.paths()), configs, self._secrets)
+
+    def _secrets(self, node: str) -> list[str]:
+        return [secret.text for secret in self._variables.secrets(node)]
 
     def _ask_boot_tree(self, arguments: dict[str, Any], task_vars: dict[str, Any]) -> dict[str, Any]:
         """For an answer with secrets in it: with ``-vvv`` a connection prints what it gets, unless it is told not to."""

@@ -18,15 +18,22 @@ from .networks import VARIABLE, Network
 from .node import FRAGMENT, Node, check_butane, kernel_line, merge_layers
 from .problems import Problem
 from .provenance import OriginOf, source_at, traced_butane
+from .shown import shown
 
 #: The file of a generation that tells what is in it, node by node.
 INDEX = "index.json"
+
+#: Its directory of the configs that are not served, as people are shown them: what changes in them needs a reinstall.
+SHOWN = "configs"
 
 #: Host names that dnsmasq would read in a reservation as a lease's time, or as a word of its own.
 _NO_NAME_TO_DNSMASQ = re.compile(r"[0-9]+[smhdw]?|infinite|ignore")
 
 Versions = Callable[[Mapping[str, str]], str]
 """Tells the exact release for the one that a node asks for."""
+
+SecretsOf = Callable[[str], Collection[str]]
+"""Tells the texts out of vaults that the inventory has for a node."""
 
 
 def network_of(node: Node, networks: Iterable[Network]) -> Network | None:
@@ -166,9 +173,10 @@ def build_files(
     versions: Versions,
     configs: Mapping[str, dict[str, Any]],
     key: bytes,
+    secrets_of: SecretsOf,
 ) -> dict[str, str]:
-    """The generation's files by their path: scripts and configs below ``web/``, reservations below ``dnsmasq/``, and the
-    index, which tells programs what is published.
+    """The generation's files by their path: scripts and configs below ``web/``, reservations below ``dnsmasq/``, the index,
+    which tells programs what is published, and configs that are not served, without secrets, for people.
 
     A script or config lies below the address that may have it; a config below a name that nobody can guess, too.
     *key* is the boot host's, for ``token_of``.
@@ -185,6 +193,8 @@ def build_files(
         if token:
             served = with_report(configs[node.name], name=node.name, hosts=[f"http://{network.address}"], token=token)
             files[f"web/ignition/{token}/{node.address}.ign"] = dumps(served)
+        else:
+            files[f"{SHOWN}/{node.address}.yml"] = shown(configs[node.name], secrets_of(node.name), key)
         index[node.name] = _index_entry(node, versions, config, token)
     files[INDEX] = json.dumps({"nodes": index}, indent=0, sort_keys=True) + "\n"
     return files | _reservations(nodes, networks)
@@ -240,6 +250,7 @@ def _reservations(nodes: Iterable[Node], networks: Iterable[Network]) -> dict[st
 
 __all__ = (
     "INDEX",
+    "SHOWN",
     "build_config",
     "build_files",
     "build_script",

@@ -59,14 +59,15 @@ def _texts(value: Any, place: str) -> Iterator[tuple[str, str]]:
                 yield from _texts(inner, f"{place}.{key}" if place else key)
     elif isinstance(value, list | tuple):
         for number, inner in enumerate(value):
-            yield from _texts(inner, f"{place}[{_name(inner, number)}]")
+            yield from _texts(inner, f"{place}[{name_of_entry(inner, number)}]")
     elif isinstance(value, str):
         yield place, value
 
 
-def _name(entry: Any, number: int) -> Any:
-    named = (entry[name] for name in _NAMES if name in entry) if isinstance(entry, Mapping) else ()
-    return next(named, number)
+def name_of_entry(entry: Any, number: int) -> Any:
+    """What an entry of a list is called in the place of what stands in it: its own name, or its number."""
+    own = entry if isinstance(entry, Mapping) else {}
+    return next((own[name] for name in _NAMES if name in own), number)
 
 
 def _contents(url: str, compression: str | None, place: str) -> Iterator[tuple[str, str]]:
@@ -92,4 +93,4 @@ def _decoded(url: str, compression: str | None) -> str:
     return raw.decode("utf-8", "replace")
 
 
-__all__ = ("SHORTEST", "Secret", "leaks")
+__all__ = ("SHORTEST", "Secret", "leaks", "name_of_entry")

@@ -24,7 +24,7 @@ attributes:
       - Shows for each node what changes of its reservation, script and decoded Ignition config, and when that acts. What many
         nodes have alike is shown once.
       - Hashes of passwords, keys, values of HTTP headers and texts out of vaults are marks, different ones for different secrets.
-      - The boot host does not have the configs of nodes that boot their own disk; of those, digests are shown.
+      - Of nodes that boot their own disk, the boot host keeps the configs as they are shown, for root alone.
 options:
   state:
     description:

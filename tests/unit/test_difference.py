@@ -5,15 +5,9 @@ from __future__ import annotations
 import difflib
 import ipaddress
 import json
+from typing import Any, NamedTuple
 
-import pytest
-from ansible_collections.kindling.flatcar.plugins.module_utils.butane.data_urls import data_url
-from ansible_collections.kindling.flatcar.plugins.module_utils.difference import (
-    Comparison,
-    decoded,
-    overview,
-    tree,
-)
+from ansible_collections.kindling.flatcar.plugins.module_utils.difference import Comparison, overview, tree
 from ansible_collections.kindling.flatcar.plugins.module_utils.fleet import build_config, build_files, token_of
 from ansible_collections.kindling.flatcar.plugins.module_utils.generation import manifest_of
 from ansible_collections.kindling.flatcar.plugins.module_utils.networks import Network
@@ -44,18 +38,23 @@ def node(name, number, **variables):
     return found
 
 
-def files(*nodes, version="9999.2.0"):
+class Built(NamedTuple):
+    files: dict[str, str]
+    configs: dict[str, Any]
+
+
+def build(*nodes, version="9999.2.0", secrets=()):
     configs = {node.name: build_config(node)[0] for node in nodes}
-    return build_files(nodes, [NETWORK], lambda _: version, configs, KEY)
+    return Built(build_files(nodes, [NETWORK], lambda _: version, configs, KEY, lambda _: secrets), configs)
 
 
-def compare(before, after, hidden=()):
+def compare(before, after, secrets=()):
     """The differences by their titles, as lines that were lost and gained; nothing is asked for that is not needed."""
-    manifest = manifest_of(before)
-    known = tree(manifest, {path: before[path] for path in overview(manifest)})
-    comparison = Comparison(known, tree(manifest_of(after), after), KEY)
-    texts = {path: before[path] for path in comparison.paths()}
-    found = comparison.differences(texts, lambda _: hidden)
+    manifest = manifest_of(before.files)
+    known = tree(manifest, {path: before.files[path] for path in overview(manifest)})
+    comparison = Comparison(known, tree(manifest_of(after.files), after.files), KEY)
+    texts = {path: before.files[path] for path in comparison.paths()}
+    found = comparison.differences(texts, after.configs, lambda _: secrets)
     assert token_of(KEY, "n1") not in json.dumps(found)
     return {
         diff["before_header"]: [
@@ -69,13 +68,13 @@ def compare(before, after, hidden=()):
 
 
 def test_nothing_changed_is_nothing_shown():
-    same = files(node("n1", 1))
+    same = build(node("n1", 1))
     assert compare(same, same) == {}
 
 
 def test_every_change_says_when_it_acts():
-    before = files(node("n1", 1))
-    after = files(node("n1", 1, flatcar_hostname="other", flatcar_time_zone="UTC", flatcar_console="ttyS0"))
+    before = build(node("n1", 1))
+    after = build(node("n1", 1, flatcar_hostname="other", flatcar_time_zone="UTC", flatcar_console="ttyS0"))
     found = compare(before, after)
     assert list(found) == [
         "n1: DHCP and DNS, at once",
@@ -98,31 +97,75 @@ def test_every_change_says_when_it_acts():
     } <= set(config)
 
 
+def test_only_what_changed_of_a_config_is_shown():
+    found = compare(build(node("n1", 1, flatcar_time_zone="Etc/UTC")), build(node("n1", 1, flatcar_time_zone="UTC")))
+    zone = "      target: ../usr/share/zoneinfo/"
+    assert found == {"n1: Ignition config, when it boots into RAM next": [f"-{zone}Etc/UTC", f"+{zone}UTC"]}
+
+
+INSTALL = {"flatcar_boot_mode": "install", "flatcar_install_disk": "/dev/disk/by-id/x"}
+
+
 def test_an_installed_system_needs_to_be_installed_again():
-    install = {"flatcar_boot_mode": "install", "flatcar_install_disk": "/dev/disk/by-id/x"}
-    found = compare(files(node("n1", 1, **install)), files(node("n1", 1, **install, flatcar_time_zone="UTC")))
-    assert list(found) == ["n1: Ignition config, only when it is installed again"]
-    (lost, gained) = found.popitem()[1]
-    assert lost.startswith("-config ")
-    assert gained.endswith(", as explain.yml shows it")
+    found = compare(build(node("n1", 1, **INSTALL)), build(node("n1", 1, **INSTALL, flatcar_hostname="other")))
+    assert list(found)[2:] == ["n1: Ignition config, only when it is installed again"]
+    assert found.popitem()[1] == ['-        source: "n1\\n"', '+        source: "other\\n"']
+
+
+def test_what_many_installed_systems_have_alike_is_shown_once():
+    nodes = [(f"n{number}", number) for number in range(3)]
+    before, after = (
+        build(*(node(*own, **INSTALL, **more) for own in nodes)) for more in ({}, {"flatcar_time_zone": "UTC"})
+    )
+    (title, lines) = compare(before, after).popitem()
+    assert title == "n0, n1, n2: Ignition config, only when it is installed again"
+    assert "+      target: ../usr/share/zoneinfo/UTC" in lines
 
 
 def test_a_machine_that_leaves_ram_is_shown_with_its_config():
-    found = compare(files(node("n1", 1)), files(node("n1", 1, flatcar_boot_mode="disk")))
-    assert list(found)[1:] == ["n1: Ignition config, only when it is installed again"]
+    ram, disk = build(node("n1", 1)), build(node("n1", 1, flatcar_boot_mode="disk", flatcar_time_zone="UTC"))
+    title, lines = compare(ram, disk).popitem()
+    assert title == "n1: Ignition config, only when it is installed again"
+    assert not any("hostname" in line for line in lines), "what stays is not shown"
+    assert "+      target: ../usr/share/zoneinfo/UTC" in lines
+    title, lines = compare(disk, ram).popitem()
+    assert title == "n1: Ignition config, when it boots into RAM next"
+    assert "-      target: ../usr/share/zoneinfo/UTC" in lines
+    assert not any("hostname" in line for line in lines)
+
+
+def test_secrets_are_neither_shown_nor_kept_for_showing():
+    def built(secret, *known, mode="disk"):
+        files = [{"path": "/etc/x", "contents": {"inline": f"user=a\npassword={secret}\n"}}]
+        own = {"flatcar_boot_mode": mode, "flatcar_butane": {"storage": {"files": files}}}
+        return build(node("n1", 1, **own, flatcar_password_hashes={"core": f"$6$salt${secret}"}), secrets=known)
+
+    old, new = built("older33", "older33"), built("hunter22", "hunter22")
+    kept = [text for side in (old, new) for path, text in side.files.items() if path.startswith("configs/")]
+    assert len(kept) == 2
+    assert not any(secret in text for text in kept for secret in ("older33", "hunter22"))
+    changed = " ".join(compare(old, new, ["hunter22"]).popitem()[1])
+    assert changed.count("(secret ") == 4
+    assert "hunter22" not in changed
+    # What was no secret when it was kept, and what a machine in RAM was given
+    for before in (built("hunter22"), built("older33", mode="ram")):
+        shown = json.dumps(compare(before, new, ["hunter22"]))
+        assert "hunter22" not in shown
+        assert "older33" not in shown
 
 
 def test_a_token_that_changed_is_told():
-    after = {
+    before = build(node("n1", 1))
+    files = {
         path.replace(token_of(KEY, "n1"), "x" * 43): text.replace(token_of(KEY, "n1"), "x" * 43)
-        for path, text in files(node("n1", 1)).items()
+        for path, text in before.files.items()
     }
-    found = compare(files(node("n1", 1)), after)
+    found = compare(before, before._replace(files=files))
     assert found["n1: iPXE script, when it boots from the network next"] == ["+(changed: its token)"]
 
 
 def test_nodes_come_and_go():
-    found = compare(files(node("n1", 1), node("n2", 2)), files(node("n1", 1), node("n3", 3)))
+    found = compare(build(node("n1", 1), node("n2", 2)), build(node("n1", 1), node("n3", 3)))
     assert found == {
         "n3: added; DHCP answers them at once": ["+n3: ram, a, 10.1.0.4"],
         "n2: removed; DHCP answers them no more": ["-n2: ram, a, 10.1.0.3"],
@@ -130,16 +173,17 @@ def test_nodes_come_and_go():
 
 
 def test_files_of_all_machines_are_shown_too():
-    before = files(node("n1", 1))
-    found = compare(before, before | {"web/ipxe/unknown.ipxe": "#!ipxe\nexit\n"})
+    before = build(node("n1", 1))
+    after = before._replace(files=before.files | {"web/ipxe/unknown.ipxe": "#!ipxe\nexit\n"})
+    found = compare(before, after)
     assert list(found) == ["web/ipxe/unknown.ipxe, for all machines at once"]
 
 
 def test_what_many_nodes_have_alike_is_shown_once():
     nodes = [(f"n{number}", number) for number in range(120)]
     found = compare(
-        files(*(node(*own) for own in nodes)),
-        files(*(node(*own, flatcar_time_zone="UTC") for own in nodes), version="9999.3.0"),
+        build(*(node(*own) for own in nodes)),
+        build(*(node(*own, flatcar_time_zone="UTC") for own in nodes), version="9999.3.0"),
     )
     first = "n0, n1, n10, n100, n101, n102, n103, n104, n105, n106"
     assert list(found) == [
@@ -150,104 +194,10 @@ def test_what_many_nodes_have_alike_is_shown_once():
 
 
 def test_many_different_changes_stay_readable():
-    before = files(*(node(f"n{number}", number) for number in range(120)))
-    after = files(*(node(f"n{number}", number, flatcar_kernel_arguments=[f"x={number}"]) for number in range(120)))
-    manifest = manifest_of(before)
-    comparison = Comparison(tree(manifest, before), tree(manifest_of(after), after), KEY)
-    found = comparison.differences(before, lambda _: ())
+    before = build(*(node(f"n{number}", number) for number in range(120)))
+    after = build(*(node(f"n{number}", number, flatcar_kernel_arguments=[f"x={number}"]) for number in range(120)))
+    old, new = (tree(manifest_of(side.files), side.files) for side in (before, after))
+    found = Comparison(old, new, KEY).differences(before.files, after.configs, lambda _: ())
     assert len(found) == 21
     assert found[-1]["prepared"].endswith(" and 90 more: changed in yet other ways, not shown\n")
     assert len(json.dumps(found)) < 100_000
-
-
-# --- secrets
-
-
-SECRETS = ["hunter22", "-----BEGIN KEY-----\nAAAAsecretline\n-----END KEY-----\n"]
-
-
-def config(**parts):
-    return {"ignition": {"version": "3.4.0"}, **parts}
-
-
-def file(text, path="/etc/x"):
-    return config(storage={"files": [{"path": path, "mode": 420, "contents": {"source": f"data:,{text}"}}]})
-
-
-@pytest.mark.parametrize(
-    "parts",
-    [
-        {"passwd": {"users": [{"name": "core", "passwordHash": "SECRET"}]}},
-        {"storage": {"luks": [{"name": "a", "keyFile": {"source": "data:,SECRET"}}]}},
-        {
-            "storage": {
-                "files": [
-                    {
-                        "path": "/x",
-                        "contents": {"source": "https://x", "httpHeaders": [{"name": "A", "value": "SECRET"}]},
-                    }
-                ]
-            }
-        },
-        {
-            "ignition": {
-                "version": "3.4.0",
-                "config": {
-                    "merge": [
-                        {
-                            "source": "data:,%7B%22passwd%22%3A%7B%22users%22%3A%5B%7B%22passwordHash%22%3A%22SECRET%22%7D%5D%7D%7D"
-                        }
-                    ]
-                },
-            }
-        },
-    ],
-)
-def test_what_is_always_a_secret_is_a_mark_that_tells_a_change(parts):
-    texts = [json.dumps(parts).replace("SECRET", secret) for secret in ("oldone", "newone", "newone")]
-    first, second = decoded(*(json.loads(text) for text in texts[:2]), ())
-    assert "one" not in first + second
-    assert first != second
-    same = decoded(*(json.loads(text) for text in texts[1:]), ())
-    assert same[0] == same[1] == second
-
-
-def test_texts_out_of_vaults_are_hidden_and_those_that_they_were():
-    before, after = decoded(
-        file("user%3Da%0Apassword%3Dolder33%0A"), file("user%3Db%0Apassword%3Dhunter22%0A"), SECRETS
-    )
-    assert "older33" not in before
-    assert "hunter22" not in after
-    assert "user=b" in after
-    assert "password=(secret " in after
-
-
-def test_a_key_of_many_lines_is_hidden_however_it_is_indented():
-    _, after = decoded(
-        None, file("key: |%0A  -----BEGIN KEY-----%0A  AAAAsecretline%0A  -----END KEY-----%0A"), SECRETS
-    )
-    assert "AAAAsecretline" not in after
-
-
-def test_a_file_that_is_no_more_does_not_tell_its_contents():
-    before, _ = decoded(file("password%3Dolder33%0A"), config(), SECRETS)
-    assert "/etc/x" in before
-    assert "older33" not in before
-
-
-def test_contents_are_shown_as_they_will_be():
-    url, compressed = data_url(b"hello world\n" * 30, may_compress=True)
-    assert compressed
-    source = {"source": url, "compression": "gzip"}
-    parts = config(storage={"files": [{"path": "/x", "mode": 493, "contents": source}]})
-    parts["systemd"] = {"units": [{"name": "a.service", "contents": "[Unit]\nDescription=A\n"}]}
-    _, after = decoded(None, parts, ())
-    assert after.count("hello world") == 30
-    assert "compression" not in after
-    assert "mode: 0755" in after
-    assert "\n        [Unit]\n        Description=A\n" in after
-
-
-def test_what_is_no_text_is_told_by_its_digest():
-    _, after = decoded(None, file("%ff%fe"), ())
-    assert "(not text, SHA-256 " in after

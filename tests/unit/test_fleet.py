@@ -62,7 +62,7 @@ def build_configs(nodes):
 def build(*nodes, key=KEY, network=NETWORK):
     configs, found = build_configs(nodes)
     assert found == []
-    return build_files(nodes, [network], versions, configs, key)
+    return build_files(nodes, [network], versions, configs, key, lambda _: ())
 
 
 def index(*nodes):

@@ -55,6 +55,11 @@ def test_a_secret_is_found_where_it_is(butane, place):
     assert found(butane)[0].endswith(place.rpartition("merge[0].")[2])
 
 
+def test_a_config_may_have_lists_of_words():
+    keys = {"passwd": {"users": [{"name": "core", "ssh_authorized_keys": ["ssh-ed25519 AAAA a", f"ssh-rsa {TEXT}"]}]}}
+    assert found(keys) == ["passwd.users[core].sshAuthorizedKeys[1]"]
+
+
 def test_it_is_found_in_the_kernels_line():
     assert found({}, "hunter2", words=["quiet", "password=hunter2"]) == ["the kernel's line"]
 

@@ -76,8 +76,8 @@ def without_report(config: Mapping[str, Any]) -> dict[str, Any]:
     ):
         if kind in own.get(section, {}):
             kept = [entry for entry in own[section][kind] if not entry[name].startswith(theirs)]
-            rest = {key: value for key, value in own[section].items() if key != kind}
-            own[section] = {**rest, kind: kept} if kept else rest
+            inner = {**own[section], kind: kept}  # in its place: a text of it is compared line by line
+            own[section] = {key: value for key, value in inner.items() if key != kind or kept}
             if not own[section]:
                 del own[section]
     return own

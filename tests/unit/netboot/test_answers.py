@@ -166,7 +166,7 @@ def test_a_machine_may_have_any_name(rack, boot_network):
         for number, (name, mac) in enumerate(zip(ODD_NAMES, macs, strict=True), 31)
     ]
     files = build_files(
-        nodes, read_networks("boot", [boot_network()], FACTS), None, {name: {} for name in ODD_NAMES}, b""
+        nodes, read_networks("boot", [boot_network()], FACTS), None, {name: {} for name in ODD_NAMES}, b"", lambda _: ()
     )
     _, log, _ = rack.serve(boot_network(), files=files)
     asked = [{"message": "REQUEST", "server": "10.77.0.1", "wanted": str(node.address)} for node in nodes]

@@ -33,7 +33,9 @@ def test_the_example_has_two_racks_and_two_boot_hosts_and_no_problems(found):
 def test_every_node_of_the_example_can_be_published(found):
     for fleet in found.fleets.values():
         assert wanted_images(fleet.nodes)
-        assert build_files(fleet.nodes, fleet.networks, lambda image: image["version"], fleet.configs, bytes(32))
+        assert build_files(
+            fleet.nodes, fleet.networks, lambda image: image["version"], fleet.configs, bytes(32), lambda _: ()
+        )
 
 
 def test_a_node_of_the_example_boots_its_disk_unless_its_file_says_otherwise(found):

@@ -223,7 +223,9 @@ flatcar_nodes:
 def test_a_pair_serves_the_same_reservations_and_each_knows_the_other(inventory):
     found = inventory({"hosts.yml": PAIR}).survey().checked()
     built = {
-        host: build_files(fleet.nodes, fleet.networks, lambda image: image["version"], fleet.configs, host.encode())
+        host: build_files(
+            fleet.nodes, fleet.networks, lambda image: image["version"], fleet.configs, host.encode(), lambda _: ()
+        )
         for host, fleet in found.fleets.items()
     }
     of_a, of_b = built["boot-a"], built["boot-b"]

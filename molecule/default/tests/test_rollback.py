@@ -1,7 +1,11 @@
 """A live rack whose nodes come, change and go, goes back, and is not lost when a run is killed."""
 
+import os
+import signal
+
 import pytest
 
+CURRENT = "/srv/kindling/fleet/current"
 NEW = {"flatcar_mac": "52:54:00:77:00:31", "flatcar_address": "10.77.0.31"}
 
 
@@ -44,3 +48,87 @@ def test_nodes_come_change_and_go_while_dnsmasq_runs(rack, play, pids, with_node
     assert rack.dhcp(replaced["flatcar_mac"]) is None
     assert not rack.renews(replaced["flatcar_mac"], NEW["flatcar_address"])
     assert pids() == before
+
+
+@pytest.fixture
+def generation(host):
+    """The name of the served generation."""
+    return lambda: host.check_output(f"readlink {CURRENT}").rpartition("/")[2]
+
+
+def test_a_rollback_is_one_step_and_is_not_undone_by_accident(rack, play, pids, generation, with_nodes):
+    first, before = generation(), pids()
+    new = with_nodes(**{f"{rack.name}-new": NEW | {"flatcar_rack": rack.name}, f"{rack.name}-disk": None})
+    played(play("site.yml", **new))
+    second = generation()
+    assert second != first
+    assert rack.dhcp(rack.disk) is None
+
+    assert f"would do: switch from {second} to {first}" in played(play("rollback.yml", "--check"))
+    assert generation() == second
+    assert f"switch from {second} to {first}, and hold it" in played(play("rollback.yml"))
+    assert generation() == first
+    assert rack.dhcp(NEW["flatcar_mac"]) is None
+    assert rack.dhcp(rack.disk)["ip"] == "10.77.0.12"
+    listed = played(play("rollback.yml", list=True))
+    assert f"{first} switched to at" in listed
+    assert "is served, is held" in listed
+
+    status, output = play("site.yml", **new)
+    assert status != 0
+    assert f"Generation {first} is held since" in output
+    assert "Nothing was changed." in output
+    assert "changed=0" in output
+    assert "changed=0" in played(play("site.yml", fleet_hold=True, **new))
+    assert generation() == first
+    played(play("site.yml", fleet_hold=False, **new))
+    assert rack.dhcp(NEW["flatcar_mac"])["ip"] == NEW["flatcar_address"]
+    assert f"to {first}, and hold it" in played(play("rollback.yml", generation=first[:12]))
+    assert generation() == first
+    assert pids() == before
+
+
+#: What says that a run of site.yml has come so far.
+MOMENTS = {
+    "publishing": lambda said, _served: "TASK [kindling.flatcar.fleet : Publish what the nodes boot]" in said,
+    "switched": lambda _said, served: served(),
+}
+
+
+@pytest.mark.parametrize("moment", MOMENTS)
+def test_a_killed_run_is_made_good_by_the_next_one(rack, play, start, pids, generation, with_nodes, moment):
+    first, before = generation(), pids()
+    new = with_nodes(**{f"{rack.name}-new": NEW | {"flatcar_rack": rack.name}})
+    process, said = start("site.yml", **new), ""
+    while not MOMENTS[moment](said, lambda: generation() != first):
+        said += os.read(process.stdout.fileno(), 65536).decode(errors="replace")
+        assert process.poll() is None, said
+    os.killpg(process.pid, signal.SIGKILL)
+    process.communicate()
+    served = generation()
+    assert "changed nothing" in played(play("rollback.yml", "--check", list=True))
+    assert f"hold {served}" in played(play("rollback.yml", "--check", generation=served)), "all of its files are there"
+    played(play("site.yml", **new))
+    assert rack.dhcp(NEW["flatcar_mac"])["ip"] == NEW["flatcar_address"]
+    assert "changed=0" in played(play("site.yml", **new))
+    assert pids() == before
+
+
+@pytest.mark.parametrize(
+    ("variables", "file", "says"),
+    [
+        ({"dnsmasq_lease_time": "soon"}, "/etc/kindling/dnsmasq.conf", "dnsmasq: bad"),
+        ({"web_access_log": "syslog:nowhere"}, "/etc/kindling/nginx.conf", "no syslog server specified"),
+    ],
+)
+def test_what_a_service_would_refuse_does_not_replace_what_it_has(host, rack, play, pids, variables, file, says):
+    with host.sudo():
+        before = host.check_output(f"sha256sum {file}"), pids()
+    status, output = play("site.yml", **variables)
+    assert status != 0
+    assert "failed to validate" in output
+    assert says in output
+    with host.sudo():
+        assert (host.check_output(f"sha256sum {file}"), pids()) == before
+    assert rack.dhcp(rack.ram)["ip"] == "10.77.0.11"
+    assert rack.http("/boot.ipxe")[0] == 200

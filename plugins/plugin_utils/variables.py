@@ -9,6 +9,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
+import jinja2
 from ansible.errors import AnsibleError
 from ansible.parsing.vault import EncryptedString, is_encrypted
 from ansible.template import Templar
@@ -22,6 +23,9 @@ Choose = Callable[[Iterable[str]], list[str]]
 
 #: Variables of Ansible's own that repeat those of all hosts.
 _MAGIC = frozenset({"ansible_facts", "groups", "hostvars", "vars"})
+
+#: How many compiled templates are kept: those of groups, which many hosts share.
+_COMPILED = 2000
 
 _ADVICE = "give its password, by --vault-password-file for one"
 
@@ -42,6 +46,8 @@ class Variables:
         self._hostvars = task_vars["hostvars"]
         self._groups = task_vars["groups"]
         self._loader = loader
+        self._templar = Templar(loader=loader)
+        self._compile = functools.lru_cache(_COMPILED)(jinja2.Environment.compile)
         self._last: tuple[str | None, Mapping[str, Any]] = (None, {})
         sources = [pathlib.Path(source) for source in task_vars.get("ansible_inventory_sources") or ()]
         folders = [source if source.is_dir() else source.parent for source in sources]
@@ -55,14 +61,16 @@ class Variables:
             raw = self._raw(host)
         except AnsibleError as error:
             return Reading({}, list(self._unreadable(host, error)), {})
-        templar = Templar(loader=self._loader, variables={**raw, "hostvars": self._hostvars})
+        templar = self._templar
+        templar.available_variables = {**raw, "hostvars": self._hostvars}
         values, problems = {}, []
-        for name in choose(raw):
-            try:
-                values[name] = templar.template(raw[name])
-            except AnsibleError as error:
-                found = list(_failures(host, name, raw[name], templar))
-                problems += found or [_failure(host, name, raw[name], error)]
+        with _compiling_by(self._compile):
+            for name in choose(raw):
+                try:
+                    values[name] = templar.template(raw[name])
+                except AnsibleError as error:
+                    found = list(_failures(host, name, raw[name], templar))
+                    problems += found or [_failure(host, name, raw[name], error)]
         return Reading(values, problems, raw)
 
     def secrets(self, host: str) -> list[Secret]:
@@ -132,6 +140,19 @@ class Variables:
         except AnsibleError as error:
             return f"{str(error.message).rstrip('.')}:"
         return None
+
+
+@contextlib.contextmanager
+def _compiling_by(compile_template: Callable[..., Any]) -> Iterator[None]:
+    """Jinja compiles a group's template again for each of its hosts, which takes longer than all else that is done with it.
+
+    What it compiles is the same whatever the host: where a template stands and what its variables are is asked when it runs.
+    """
+    original, jinja2.Environment.compile = jinja2.Environment.compile, compile_template
+    try:
+        yield
+    finally:
+        jinja2.Environment.compile = original
 
 
 def _beginning(file: pathlib.Path) -> bytes:

@@ -89,6 +89,28 @@ def test_a_mistake_has_its_place(inventory, lines, line, path, message):
     assert message in found_message
 
 
+def test_the_same_template_has_a_place_and_variables_of_its_own_in_each_host(inventory):
+    def host(name, last, domain, zone):
+        return (
+            f"    {name}:\n      flatcar_mac: '52:54:00:00:00:0{last}'\n      flatcar_address: 10.1.0.1{last}\n"
+            f"      flatcar_domain: '{{{{ flatcar_rack }}}}{last}.test'\n{domain}      flatcar_time_zone: '{zone}'\n"
+        )
+
+    start = "flatcar_nodes:\n  vars: {flatcar_rack: a, own: '{{ flatcar_address }}'}\n  hosts:\n"
+    own = "      flatcar_kernel_arguments: ['x={{ own }}']\n"
+    right = inventory({"hosts.yml": start + host("n1", 1, own, "UTC") + host("n2", 2, own, "UTC")})
+    nodes = right.survey().checked().nodes
+    assert [(node.domain, node.kernel_arguments) for node in nodes] == [
+        ("a1.test", ("x=10.1.0.11",)),
+        ("a2.test", ("x=10.1.0.12",)),
+    ]
+    wrong = start + host("n1", 1, "", "{{ nowhere }}") + host("n2", 2, own, "{{ nowhere }}")
+    assert [entry[:3] for entry in inventory({"hosts.yml": wrong}).mistakes()] == [
+        ("hosts.yml:8", "n1", "flatcar_time_zone"),
+        ("hosts.yml:14", "n2", "flatcar_time_zone"),
+    ]
+
+
 def test_what_a_node_lacks_is_placed_where_the_inventory_names_it(inventory):
     found = inventory({"hosts.yml": "flatcar_nodes:\n  hosts:\n    n0:\n    n1:\n      flatcar_rack: a\n"}).mistakes()
     assert [entry[:3] for entry in found] == [

@@ -3,8 +3,8 @@
 
 The inventory is that of ``validate.py``: ten templated variables a node, and half of the nodes in RAM. Sides take turns:
 
-- ours: ``ansible-playbook`` with the action ``fleet``, which reads, checks, builds and publishes everything; once when
-  nothing is published yet, once when one node has changed, once when nothing has;
+- ours: ``ansible-playbook`` with the action ``fleet`` as ``site.yml`` has it: first it reads and checks everything, then it
+  reads again, builds and publishes; once when nothing is published yet, once when one node has changed, once when nothing has;
 - the usual way: ``ansible-playbook`` with ``template`` tasks that loop over the nodes for the same scripts and configs. It
   runs with few nodes, and its straight line is extended to more, since a thousand take most of an hour;
 - the floor: one process that loads the inventory and templates the same variables of all nodes, as ``hostvars`` does,
@@ -53,7 +53,11 @@ OURS = """\
         lan0: {device: lan0, ipv4: {address: 10.10.255.254}}
         cacheable: true
     - kindling.flatcar.fleet:
+        state: checked
+      register: checked
+    - kindling.flatcar.fleet:
         networks: "{{ kindling_networks }}"
+        nodes: "{{ checked.fleets[inventory_hostname].nodes }}"
         images: [{board: amd64-usr, channel: stable, requested: current, version: 9999.2.0}]
         path: "{{ path }}"
         group: "{{ group }}"

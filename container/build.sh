@@ -8,7 +8,8 @@ umask 022
 # --- what runs the playbooks, and what runs the services --------------------------------------------------------------
 apt-get update --quiet=2
 apt-get install --yes --quiet=2 --no-install-recommends \
-  iproute2 python3 python3-apt python3-cryptography python3-jinja2 python3-packaging python3-resolvelib python3-yaml s6
+  iproute2 python3 python3-apt python3-cryptography python3-dateutil python3-jinja2 python3-packaging python3-resolvelib \
+  python3-yaml s6
 
 packages=$(python3 -c 'import site; print(site.getsitepackages()[0])')
 for wheel in /src/.cache/container/wheels/*.whl; do
@@ -17,11 +18,18 @@ done
 # Ansible's own tests, and the registers of who makes network cards: neither is used to read an inventory
 rm -r "$packages/ansible_test" "$packages/netaddr/tests" "$packages"/netaddr/eui/*.txt
 
-collection=/usr/share/ansible/collections/ansible_collections/kindling/flatcar
+collections=/usr/share/ansible/collections
+collection=$collections/ansible_collections/kindling/flatcar
 mkdir -p "$collection" /etc/ansible /usr/share/kindling
 for part in galaxy.yml meta playbooks plugins roles; do cp -R "/src/$part" "$collection"; done
-chmod -R u=rwX,go=rX "$collection"
-find "$collection" -name __pycache__ -prune -exec rm -r {} +
+chmod -R u=rwX,go=rX "$collections"
+# Of community.general, what the role power runs
+general=ansible_collections/community/general
+for part in COPYING MANIFEST.json plugins/module_utils/_redfish_utils.py \
+  plugins/modules/ipmi_boot.py plugins/modules/ipmi_power.py plugins/modules/redfish_command.py plugins/modules/wakeonlan.py; do
+  install -D --mode=0644 "/src/.ansible/collections/$general/$part" "$collections/$general/$part"
+done
+find "$collections" -name __pycache__ -prune -exec rm -r {} +
 
 # --- the services -----------------------------------------------------------------------------------------------------
 python3 -m ansible playbook --inventory localhost, --connection local --extra-vars @/src/container/vars.yml \
@@ -37,5 +45,5 @@ find /var/log -type f -delete
 # When the services' users were made: not today
 sed -i -E 's/^([^:]*:[^:]*):[0-9]+:/\1:1:/' /etc/shadow
 # The files' dates are changed by who builds, and at run time nothing can be written: byte code that goes by the source's digest
-find /usr/lib/python3* "$packages" "$collection" -name __pycache__ -prune -exec rm -r {} +
-python3 -m compileall -q -j 0 --invalidation-mode unchecked-hash /usr/lib/python3* "$packages" "$collection"
+find /usr/lib/python3* "$packages" "$collections" -name __pycache__ -prune -exec rm -r {} +
+python3 -m compileall -q -j 0 --invalidation-mode unchecked-hash /usr/lib/python3* "$packages" "$collections"

@@ -13,9 +13,11 @@ COLLECTIONS := .ansible/collections/ansible_collections
 INVENTORY ?= inventories/example
 DEMO := .cache/lab/demo
 
-# The container image. CONTAINER_ENGINE="sudo podman" is one, too
-CONTAINER_ENGINE ?= $(if $(shell command -v podman),podman,docker)
-COMPOSE ?= $(if $(findstring podman,$(CONTAINER_ENGINE)),podman-compose,docker compose)
+# The container image. Podman is run by root, because DHCP needs the host's own network
+CONTAINER_ENGINE ?= $(if $(shell command -v podman),$(if $(filter-out 0,$(shell id -u)),sudo) podman,docker)
+COMPOSE_VARIABLES := $(shell grep -o '\$${[A-Z_]*' docker-compose.yml | tr -d '$${' | sort -u | paste -sd,)
+COMPOSE ?= $(if $(findstring podman,$(CONTAINER_ENGINE)),$(if $(findstring sudo,$(CONTAINER_ENGINE)),sudo \
+  --preserve-env=$(COMPOSE_VARIABLES)) $(abspath $(BIN))/podman-compose,docker compose)
 BASE ?= debian:12-slim
 IMAGE ?= localhost/kindling
 VERSION := $(shell sed -n 's/^version: //p' galaxy.yml)
@@ -48,7 +50,7 @@ $(COLLECTIONS)/community/general/MANIFEST.json: | .venv/ready
 validate: setup ## Check an inventory: make validate INVENTORY=inventories/example
 	@ansible-playbook -i $(INVENTORY) playbooks/validate.yml $(EXTRA)
 
-build: $(WHEELS)/ready ## Build the boot server's container image, by podman or CONTAINER_ENGINE=docker
+build: setup $(WHEELS)/ready ## Build the boot server's container image, by podman or CONTAINER_ENGINE=docker
 	$(CONTAINER_ENGINE) build --file container/Containerfile --build-arg BASE=$(BASE) \
 	  --build-arg SOURCE_DATE_EPOCH=$(SOURCE_DATE_EPOCH) $(if $(findstring podman,$(CONTAINER_ENGINE)),--timestamp $(SOURCE_DATE_EPOCH)) \
 	  --label org.opencontainers.image.title=kindling --label org.opencontainers.image.version=$(VERSION) \

@@ -25,9 +25,8 @@ PODMAN = [*(["sudo"] if os.geteuid() else []), "env", CONTAINERS_CONF, "podman"]
 
 
 def run(*command, check=True, **options):
-    done = subprocess.run(
-        [str(part) for part in command], capture_output=True, text=True, check=False, cwd=PROJECT, **options
-    )
+    options = {"cwd": PROJECT, "timeout": 600} | options
+    done = subprocess.run([str(part) for part in command], capture_output=True, text=True, check=False, **options)
     assert not check or done.returncode == 0, f"{command}\n{done.stdout}\n{done.stderr}"
     return done
 
@@ -87,6 +86,15 @@ class Box:
         hosts.with_suffix(".new~").write_text(yaml.safe_dump(content))
         hosts.with_suffix(".new~").rename(hosts)
 
+    def publishes(self):
+        return "unfinished" in self.shell("ls /run/kindling")
+
+    def await_edit(self, change):
+        """Edit, and wait until that is served and the publisher rests."""
+        before = self.served()
+        self.edit(change)
+        wait_for(lambda: self.served() != before and not self.publishes(), "the edit to be published", 300)
+
     def await_log(self, text, since="", seconds=180):
         wait_for(lambda: text in self.log()[len(since) :], f"{text!r} in the container's log", seconds)
 
@@ -96,15 +104,28 @@ class Box:
         ended = ENDED.search(self.log()[len(since) :])
         assert ended[0] == "kindling: published", self.log()[len(since) :]
 
+    def start(self):
+        """Start the container that has ended."""
+        self.on_boot_host("podman", "start", CONTAINER)
+
+    def restart(self):
+        podman("stop", "--time", "10", CONTAINER)
+        self.start()
+
+    def await_health(self):
+        wait_for(lambda: self.kindling("health", check=False).returncode == 0, "the services' answers", 60)
+
     def served(self):
         return self.shell("readlink /srv/kindling/fleet/current").strip()
 
     def get(self, path, address="10.77.0.254"):
         """What a machine with this address is given."""
-        done = lab(
-            *("exec", RACK, "--", "curl", "--silent", "--write-out", "\n%{http_code}", "--interface", address),
-            f"http://10.77.0.1{path}",
-        )
+        script = f"""
+            trap 'ip address delete {address}/32 dev br0 2>/dev/null || true' EXIT
+            [ {address} = 10.77.0.254 ] || ip address add {address}/32 dev br0
+            curl --silent --write-out '\\n%{{http_code}}' --interface {address} 'http://10.77.0.1{path}'
+        """
+        done = lab("exec", RACK, "--", "sh", "-c", script)
         body, _, status = done.stdout.rpartition("\n")
         return int(status), body
 
@@ -119,11 +140,13 @@ class Box:
         )
         return expected
 
-    def boot(self, *nodes):
-        """Power machines on; what became of each, by name."""
+    def boot(self, *nodes, until=None):
+        """Power machines on, if need be until a stage alone; what became of each, by name."""
         report = STATE / RACK / "report.json"
         done = lab(
-            *("boot", RACK, "--nodes", self.expect(*nodes), "--report", report, "--container", CONTAINER), check=False
+            *("boot", RACK, "--nodes", self.expect(*nodes), "--report", report, "--container", CONTAINER),
+            *(("--until", until) if until else ()),
+            check=False,
         )
         print(done.stdout + done.stderr)
         return {node["name"]: node for node in json.loads(report.read_text())["nodes"]}
@@ -150,16 +173,10 @@ def image():
 
 @pytest.fixture(scope="session")
 def box(image, tmp_path_factory):
-    inventory = tmp_path_factory.mktemp("inventory")
-    demo = PROJECT / "inventories" / "demo" / "group_vars"
-    shutil.copytree(demo, inventory / "group_vars")
-    shutil.copytree(STATE, inventory / ".lab", ignore=lambda _, names: [n for n in names if n not in KEYS])
-    (inventory / "group_vars" / "all.yml").write_text('lab_dir: "{{ inventory_dir }}/.lab"\n')
-    (inventory / "hosts.yml").write_text((Path(__file__).parent / "hosts.yml").read_text())
-    inventory.chmod(0o755)
-    made = Box(inventory, f"{IMAGE}:latest")
-    lab("up", RACK, "--no-boot-host", "--address", ADDRESS)
+    made = Box(tmp_path_factory.mktemp("inventory"), f"{IMAGE}:latest")
     try:
+        lab("up", RACK, "--no-boot-host", "--address", ADDRESS)
+        write_inventory(made.inventory)
         made.compose("down", "--volumes", check=False)
         made.compose("up", "--detach")
         made.await_published(seconds=300)
@@ -170,4 +187,12 @@ def box(image, tmp_path_factory):
         lab("down", RACK)
 
 
-KEYS = ("operator.pub", "release-key.asc", "release-key.fingerprint")
+def write_inventory(folder):
+    """The demo's variables for two machines of its own, and the lab's keys: whoever is inside sees nothing but the folder."""
+    shutil.copytree(PROJECT / "inventories" / "demo" / "group_vars", folder / "group_vars")
+    (folder / "group_vars" / "all.yml").write_text('lab_dir: "{{ inventory_dir }}/.lab"\n')
+    shutil.copy(Path(__file__).parent / "hosts.yml", folder)
+    (folder / ".lab").mkdir()
+    for name in ("operator.pub", "release-key.asc", "release-key.fingerprint"):
+        shutil.copy(STATE / name, folder / ".lab")
+    folder.chmod(0o755)

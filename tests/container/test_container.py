@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
-import threading
-import time
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import yaml
 
-from .conftest import CONTAINER, IMAGE, PROJECT, build, podman, run, wait_for
+from .conftest import CONTAINER, IMAGE, PODMAN, PROJECT, RACK, build, podman, run, wait_for
+from .registry import Registry, digest_of
 
 CAPABILITIES = {10: "NET_BIND_SERVICE", 12: "NET_ADMIN", 13: "NET_RAW"}
 
@@ -22,6 +25,38 @@ def tell(capsys, text):
 
 def test_two_builds_give_the_same_digest(image):
     assert build("--no-cache") == image
+
+
+@pytest.mark.parametrize("command", ["push", "buildpush"])
+def test_nothing_is_pushed_without_a_registry(command):
+    done = run("make", command, "CONTAINER_ENGINE=false", check=False)
+    assert done.returncode == 2
+    assert done.stderr.startswith("Say where to: make push REGISTRY=")
+
+
+def test_an_image_is_pushed_to_the_registry_that_is_named(tmp_path):
+    """A small image stands for the built one: what is compressed is not what is tested."""
+    version = yaml.safe_load((PROJECT / "galaxy.yml").read_text())["version"]
+    (tmp_path / "Containerfile").write_text("FROM scratch\nCOPY Containerfile /\n")
+    small = "localhost/kindling-test-push"
+    podman("build", "--tag", f"{small}:{version}", tmp_path)
+    with Registry() as registry:
+        settings = tmp_path / "registries.conf"
+        settings.write_text(f'[[registry]]\nlocation = "{registry.address}"\ninsecure = true\n')
+        engine = [*PODMAN[:-1], f"CONTAINERS_REGISTRIES_CONF={settings}", PODMAN[-1]]
+        try:
+            run(
+                "make",
+                "push",
+                f"CONTAINER_ENGINE={' '.join(engine)}",
+                f"IMAGE={small}",
+                f"REGISTRY={registry.address}/team",
+            )
+        finally:
+            podman("rmi", "--force", f"{small}:{version}", f"{registry.address}/team/kindling:{version}", check=False)
+        pushed = json.loads(registry.manifests["team/kindling", version])
+        blobs = [pushed["config"]["digest"], *(layer["digest"] for layer in pushed["layers"])]
+        assert [digest_of(registry.blobs[digest]) for digest in blobs] == blobs
 
 
 def test_it_runs_with_what_the_compose_file_says_and_no_more(box):
@@ -70,13 +105,29 @@ def test_the_health_check_tells_a_service_that_is_down(box, service):
         assert f"{service} does not run" in done.stdout + done.stderr
     finally:
         box.shell(f"s6-svc -wu -u /run/kindling/services/{service}")
-    wait_for(lambda: box.kindling("health", check=False).returncode == 0, "the services' answers", 10)
+    box.await_health()
 
 
 def test_byte_code_is_used_as_it_lies_in_the_image(box):
     """Nothing can be written at run time: what is stale is compiled at every start of Ansible."""
     loaded = box.shell("python3 -v -m ansible --version 2>&1 | grep -cE 'code object from .*[.]py$' || true")
     assert int(loaded) == 0
+
+
+@pytest.mark.parametrize(
+    ("module", "arguments"),
+    [
+        ("redfish_command", "category=Systems command=PowerOn baseuri=127.0.0.1:9 username=nobody password=none"),
+        ("ipmi_power", "name=127.0.0.1 port=9 user=nobody password=none state=on timeout=1"),
+        ("wakeonlan", "mac=52:54:00:00:00:00 broadcast=127.0.0.1"),
+    ],
+)
+def test_what_switches_machines_on_is_in_the_image(box, module, arguments):
+    """Nothing listens there: a module that gets as far as to say so has all that it needs."""
+    said = box.shell(
+        f"ANSIBLE_HOME=/tmp python3 -m ansible adhoc localhost -m community.general.{module} -a '{arguments}' 2>&1 || true"
+    )
+    assert re.search(r"refused|timed out|no response|CHANGED", said, re.IGNORECASE), said
 
 
 def test_machines_boot_from_it_by_bios_and_by_uefi(box):
@@ -86,19 +137,88 @@ def test_machines_boot_from_it_by_bios_and_by_uefi(box):
 
 def test_a_boot_outlives_that_the_container_is_killed_and_started_again(box):
     before = box.log()
-    results = {}
-    boot = threading.Thread(target=lambda: results.update(box.boot("box-bios")))
-    boot.start()
-    # Its own script: kernel and initrd are what is fetched next
-    script = '"GET /ipxe/52-54-00-77-00-11.ipxe HTTP/1.1" 200'
-    box.await_log(script, since=before, seconds=120)
-    podman("kill", "--signal", "KILL", CONTAINER)
-    served = len(box.log())
-    time.sleep(1)  # as long as it takes somebody to notice
-    box.on_boot_host("podman", "start", CONTAINER)
-    boot.join()
-    assert results["box-bios"]["verdict"] == "ok"
-    assert "flatcar_production_pxe_image.cpio.gz" in box.log()[served:]
+    with ThreadPoolExecutor() as beside:
+        boot = beside.submit(box.boot, "box-bios")
+        # Its own script: kernel and initrd are what is fetched next
+        script = '"GET /ipxe/52-54-00-77-00-11.ipxe HTTP/1.1" 200'
+        box.await_log(script, since=before, seconds=120)
+        podman("kill", "--signal", "KILL", CONTAINER)
+        podman("wait", CONTAINER)
+        log = box.log()
+        box.start()
+        assert boot.result()["box-bios"]["verdict"] == "ok"
+    assert "flatcar_production_pxe_image.cpio.gz" in box.log()[len(log) :]
+    box.await_published(since=log)
+
+
+def test_a_machine_is_installed_by_it_and_a_restart_ends_what_is_armed(box):
+    """The one that is armed before the restart is sent to its own disk after it; the one that is armed then is installed."""
+    disk = {"flatcar_boot_mode": "install", "flatcar_install_disk": "/dev/disk/by-id/virtio-box", "lab_serial": "box"}
+    good = (box.inventory / "hosts.yml").read_text()
+    try:
+        box.await_edit(lambda nodes: nodes["box-bios"].update(disk, lab_road="install"))
+        arm = ("install", "--limit", "box-bios", "-e", "install_wait=false")
+        script, address = "/ipxe/52-54-00-77-00-11.ipxe", "10.77.0.11"
+
+        box.kindling(*arm)
+        armed = re.search(r"http://10\.77\.0\.1(/armed/\S+install\.ipxe)", box.get(script, address)[1])[1]
+        assert box.get(armed, address)[0] == 200
+        box.restart()
+        box.await_health()
+        assert box.get(armed, address)[0] == 410
+
+        box.kindling(*arm)
+        assert box.boot("box-bios", until="installed")["box-bios"]["verdict"] == "ok"
+        assert re.search(r"^box-bios .* (installed|running) ", box.kindling("status").stdout, re.MULTILINE)
+    finally:
+        log = box.log()
+        (box.inventory / "hosts.yml").write_text(good)
+    box.await_published(since=log)
+
+
+def test_who_goes_back_stays_there_over_an_edit_and_a_restart_until_it_is_ended(box):
+    first = box.served()
+    box.await_edit(lambda nodes: nodes["box-uefi"].update(flatcar_kernel_arguments=["edited=before"]))
+    box.kindling("rollback")
+    assert box.served() == first
+
+    stays = "not published; what was served before still is"
+    log = box.log()
+    box.edit(lambda nodes: nodes["box-uefi"].update(flatcar_kernel_arguments=["edited=after"]))
+    box.await_log(stays, since=log)
+    log = box.log()
+    box.restart()
+    box.await_log(stays, since=log)
+    assert "fleet_hold=false" in box.log()[len(log) :]
+    assert box.compose("exec", "-T", "kindling", "publish", check=False).returncode == 2
+    assert box.served() == first
+
+    box.compose("exec", "-T", "kindling", "publish", "-e", "fleet_hold=false")
+    assert "edited=after" in box.shell("cat /srv/kindling/fleet/current/web/ipxe/10.77.0.12/*.ipxe")
+
+
+def test_it_stops_by_itself_while_somebody_downloads_and_an_edit_is_published(box, tmp_path):
+    log = box.log()
+    image = re.search(
+        r"http://10\.77\.0\.1/images/\S+cpio\.gz", box.shell("cat /srv/kindling/fleet/current/web/ipxe/10.77.0.12/*")
+    )[0]
+    got = tmp_path / "initrd"
+    slowly = ("curl", "--silent", "--limit-rate", "100k", "--output", got, image)
+    lab = [sys.executable, PROJECT / "tests" / "lab" / "lab.py", "exec", RACK, "--"]
+    with subprocess.Popen([str(part) for part in (*lab, *slowly)]) as download:
+        try:
+            wait_for(lambda: got.exists() and got.stat().st_size, "the download to begin", 30)
+            box.edit(lambda nodes: nodes["box-uefi"].update(flatcar_kernel_arguments=["edited=in-time"]))
+            wait_for(box.publishes, "the publish to begin", 60)
+            podman("stop", "--time", "10", CONTAINER)
+            # One that had to be killed after its ten seconds would have ended with 137
+            assert podman("inspect", "--format", "{{.State.ExitCode}}", CONTAINER).stdout.strip() == "0"
+        finally:
+            download.terminate()
+            box.start()
+    box.await_health()
+    box.await_published(since=log)
+    assert "edited=in-time" in box.shell("cat /srv/kindling/fleet/current/web/ipxe/10.77.0.12/*.ipxe")
 
 
 def test_other_playbooks_run_inside_too(box):
@@ -108,10 +228,7 @@ def test_other_playbooks_run_inside_too(box):
 
 
 def test_what_is_edited_is_published_by_itself_and_on_demand(box):
-    before, log = box.served(), box.log()
-    box.edit(lambda nodes: nodes["box-uefi"].update(flatcar_kernel_arguments=["edited=once"]))
-    wait_for(lambda: box.served() != before, "the edit to be published", 60)
-    box.await_published(since=log)
+    box.await_edit(lambda nodes: nodes["box-uefi"].update(flatcar_kernel_arguments=["edited=once"]))
     box.edit(lambda nodes: nodes["box-uefi"].update(flatcar_kernel_arguments=["edited=twice"]))
     done = box.compose("exec", "-T", "kindling", "publish")
     assert done.stdout.rstrip().endswith("kindling: published")
@@ -137,13 +254,9 @@ def test_a_bad_edit_is_refused_as_validate_does_and_what_was_served_stays_over_a
         assert box.compose("exec", "-T", "kindling", "publish", check=False).returncode == 2
         assert box.served() == before
 
-        asked = time.monotonic()
-        podman("stop", CONTAINER)
-        assert time.monotonic() - asked < 5
-        assert podman("inspect", "--format", "{{.State.ExitCode}}", CONTAINER).stdout.strip() == "0"
         log = box.log()
-        box.on_boot_host("podman", "start", CONTAINER)
-        wait_for(lambda: box.kindling("health", check=False).returncode == 0, "the services' answers", 20)
+        box.restart()
+        box.await_health()
         box.await_log("the inventory is refused", since=log)
         box.kindling("health")
         assert box.served() == before
@@ -158,3 +271,16 @@ def test_a_boot_host_that_is_not_in_the_inventory_is_nobody(box):
     done = box.compose("exec", "-T", "-e", "KINDLING_HOST=boot-bax", "kindling", "kindling", "site", check=False)
     assert done.returncode != 0
     assert "the inventory has no boot host boot-bax (KINDLING_HOST)" in done.stdout + done.stderr
+
+
+@pytest.mark.parametrize(
+    ("setting", "problem"),
+    [
+        ("KINDLING_ADDRESS=10.99.0.1", "kindling_networks[0].address: outside of 10.77.0.0/24"),
+        ("KINDLING_INTERFACE=lan9", "lan9"),
+    ],
+)
+def test_address_and_interface_may_come_from_the_environment(box, setting, problem):
+    done = box.compose("exec", "-T", "-e", setting, "kindling", "kindling", "check", check=False)
+    assert done.returncode != 0
+    assert problem in done.stdout + done.stderr

@@ -49,7 +49,12 @@ def start(name):
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
-            env={**os.environ, "ANSIBLE_CONFIG": str(PROJECT / "ansible.cfg"), "ANSIBLE_NOCOLOR": "1"},
+            env={
+                **os.environ,
+                "ANSIBLE_CONFIG": str(PROJECT / "ansible.cfg"),
+                "ANSIBLE_FORCE_COLOR": "0",
+                "ANSIBLE_NOCOLOR": "1",
+            },
             start_new_session=True,
         )
 
@@ -127,11 +132,16 @@ class Rack:
         return dict(line.split("=", 1) for line in done.stdout.splitlines() if "=" in line) or None
 
     def renews(self, mac, address):
-        """Whether a machine that has this address may keep it."""
+        """Whether a machine that has this address may keep it.
+
+        The boot host has just given the address to another network card than this network's own: it learns better when
+        it is asked by ARP.
+        """
         done = self.run(
             f"""
             trap 'ip address delete {address}/32 dev br0' EXIT
             ip address add {address}/32 dev br0
+            ip neighbour flush to 10.77.0.1 dev br0
             PYTHONPATH={PROJECT}/.ansible/collections {sys.executable} {RENEW} {mac} {address}
             """
         )
@@ -170,7 +180,12 @@ def acceptance(rack, tmp_path):
             ],
             capture_output=True,
             text=True,
-            env={**os.environ, "ANSIBLE_CONFIG": str(PROJECT / "ansible.cfg"), "ANSIBLE_NOCOLOR": "1"},
+            env={
+                **os.environ,
+                "ANSIBLE_CONFIG": str(PROJECT / "ansible.cfg"),
+                "ANSIBLE_FORCE_COLOR": "0",
+                "ANSIBLE_NOCOLOR": "1",
+            },
             check=False,
         )
         said = " ".join((done.stdout + done.stderr).split())

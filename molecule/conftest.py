@@ -16,8 +16,15 @@ def inventory(request):
     return request.path.parents[1] / "hosts.yml"
 
 
+@pytest.fixture(scope="session")
+def environment():
+    """What playbooks run with. What they say is read: it has no colours, also where molecule forces them."""
+    own = {"ANSIBLE_CONFIG": str(PROJECT / "ansible.cfg"), "ANSIBLE_FORCE_COLOR": "0", "ANSIBLE_NOCOLOR": "1"}
+    return {**os.environ, **own}
+
+
 @pytest.fixture(scope="module")
-def play(inventory):
+def play(inventory, environment):
     """Runs a playbook, by its path in the project; what it said. It may not fail unless that is *expected*."""
 
     def run(playbook, *arguments, expected=0):
@@ -26,12 +33,7 @@ def play(inventory):
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
-            env={
-                **os.environ,
-                "ANSIBLE_CONFIG": str(PROJECT / "ansible.cfg"),
-                "ANSIBLE_FORCE_COLOR": "0",
-                "ANSIBLE_NOCOLOR": "1",
-            },
+            env=environment,
             check=False,
         )
         assert done.returncode == expected, done.stdout

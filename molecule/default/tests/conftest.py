@@ -1,7 +1,6 @@
 """The boot hosts of this scenario, as their operator reaches them, and their racks, as the machines there see them."""
 
 import json
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -37,7 +36,7 @@ def host(name):
 
 
 @pytest.fixture(scope="session")
-def start(name):
+def start(name, environment):
     """Starts a playbook against the boot host, in a process group of its own."""
 
     def run(playbook, *arguments, inventory=INVENTORY, **variables):
@@ -49,12 +48,7 @@ def start(name):
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
-            env={
-                **os.environ,
-                "ANSIBLE_CONFIG": str(PROJECT / "ansible.cfg"),
-                "ANSIBLE_FORCE_COLOR": "0",
-                "ANSIBLE_NOCOLOR": "1",
-            },
+            env=environment,
             start_new_session=True,
         )
 
@@ -166,7 +160,7 @@ def rack(name):
 
 
 @pytest.fixture
-def acceptance(rack, tmp_path):
+def acceptance(rack, environment, tmp_path):
     """Runs acceptance.yml on the rack's network: its exit status, its rows by node and code, and all that it says."""
 
     def run():
@@ -180,12 +174,7 @@ def acceptance(rack, tmp_path):
             ],
             capture_output=True,
             text=True,
-            env={
-                **os.environ,
-                "ANSIBLE_CONFIG": str(PROJECT / "ansible.cfg"),
-                "ANSIBLE_FORCE_COLOR": "0",
-                "ANSIBLE_NOCOLOR": "1",
-            },
+            env=environment,
             check=False,
         )
         said = " ".join((done.stdout + done.stderr).split())

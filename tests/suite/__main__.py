@@ -24,7 +24,7 @@ def main(words: list[str] | None = None) -> int:
     if unknown := set(given.names) - set(parts.names()):
         parser.error(f"there is no part {', '.join(sorted(unknown))}: there are {', '.join(parts.names())}")
     if given.long:
-        os.environ["KINDLING_LONG"] = "1"
+        os.environ |= {"KINDLING_LONG": "1", "KINDLING_BOOT_HOSTS": "localhost,boot_hosts"}
     directory = report.new_directory(PROJECT / ".cache" / "test")
     leftovers.adopt()
     before = report.busy_seconds()

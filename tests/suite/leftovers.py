@@ -8,6 +8,7 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Collection
 from pathlib import Path
 
 from .parts import PROJECT, Part
@@ -37,6 +38,13 @@ def end() -> None:
         for child in children:
             with contextlib.suppress(ChildProcessError):
                 os.waitpid(child, 0)
+
+
+def bury(own: Collection[int]) -> None:
+    """Take note of the end of those whom we adopted: who is not waited for stays, and holds up the end of its container."""
+    for child in set(_children()) - set(own):
+        with contextlib.suppress(ChildProcessError):
+            os.waitpid(child, os.WNOHANG)
 
 
 def _children() -> list[int]:

@@ -179,6 +179,7 @@ def _one_stage(stage: Stage, directory: Path, finished: Finished) -> None:
                     running[lane] = Running(queue.popleft(), directory)
                     screen.begins(lane, running[lane])
             select.select([each.handle for each in running.values()], [], [], TICK)
+            leftovers.bury([each.process.pid for each in running.values()])
             over = [lane for lane, each in running.items() if each.ended()]  # before the look: no last words are missed
             for lane, each in running.items():
                 screen.says(lane, each.new_lines())

@@ -131,6 +131,17 @@ def test_ctrl_c_ends_all_lanes_and_what_they_started_in_sessions_of_their_own(di
             os.kill(pid, 0)
 
 
+def test_an_adopted_process_that_ends_is_gone_at_once(directory):
+    """A container does not end before all of its processes are, those among them whose parent is outside."""
+    lost = directory / "lost"
+    process = start_suite(
+        directory,
+        loses=f"sh -c 'sleep 0.3 & echo $! > {lost}'; while [ -e /proc/$(cat {lost}) ]; do sleep 0.05; done",
+    )
+    said, _ = process.communicate(timeout=60)
+    assert process.returncode == 0, said
+
+
 def test_the_whole_log_of_what_failed_stands_at_the_end_with_the_table(directory):
     process = start_suite(directory, good="echo all is well", bad="echo this is why; exit 1")
     said, _ = process.communicate(timeout=60)

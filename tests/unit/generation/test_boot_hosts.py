@@ -30,7 +30,7 @@ PLAYBOOK = """\
         tasks_from: check
     - kindling.flatcar.fleet:
         networks: "{{ kindling_networks }}"
-        nodes: "{{ fleet_checked.nodes }}"
+        nodes: "{{ fleet_checked.fleets[inventory_hostname].nodes }}"
         images: [{board: amd64-usr, channel: stable, requested: current, version: 9999.2.0}]
         path: "{{ fleet_dir }}"
         group: "{{ group }}"

@@ -15,6 +15,8 @@ import threading
 
 import pytest
 
+pytestmark = pytest.mark.slow
+
 ROOT = pathlib.Path(__file__).parents[2]
 SYSTEM = "/redfish/v1/Systems/1"
 PASSWORD = "correct horse"  # noqa: S105 - of nothing

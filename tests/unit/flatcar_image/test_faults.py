@@ -21,6 +21,8 @@ from ansible_collections.kindling.flatcar.plugins.module_utils.flatcar_image.err
 from conftest import BOARD, DAY, NEW, OLD
 from release_server import DISK_IMAGE, KERNEL, PXE_IMAGE, Fault, digests_text, make_release, version_text
 
+pytestmark = pytest.mark.slow
+
 PXE = [{"board": BOARD, "channel": "stable"}]
 INSTALL = [{"board": BOARD, "channel": "stable", "install": True}]
 

@@ -14,6 +14,8 @@ from ansible_collections.kindling.flatcar.plugins.modules import flatcar_image
 from conftest import BOARD, NEW, OLD
 from release_server import KERNEL, PXE_IMAGE, Fault
 
+pytestmark = pytest.mark.slow
+
 ROLE = pathlib.Path(__file__).resolve().parents[3] / "roles/flatcar_images"
 
 

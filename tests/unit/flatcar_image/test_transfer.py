@@ -16,6 +16,8 @@ from ansible_collections.kindling.flatcar.plugins.module_utils.flatcar_image.pro
 )
 from release_server import Fault, ReleaseServer
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def other():

@@ -14,6 +14,8 @@ from ansible_collections.kindling.flatcar.plugins.module_utils.fleet import buil
 from ansible_collections.kindling.flatcar.plugins.module_utils.networks import read_networks
 from ansible_collections.kindling.flatcar.plugins.module_utils.node import read_node
 
+pytestmark = pytest.mark.slow
+
 CLIENT = Path(__file__).with_name("client.py")
 #: Where `make unit` unpacks other DHCP servers: installed, they would start on this machine
 UNPACKED = Path(__file__).parents[3] / ".cache" / "dhcp-servers"

@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 from boot_host import BootHost
 
+pytestmark = pytest.mark.slow
+
 MACHINES = Path(__file__).with_name("machines.py")
 FIRST, SPARE = "10.9.0.1", "10.9.0.2"
 

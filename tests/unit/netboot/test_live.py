@@ -6,6 +6,8 @@ import time
 
 import pytest
 
+pytestmark = pytest.mark.slow
+
 NETWORK = {"interface": "lan0", "address": "10.9.0.1", "mode": "authoritative", "other_dhcp_servers": []}
 RANGE = "--dhcp-range=10.9.0.100,10.9.0.199,1h"
 

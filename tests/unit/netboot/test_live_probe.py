@@ -9,6 +9,8 @@ from ansible_collections.kindling.flatcar.plugins.module_utils import ipxe
 from ansible_collections.kindling.flatcar.plugins.plugin_utils.probe_report import as_text, masked, verdict
 from boot_host import ADDRESS, INITRD, KERNEL, MACHINES, PROGRAMS, TOKEN, BootHost
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def boot_host(room):

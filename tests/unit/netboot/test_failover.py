@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from boot_host import BootHost
+from repetition import repetitions
 
 pytestmark = pytest.mark.slow
 
@@ -27,7 +28,7 @@ STAGES = {
     "has its release": 1,
     "has its config": 0,
 }
-OF_EACH = 8
+OF_EACH = repetitions(3, 8)
 
 
 @pytest.fixture

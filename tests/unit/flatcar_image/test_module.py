@@ -14,6 +14,8 @@ from ansible_collections.kindling.flatcar.plugins.modules import flatcar_image
 from conftest import BOARD, NEW, OLD
 from release_server import KERNEL, PXE_IMAGE, Fault
 
+pytestmark = pytest.mark.slow
+
 ROLE = pathlib.Path(__file__).resolve().parents[3] / "roles/flatcar_images"
 
 
@@ -155,7 +157,7 @@ def test_progress_is_shown_during_the_run(site, play, tmp_path):
     """The server holds the download back until a line of progress was seen."""
     site.offer(NEW)
     site.server.hold.set()
-    parameters = {**site.parameters(stall_timeout=30, retries=0), "progress_interval": 1}
+    parameters = {**site.parameters(retries=0), "progress_interval": 1}
     conditions = ["result is changed", "result.images | length == 1", "'ansible_job_id' not in result"]
     process = play(
         {"name": "Mirror", FQCN: parameters, "register": "result"},

@@ -10,6 +10,8 @@ from pathlib import Path
 PROJECT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(PROJECT / "tests"), str(PROJECT / "tests" / "suite" / "hooks")]
 
+import repetition
+
 from suite import leftovers, parts, report, run  # found by the line above
 
 
@@ -24,7 +26,7 @@ def main(words: list[str] | None = None) -> int:
     if unknown := set(given.names) - set(parts.names()):
         parser.error(f"there is no part {', '.join(sorted(unknown))}: there are {', '.join(parts.names())}")
     if given.long:
-        os.environ |= {"KINDLING_LONG": "1", "KINDLING_BOOT_HOSTS": "localhost,boot_hosts"}
+        os.environ |= {repetition.SWITCH: "1", "KINDLING_BOOT_HOSTS": "localhost,boot_hosts"}
     directory = report.new_directory(PROJECT / ".cache" / "test")
     leftovers.adopt()
     before = report.busy_seconds()

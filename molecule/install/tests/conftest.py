@@ -1,12 +1,11 @@
 """The racks of this scenario with their machines, as those see them who stand before them, and as their operator does."""
 
 import json
-import os
 import time
 
 import pytest
+from repetition import repetitions
 
-LONG = os.environ.get("KINDLING_LONG") == "1"
 RACKS = {"in12": ["bios-12", "uefi-12"], "in13": ["bios-13", "uefi-13"]}
 ADDRESSES = {"bios": "10.77.0.11", "uefi": "10.77.0.12"}
 
@@ -14,7 +13,7 @@ ADDRESSES = {"bios": "10.77.0.11", "uefi": "10.77.0.12"}
 def pytest_generate_tests(metafunc):
     """A file's tests follow one another on the rack that it names; with all repetitions, then on the other one, too."""
     if "rack" in metafunc.fixturenames:
-        metafunc.parametrize("rack", sorted(RACKS) if LONG else [metafunc.module.RACK], scope="module")
+        metafunc.parametrize("rack", repetitions([metafunc.module.RACK], sorted(RACKS)), scope="module")
 
 
 class Room:

@@ -3,14 +3,12 @@
 The tests follow one another: each finds the machines as the one before has left them.
 """
 
-import os
 from concurrent.futures import ThreadPoolExecutor
+
+from repetition import repetitions
 
 RACK = "in12"
 MARK = "/etc/mark"
-
-#: Never is never, however often it is tried.
-NETWORK_BOOTS = 10 if os.environ.get("KINDLING_LONG") == "1" else 2
 
 
 def test_a_machine_that_nobody_armed_is_left_alone(room):
@@ -40,7 +38,7 @@ def test_the_config_is_gone_from_the_boot_host_once_a_machine_is_installed(room)
 def test_boots_from_the_network_leave_the_disks_as_they_are(room):
     room.off(*room.machines)
     before = room.digests()
-    for _ in range(NETWORK_BOOTS):
+    for _ in range(repetitions(2, 10)):
         room.boots_from_disk(*room.machines)
     assert room.digests() == before
 

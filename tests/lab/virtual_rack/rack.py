@@ -8,6 +8,7 @@ import os
 import re
 import shutil
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 from . import apt, host_image, network, paths, processes
@@ -134,9 +135,10 @@ def refuse_foreign(rack: str) -> None:
             )
 
 
-def up(rack: str, suite: str, address: str, boot_host: bool = True) -> None:
+def up(rack: str, suite: str, address: str, boot_host: bool = True, packages: Sequence[str] = ()) -> None:
     """Make a rack, or heal the one that is there; returns when its boot host answers by SSH.
 
+    A boot host that is made has these *packages* already, and what they need; without any, it is a bare Debian.
     Without a boot host, something else is to become one: what ``exec --as-boot-host`` starts has the boot host's interfaces.
     """
     require_root()
@@ -148,7 +150,7 @@ def up(rack: str, suite: str, address: str, boot_host: bool = True) -> None:
         with keys_lock():
             ensure_keys()
         harvest_packages(rack)
-        image = host_image.ensure(suite)
+        image = host_image.ensure_furnished(suite, list(packages)) if packages else host_image.ensure(suite)
         if container_state(container(rack)) and settings(rack) != (suite, address):
             say(f"rack {rack}: its boot host was made with other settings, making it anew")
             remove(rack)

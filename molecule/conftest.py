@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 
 PROJECT = Path(__file__).parent.parent
-sys.path.append(str(PROJECT / "tests"))  # `repetition`
 
 
 def pytest_collection_modifyitems(items):

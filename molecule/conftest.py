@@ -10,6 +10,7 @@ import pytest
 PROJECT = Path(__file__).parent.parent
 
 
+@pytest.hookimpl(tryfirst=True)  # before xdist looks which groups there are
 def pytest_collection_modifyitems(items):
     """Tests of one rack, or else of one file, follow one another in one process; those of other racks run beside them."""
     for item in items:

@@ -139,6 +139,8 @@ def publish(root: Path, archive: Path, digest: str, access: Access, keep: int) -
         if record.is_held:
             raise GenerationError(f"{hold_message(record)} Nothing was published")
         _drop_unfinished(generations)
+        # One that was removed since the last note may come again: it then follows what is served now
+        record = record.only({path.name for path in generations.iterdir()})
         unfinished = Path(tempfile.mkdtemp(prefix=_UNFINISHED, dir=generations))
         generation = _free_name(generations, digest)
         try:

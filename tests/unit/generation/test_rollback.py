@@ -60,6 +60,13 @@ def test_the_same_fleet_may_come_again(tree):
         tree.back(first[:8])
 
 
+def test_one_that_was_removed_and_comes_again_follows_what_was_served_then(tree):
+    for text in ("a", "b", "c", "a"):
+        tree.publish(text, keep=2)
+    tree.back()
+    assert tree.text == "c"
+
+
 @pytest.mark.parametrize("wanted", ["0", "z", "../../etc"])
 def test_a_generation_that_is_not_there(tree, wanted):
     names = [tree.publish(text) for text in "ab"]

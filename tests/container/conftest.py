@@ -25,7 +25,7 @@ PODMAN = [*(["sudo"] if os.geteuid() else []), "env", CONTAINERS_CONF, "podman"]
 
 
 def run(*command, check=True, **options):
-    options = {"cwd": PROJECT, "timeout": 600} | options
+    options = {"cwd": PROJECT, "timeout": 1800} | options
     done = subprocess.run([str(part) for part in command], capture_output=True, text=True, check=False, **options)
     assert not check or done.returncode == 0, f"{command}\n{done.stdout}\n{done.stderr}"
     return done
@@ -93,12 +93,12 @@ class Box:
         """Edit, and wait until that is served and the publisher rests."""
         before = self.served()
         self.edit(change)
-        wait_for(lambda: self.served() != before and not self.publishes(), "the edit to be published", 300)
+        wait_for(lambda: self.served() != before and not self.publishes(), "the edit to be published", 900)
 
-    def await_log(self, text, since="", seconds=180):
+    def await_log(self, text, since="", seconds=600):
         wait_for(lambda: text in self.log()[len(since) :], f"{text!r} in the container's log", seconds)
 
-    def await_published(self, since="", seconds=180):
+    def await_published(self, since="", seconds=600):
         """Wait for the end of a publish, whatever it is."""
         wait_for(lambda: ENDED.search(self.log()[len(since) :]), "the end of a publish in the container's log", seconds)
         ended = ENDED.search(self.log()[len(since) :])
@@ -113,7 +113,7 @@ class Box:
         self.start()
 
     def await_health(self):
-        wait_for(lambda: self.kindling("health", check=False).returncode == 0, "the services' answers", 60)
+        wait_for(lambda: self.kindling("health", check=False).returncode == 0, "the services' answers", 300)
 
     def served(self):
         return self.shell("readlink /srv/kindling/fleet/current").strip()
@@ -179,7 +179,7 @@ def box(image, tmp_path_factory):
         write_inventory(made.inventory)
         made.compose("down", "--volumes", check=False)
         made.compose("up", "--detach")
-        made.await_published(seconds=300)
+        made.await_published(seconds=900)
         yield made
     finally:
         print(made.log())

@@ -141,7 +141,7 @@ def test_a_boot_outlives_that_the_container_is_killed_and_started_again(box):
         boot = beside.submit(box.boot, "box-bios")
         # Its own script: kernel and initrd are what is fetched next
         script = '"GET /ipxe/52-54-00-77-00-11.ipxe HTTP/1.1" 200'
-        box.await_log(script, since=before, seconds=120)
+        box.await_log(script, since=before)
         podman("kill", "--signal", "KILL", CONTAINER)
         podman("wait", CONTAINER)
         log = box.log()
@@ -207,9 +207,9 @@ def test_it_stops_by_itself_while_somebody_downloads_and_an_edit_is_published(bo
     lab = [sys.executable, PROJECT / "tests" / "lab" / "lab.py", "exec", RACK, "--"]
     with subprocess.Popen([str(part) for part in (*lab, *slowly)]) as download:
         try:
-            wait_for(lambda: got.exists() and got.stat().st_size, "the download to begin", 30)
+            wait_for(lambda: got.exists() and got.stat().st_size, "the download to begin", 300)
             box.edit(lambda nodes: nodes["box-uefi"].update(flatcar_kernel_arguments=["edited=in-time"]))
-            wait_for(box.publishes, "the publish to begin", 60)
+            wait_for(box.publishes, "the publish to begin", 300)
             podman("stop", "--time", "10", CONTAINER)
             # One that had to be killed after its ten seconds would have ended with 137
             assert podman("inspect", "--format", "{{.State.ExitCode}}", CONTAINER).stdout.strip() == "0"

@@ -112,7 +112,7 @@ def room(rack, play, lab, state):
 def until():
     """Waits for something that is to become true."""
 
-    def wait(condition, what, seconds=120):
+    def wait(condition, what, seconds=600):
         give_up = time.monotonic() + seconds
         while not condition():
             assert time.monotonic() < give_up, f"waited {seconds} s for {what}"

@@ -67,7 +67,7 @@ def parser() -> argparse.ArgumentParser:
         "--nodes", type=Path, required=True, metavar="FILE", help="what to boot and what to expect (JSON)"
     )
     booted.add_argument(
-        "--timeout", type=float, default=300, metavar="S", help="seconds per node (default %(default)s)"
+        "--timeout", type=float, default=1800, metavar="S", help="seconds per node (default %(default)s)"
     )
     booted.add_argument("--jobs", type=positive, default=2, metavar="N", help="nodes at a time (default %(default)s)")
     booted.add_argument("--report", type=Path, metavar="FILE", help="write the result as JSON, too")
@@ -99,7 +99,7 @@ def parser() -> argparse.ArgumentParser:
     started.add_argument("mac")
     started.add_argument("address", help="the address that it gets")
     started.add_argument("--switch", default="br0", help="br1: the one behind the relay (default %(default)s)")
-    started.add_argument("--timeout", type=float, default=90, metavar="S", help="default %(default)s")
+    started.add_argument("--timeout", type=float, default=360, metavar="S", help="default %(default)s")
     started.set_defaults(
         call=lambda given: firmware.follow(
             given.rack, given.kind, given.mac, given.address, given.switch, given.timeout

@@ -16,10 +16,11 @@ ROADS = {
 """The stages on the way of a node that boots into RAM, from its disk, or that is installed to its disk."""
 
 LIMITS = {
-    "firmware": 60.0, "dhcp": 60.0, "ipxe": 120.0, "kernel": 120.0, "ignition": 150.0, "started": 240.0,
-    "installed": 180.0, "disk": 180.0,
+    "firmware": 240.0, "dhcp": 240.0, "ipxe": 480.0, "kernel": 480.0, "ignition": 600.0, "started": 900.0,
+    "installed": 600.0, "disk": 600.0,
 }  # fmt: skip
-"""Seconds that a node may stay in a stage. Ignition itself waits 90 s for a disk that is not there."""
+"""Seconds that a node may stay in a stage, on a machine that is busy with other things, too: what ends a node's way is told by its
+console and the journal, and this is for what tells nothing."""
 
 
 @dataclass(frozen=True)

@@ -23,7 +23,7 @@ boot_hosts:
     boot-a:
       kindling_networks: [{interface: lo, subnet: 127.0.0.0/8, address: 127.0.0.1, racks: [a]}]
 flatcar_nodes:
-  vars: {flatcar_rack: a, flatcar_boot_mode: install, flatcar_install_disk: /dev/disk/by-id/wwn-0x1}
+  vars: {flatcar_rack: a, flatcar_boot_mode: install, flatcar_install_disk: "/dev/disk/by-id/ata-X_{{ inventory_hostname }}-0001"}
   hosts:
     n1: {flatcar_mac: "52:54:00:00:00:01", flatcar_address: 127.0.0.11}
     n2: {flatcar_mac: "52:54:00:00:00:02", flatcar_address: 127.0.0.12}

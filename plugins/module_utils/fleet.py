@@ -19,6 +19,7 @@ from .owners import duplicates, problem_of
 from .problems import Problem
 from .provenance import OriginOf, source_at, traced_butane
 from .shown import shown
+from .storage import Storage
 
 #: The file of a generation that tells what is in it, node by node.
 INDEX = "index.json"
@@ -112,7 +113,9 @@ def build_config(
     result = translate(butane, files_dir=files_dir, strict=True, origin_of=origin_of)
     found = [(entry.path, entry.message, entry.origin) for entry in result.report]
     found += [(f"$.{path}", message, None) for path, message in check_butane(node, butane)]
-    found += [(f"$.{path}", message, None) for path, message in check_config(result.config or {})]
+    if result.config:
+        found += [(f"$.{path}", message, None) for path, message in check_config(result.config)]
+        found += [(f"$.{path}", message, None) for path, message in Storage(node, result.config).mistakes()]
     problems += _with_sources(node, found, origin_of or (lambda _value: None))
     return (None if problems else result.config), problems
 

@@ -8,11 +8,12 @@ from collections.abc import Mapping
 from typing import Any
 
 from ansible.plugins.action import ActionBase
+from ansible_collections.kindling.flatcar.plugins.module_utils.losses import Loss, lines, losses
 from ansible_collections.kindling.flatcar.plugins.module_utils.problems import Problem
 from ansible_collections.kindling.flatcar.plugins.plugin_utils.output import OUTPUT_OPTIONS, put_out
 from ansible_collections.kindling.flatcar.plugins.plugin_utils.problems import as_data, by_file, count, mistakes
 from ansible_collections.kindling.flatcar.plugins.plugin_utils.second_opinion import Opinions, second_opinions
-from ansible_collections.kindling.flatcar.plugins.plugin_utils.survey import BOOT_HOSTS, NODES, Known, survey
+from ansible_collections.kindling.flatcar.plugins.plugin_utils.survey import BOOT_HOSTS, NODES, Known, Survey, survey
 from ansible_collections.kindling.flatcar.plugins.plugin_utils.variables import Variables
 
 
@@ -29,17 +30,31 @@ class ActionModule(ActionBase):
         found = survey(Variables(task_vars, self._loader), {host: Known() for host in groups.get(BOOT_HOSTS, ())})
         opinions = second_opinions(found.fleets.values()) if options["cross_check"] else Opinions([], [], [])
         problems = mistakes([*_missing_groups(groups), *found.problems, *opinions.problems])
+        lost = _losses(found)
         data = {
             "boot_hosts": len(found.fleets),
             "nodes": len(groups.get(NODES, ())),
             "problems": as_data(problems),
+            "losses": [{"node": name, **loss._asdict()} for name, losses in lost.items() for loss in losses],
             "seconds": round(time.monotonic() - started, 3),
             "cross_checked_with": opinions.asked,
             "notes": opinions.notes,
         }
         summary = _summary(data)
-        put_out(options, f"{by_file(problems)}\n{summary}" if problems else summary, data)
+        told = "".join(f"  {line}\n" for line in lines(lost))
+        sections = [by_file(problems), f"Disks that lose data\n{told}" if told else "", summary]
+        put_out(options, "\n".join(section for section in sections if section), data)
         return {"changed": False, "failed": bool(problems), "msg": summary}
+
+
+def _losses(found: Survey) -> dict[str, list[Loss]]:
+    """What disks lose, by node: of those that nothing is wrong with."""
+    return {
+        node.name: losses(node, fleet.configs[node.name])
+        for fleet in found.fleets.values()
+        for node in fleet.nodes
+        if node.name in fleet.configs
+    }
 
 
 def _missing_groups(groups: Mapping[str, Any]) -> list[Problem]:

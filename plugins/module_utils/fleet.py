@@ -13,6 +13,7 @@ from typing import Any
 from . import ipxe
 from .butane import dumps, translate
 from .install import check_config, with_report
+from .losses import losses, unnamed_in_ram
 from .networks import VARIABLE, Network
 from .node import FRAGMENT, Node, check_butane, kernel_line, merge_layers
 from .owners import duplicates, problem_of
@@ -115,7 +116,9 @@ def build_config(
     found += [(f"$.{path}", message, None) for path, message in check_butane(node, butane)]
     if result.config:
         found += [(f"$.{path}", message, None) for path, message in check_config(result.config)]
-        found += [(f"$.{path}", message, None) for path, message in Storage(node, result.config).mistakes()]
+        storage = Storage(node, result.config)
+        found += [(f"$.{path}", message, None) for path, message in storage.mistakes()]
+        found += [(f"$.{path}", message, None) for path, message in unnamed_in_ram(node, storage)]
     problems += _with_sources(node, found, origin_of or (lambda _value: None))
     return (None if problems else result.config), problems
 
@@ -165,7 +168,8 @@ def build_files(
             files[f"web/ignition/{token}/{node.address}.ign"] = dumps(served)
         else:
             files[f"{SHOWN}/{node.address}.yml"] = shown(configs[node.name], secrets_of(node.name), key)
-        index[node.name] = _index_entry(node, versions, config, token)
+        lost = [loss._asdict() for loss in losses(node, configs[node.name])]
+        index[node.name] = _index_entry(node, versions, config, token) | ({"losses": lost} if lost else {})
     files[INDEX] = json.dumps({"nodes": index}, indent=0, sort_keys=True) + "\n"
     return files | _reservations(nodes, networks)
 

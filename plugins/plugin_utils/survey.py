@@ -45,6 +45,9 @@ BOOT_HOSTS = "boot_hosts"
 FILES_DIR = "fleet_files_dir"
 _REACHED_AT = "ansible_host"
 
+#: A node's own lines alone say which disks it may lose.
+_RAM_DISKS = "flatcar_ram_disks"
+
 
 @dataclass(frozen=True)
 class Fleet:
@@ -247,6 +250,10 @@ def _read_node(name: str, variables: Variables) -> _NodeReading:
         wrong = {variable_of(problem.path) for problem in (*failed, *found)}
         kept = PLACE | (OWNED - wrong)
         node, _ = read_node(name, {variable: value for variable, value in values.items() if variable in kept})
+    elif node.ram_disks:
+        given = node.given[_RAM_DISKS]
+        own = variables.own(name, _RAM_DISKS, given if isinstance(given, list | tuple) else [given])
+        node = dataclasses.replace(node, ram_disks=tuple(map(str, own)))
     return _NodeReading(node, [_placed(problem, raw) for problem in (*failed, *found)])
 
 

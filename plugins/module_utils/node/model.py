@@ -77,6 +77,7 @@ class Node:
     luks: tuple[Mapping[str, Any], ...]
     filesystems: tuple[Mapping[str, Any], ...]
     swap: tuple[str, ...]
+    ram_disks: tuple[str, ...]
     time_zone: str | None
     ntp: tuple[str, ...]
     update_strategy: str | None

@@ -175,6 +175,24 @@ def test_the_example_is_right():
     status, said = play("validate.yml", "inventories/example")
     assert status == 0, said
     assert "5 nodes of 2 boot hosts: 0 problems (" in said
+    _, _, lost = said.partition("\nDisks that lose data\n")
+    assert lost.startswith(
+        "  a03: /dev/disk/by-id/ata-EXAMPLE_SSD_480G_S3EXAMPLE0003: it is overwritten with Flatcar if it is empty or has an "
+        "earlier Flatcar, when it is armed and boots from the network\n"
+    )
+
+
+def test_what_disks_lose_is_in_the_json(tmp_path):
+    output = tmp_path / "report.json"
+    play("validate.yml", "inventories/example", "-e", "format=json", "-e", f"output={output}")
+    lost = json.loads(output.read_text())["losses"]
+    assert {loss["node"] for loss in lost} == {"a03"}
+    assert lost[1] == {
+        "node": "a03",
+        "disk": "/dev/disk/by-id/ata-EXAMPLE_HDD_4T_S4EXAMPLE0001",
+        "what": "it is made a part of the RAID data, and what is there is lost",
+        "when": "at its first boot after an installation",
+    }
 
 
 def test_a_node_is_explained(tmp_path):

@@ -458,3 +458,54 @@ def test_a_wrong_service_processor_hides_no_other_mistake(inventory):
         ("hosts.yml:4", "n2", "flatcar_install_disk"),
         ("hosts.yml:13", "n2", "flatcar_bmc.type"),
     ]
+
+
+RAM = """\
+flatcar_nodes:
+  vars: {flatcar_rack: a, flatcar_boot_mode: ram, in_group: [/dev/disk/by-id/wwn-0x5000c500000000aa], GROUP}
+  hosts:
+    n1:
+      flatcar_mac: "52:54:00:00:00:01"
+      flatcar_address: 10.1.0.11
+      flatcar_filesystems: [{device: /dev/disk/by-id/wwn-0x5000c500000000aa, format: xfs}]
+      own: 5000c500000000aa
+      OWN
+"""
+_NAMED = "flatcar_ram_disks: [/dev/disk/by-id/wwn-0x5000c500000000aa]"
+
+
+@pytest.mark.parametrize(
+    ("own", "host_vars"),
+    [
+        (_NAMED, ""),
+        ("flatcar_ram_disks: /dev/disk/by-id/wwn-0x5000c500000000aa", ""),
+        ('flatcar_ram_disks: ["/dev/disk/by-id/wwn-0x{{ own }}"]', ""),
+        ("", f"{_NAMED}\n"),
+        ("", 'flatcar_ram_disks: ["/dev/disk/by-id/wwn-0x{{ own }}"]\n'),
+        ("", 'disk: /dev/disk/by-id/wwn-0x5000c500000000aa\nflatcar_ram_disks: ["{{ disk }}"]\n'),
+    ],
+)
+def test_in_ram_a_disk_is_named_in_the_hosts_own_lines(inventory, own, host_vars):
+    files = {"hosts.yml": RAM.replace(", GROUP", "").replace("OWN", own), "host_vars/n1.yml": host_vars}
+    assert inventory(files).mistakes() == []
+
+
+@pytest.mark.parametrize(
+    ("group", "own", "group_vars"),
+    [
+        (f", {_NAMED}", "", ""),
+        ("", "", f"{_NAMED}\n"),
+        ("", 'flatcar_ram_disks: "{{ in_group }}"', ""),
+        ("", 'flatcar_ram_disks: ["{{ in_group[0] }}"]', ""),
+    ],
+)
+def test_in_ram_a_disk_that_a_group_names_does_not_count(inventory, group, own, group_vars):
+    hosts = RAM.replace(", GROUP", group).replace("OWN", own)
+    ((place, name, path, message),) = inventory(
+        {"hosts.yml": hosts, "group_vars/flatcar_nodes.yml": group_vars}
+    ).mistakes()
+    assert (place, name) == ("hosts.yml:7", "n1")
+    assert path == "flatcar_filesystems: $.storage.filesystems.0.device"
+    assert message.endswith(
+        "flatcar_ram_disks: [/dev/disk/by-id/wwn-0x5000c500000000aa]; that a group says so does not count"
+    )

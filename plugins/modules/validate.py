@@ -31,6 +31,12 @@ options:
   output:
     description: The file on the controller to write to. Printed when not given.
     type: path
+  hosts:
+    description:
+      - The hosts whose problems and losses are shown, and decide whether it fails. The whole inventory is checked all the same.
+      - All hosts when not given.
+    type: list
+    elements: str
   cross_check:
     description: Ask other programs too. They are run once for each node.
     type: bool

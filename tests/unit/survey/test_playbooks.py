@@ -6,6 +6,7 @@ import grp
 import json
 import os
 import pathlib
+import re
 import subprocess
 import sys
 
@@ -195,6 +196,40 @@ def test_what_disks_lose_is_in_the_json(tmp_path):
     }
 
 
+def test_a_part_of_the_inventory_is_validated(tmp_path):
+    hosts, output = tmp_path / "hosts.yml", tmp_path / "report.json"
+    hosts.write_text(HOSTS)
+    status, said = play("validate.yml", hosts, "-e", "cross_check=false", "--limit", "n2,boot-a")
+    assert status == 0, said
+    assert "3 nodes of 1 boot host: 0 problems (of n2, boot-a alone; 1 problem of other hosts;" in said
+    status, _ = play("validate.yml", hosts, "-e", "format=json", "-e", f"output={output}", "--limit", "plain")
+    assert status != 0
+    report = json.loads(output.read_text())
+    assert (report["limit"], report["problems_elsewhere"]) == (["n1"], 0)
+    assert [problem["path"] for problem in report["problems"]] == ["flatcar_typo"]
+
+
+@pytest.mark.parametrize("playbook", sorted(path.name for path in (ROOT / "playbooks").glob("*.yml")))
+def test_a_limit_that_leaves_nobody_is_an_error_and_says_who_there_is(playbook, tmp_path):
+    hosts = tmp_path / "hosts.yml"
+    hosts.write_text(f"{HOSTS}acceptance_hosts: {{hosts: {{jump-a: }}}}\nothers: {{hosts: {{printer: }}}}\n")
+    status, said = play(playbook, hosts, "--limit", "printer")
+    assert status != 0
+    text = " ".join(said.split())
+    assert "--limit printer leaves none of the hosts that this playbook works on, those of " in text
+    assert re.search("boot_hosts: boot-a|flatcar_nodes: n1, n2, n3|acceptance_hosts: jump-a|: n1, n2, n3, boot-a", text)
+    assert "ok=" not in said
+
+
+def test_several_nodes_are_explained(tmp_path):
+    output = tmp_path / "nodes.json"
+    status, said = play("explain.yml", "inventories/example", "--limit", "b01,a02")
+    assert status == 0, said
+    assert [line.split()[1] for line in said.splitlines() if " stands in " in line] == ["a02", "b01"]
+    play("explain.yml", "inventories/example", "--limit", "rack_b", "-e", "format=json", "-e", f"output={output}")
+    assert [data["node"] for data in json.loads(output.read_text())] == ["b01", "b02"]
+
+
 def test_a_node_is_explained(tmp_path):
     status, said = play("explain.yml", "inventories/example", "-e", "node=b01")
     assert status == 0, said
@@ -210,7 +245,7 @@ def test_a_node_is_explained(tmp_path):
 
 @pytest.mark.parametrize(
     ("arguments", "message"),
-    [(["-e", "node=b11"], "did you mean b01?"), ([], "Say which node: -e node=NAME")],
+    [(["-e", "node=b11"], "did you mean b01?"), ([], "Say which node: --limit NAME, or -e node=NAME")],
 )
 def test_explain_says_which_node_is_meant(arguments, message):
     status, said = play("explain.yml", "inventories/example", *arguments)

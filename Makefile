@@ -25,7 +25,7 @@ VERSION := $(shell sed -n 's/^version: //p' galaxy.yml)
 SOURCE_DATE_EPOCH ?= $(shell git log -1 --format=%ct 2>/dev/null || echo 0)
 WHEELS := .cache/container/wheels
 
-.PHONY: help setup validate build run push buildpush registry lab-setup demo demo-down test test-fast lint unit molecule test-container bench collection clean
+.PHONY: help setup validate build run push buildpush registry lab-setup demo demo-down test test-long test-fast lint unit-setup unit bench collection clean
 
 help: ## List the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -91,7 +91,11 @@ demo: lab-setup ## Boot a virtual rack from a boot host that the roles made (EXT
 demo-down: ## Remove all that the demo made
 	@if [ -x $(BIN)/python ]; then $(LAB) down demo; fi
 
-test: lint unit molecule test-container ## Run every test
+test: setup ## Run every test, or parts of them: make test SCENARIO="boot install" (tests/README.md lists them)
+	@python tests/suite $(SCENARIO)
+
+test-long: setup ## Run every test with all its repetitions, and machines' long ways on both Debian releases: hours
+	@python tests/suite --long $(SCENARIO)
 
 test-fast: lint ## Run what takes seconds: lint, and the unit tests that start nothing
 	pytest --numprocesses 2 -m 'not slow'
@@ -103,19 +107,12 @@ lint: setup
 	ansible-lint --config-file .config/ansible-lint.yml
 	check-jsonschema --builtin-schema vendor.compose-spec docker-compose.yml
 
-unit: setup
+unit-setup: setup
 	@sed 's/#.*//' tests/packages.txt | xargs tests/install-packages.sh
 	@tests/unpack-packages.sh .cache/dhcp-servers isc-dhcp-server kea-dhcp4-server
+
+unit: unit-setup
 	pytest --numprocesses 2
-
-molecule: lab-setup
-	molecule test --scenario-name default
-	molecule test --scenario-name boot
-	molecule test --scenario-name firmware
-	molecule test --scenario-name install
-
-test-container: lab-setup ## Build the container image, and boot the virtual rack from it
-	pytest tests/container
 
 bench: setup ## Measure the transpiler, validation, publishing, images and a storm (on a machine with nothing else to do)
 	python tests/bench/butane.py

@@ -10,6 +10,14 @@ import pytest
 PROJECT = Path(__file__).parent.parent
 
 
+def pytest_collection_modifyitems(items):
+    """Tests of one rack, or else of one file, follow one another in one process; those of other racks run beside them."""
+    for item in items:
+        if item.get_closest_marker("xdist_group") is None:
+            parameters = item.callspec.params if hasattr(item, "callspec") else {}
+            item.add_marker(pytest.mark.xdist_group(parameters.get("rack") or parameters.get("name") or item.path.stem))
+
+
 @pytest.fixture(scope="module")
 def inventory(request):
     """The scenario's own."""

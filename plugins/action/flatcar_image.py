@@ -34,6 +34,11 @@ class ActionModule(ActionBase):
         if self._task.check_mode or interval <= 0:
             result.update(self._execute_module(module_name=MODULE, module_args=args, task_vars=task_vars))
             return result
+        # Mostly there is nothing to fetch, and so nothing to wait for in the background
+        at_once = self._execute_module(module_name=MODULE, module_args=args | {"fetch": False}, task_vars=task_vars)
+        if not at_once.get("pending"):
+            result.update(at_once)
+            return result
         args["progress_file"] = f"{args.get('work_dir')}/progress-{secrets.token_hex(8)}.json"
         job = self._start(args, task_vars)
         if "ansible_job_id" not in job:

@@ -24,6 +24,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from . import history
+from .file_tree import make_directories
 
 CURRENT = "current"
 GENERATIONS = "generations"
@@ -110,6 +111,7 @@ def read_key(root: Path) -> str | None:
 def make_key(root: Path) -> str:
     """The boot host's key; made where it has none yet."""
     if read_key(root) is None:
+        make_directories(root)
         with _locked(root):
             new = root / f".{KEY}"
             new.unlink(missing_ok=True)
@@ -131,7 +133,7 @@ def publish(root: Path, archive: Path, digest: str, access: Access, keep: int) -
     Raises ``GenerationError`` when another run is under way or the archive is not what *digest* says.
     """
     generations = root / GENERATIONS
-    generations.mkdir(mode=0o755, parents=True, exist_ok=True)
+    make_directories(generations)
     with _locked(root):
         record = _history(root)
         if record.is_held:

@@ -8,28 +8,48 @@ standard library alone; runs on the boot host.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from pathlib import Path
 
 STARTED, LOADED = "started", "loaded"
+_UNITS = "/etc/systemd/system/"
 
 
 def due(
-    notes: Path, state: Mapping[str, str], restart_for: Iterable[str], reload_for: Iterable[str]
+    notes: Path, state: str, outdated: bool, restart_for: Iterable[str], reload_for: Iterable[str]
 ) -> tuple[str, list[str]]:
     """What has to be done to a unit, ``none``, ``reload`` or ``restart``, and because of which files.
 
-    *state* is what ``systemctl show`` tells of it. One that does not run reads its files when it starts.
+    *state* is its ``ActiveState``; *outdated* is it while systemd has not read it anew. One that does not run reads its
+    files when it starts.
     """
-    if state["ActiveState"] in ("inactive", "failed"):
+    if not runs(state):
         return "none", []
     restart_for = list(restart_for)
     files = _outdated(notes / STARTED, restart_for)
     # Until systemd has read the unit anew, one that crashed is started as it was, and notes the file that will be
-    if files or (restart_for and state["NeedDaemonReload"] == "yes"):
+    if files or (restart_for and outdated):
         return "restart", files
     files = _outdated(notes / LOADED, reload_for)
     return ("reload" if files else "none"), files
+
+
+def due_for(written: Iterable[str], restart_for: Iterable[str], reload_for: Iterable[str]) -> tuple[str, list[str]]:
+    """The same for files of which is known that they were written, or will be."""
+    written = set(written)
+    for action, files in (("restart", restart_for), ("reload", reload_for)):
+        if found := [path for path in files if path in written]:
+            return action, found
+    return "none", []
+
+
+def runs(state: str) -> bool:
+    return state not in ("inactive", "failed")
+
+
+def units(files: Iterable[str]) -> list[str]:
+    """Those of *files* that are systemd's units, by their names."""
+    return [Path(path).name for path in files if path.startswith(_UNITS)]
 
 
 def _outdated(note: Path, files: Iterable[str]) -> list[str]:
@@ -55,4 +75,4 @@ def _digest(path: Path) -> str:
         return ""
 
 
-__all__ = ("due",)
+__all__ = ("due", "due_for", "runs", "units")

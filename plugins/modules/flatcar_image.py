@@ -138,6 +138,10 @@ options:
   progress_file:
     description: A file, in a directory that only its owner can read, to write progress to. Set by the action plugin.
     type: path
+  fetch:
+    description: Without it, a run in which something has to be fetched ends before it changes anything. Set by the action plugin.
+    type: bool
+    default: true
 attributes:
   check_mode:
     description: Tells what it would fetch and remove. What describes the releases is downloaded, to memory only.
@@ -198,6 +202,10 @@ downloaded:
   description: Bytes of images that were downloaded; what describes releases is not counted.
   returned: always
   type: int
+pending:
+  description: Whether something has to be fetched, and was not, because O(fetch) is false.
+  returned: always
+  type: bool
 """
 
 import pathlib
@@ -246,6 +254,7 @@ ARGUMENT_SPEC = {
     "progress_interval": {"type": "int", "default": 5},
     "time_limit": {"type": "int", "default": 14400},
     "progress_file": {"type": "path"},
+    "fetch": {"type": "bool", "default": True},
 }
 
 
@@ -275,6 +284,7 @@ def make_settings(params: dict[str, typing.Any], check_mode: bool) -> Settings:
         reserve=params["reserve"],
         check_mode=check_mode,
         progress_file=pathlib.Path(params["progress_file"]) if params["progress_file"] else None,
+        fetch=params["fetch"],
     )
 
 
@@ -306,6 +316,7 @@ def main() -> None:
         "links": outcome.links,
         "removed": outcome.removed,
         "downloaded": outcome.downloaded,
+        "pending": outcome.pending,
     }
     if module._diff:
         result["diff"] = make_diff(outcome)

@@ -106,7 +106,7 @@ EXAMPLES = r"""
   kindling.flatcar.fleet:
     networks: "{{ kindling_networks }}"
     nodes: "{{ checked.fleets[inventory_hostname].nodes }}"
-    images: "{{ flatcar_images_resolved }}"
+    images: "{{ flatcar_images_mirrored.images }}"
 """
 
 RETURN = r"""

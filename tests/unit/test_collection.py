@@ -10,6 +10,8 @@ import tarfile
 
 import pytest
 
+pytestmark = pytest.mark.slow
+
 ROOT = pathlib.Path(__file__).parent.parent.parent
 NAME = "ansible_collections/kindling/flatcar"
 

@@ -1,4 +1,4 @@
-"""The role that switches machines on, against a service processor that the test plays."""
+"""The role that switches machines on, against service processors that the test plays."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import http.server
 import json
 import os
 import pathlib
+import re
 import socket
 import ssl
 import subprocess
@@ -14,6 +15,8 @@ import sys
 import threading
 
 import pytest
+
+pytestmark = pytest.mark.slow
 
 ROOT = pathlib.Path(__file__).parents[2]
 SYSTEM = "/redfish/v1/Systems/1"
@@ -23,13 +26,10 @@ PASSWORD = "correct horse"  # noqa: S105 - of nothing
 class Processor:
     """Speaks as much Redfish as the role asks for, over TLS; it sees that the machine is off one question late."""
 
-    def __init__(self, folder, on):
+    def __init__(self, certificate, on):
         self.on, self.late, self.did, self.boot = on, 0, [], "None"
-        certificate, key = folder / "tls.pem", folder / "tls.key"
-        command = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=bmc", "-days", "2"]
-        subprocess.run([*command, "-keyout", str(key), "-out", str(certificate)], check=True, capture_output=True)
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.load_cert_chain(certificate, key)
+        context.load_cert_chain(*certificate)
         processor = self
 
         class Handler(http.server.BaseHTTPRequestHandler):
@@ -101,87 +101,107 @@ class Processor:
         self._server.server_close()
 
 
-@pytest.fixture
-def processor(tmp_path):
-    started = []
-
-    def start(on):
-        started.append(Processor(tmp_path, on))
-        return started[-1]
-
-    yield start
-    for one in started:
-        one.close()
+def redfish(processor, **more):
+    bmc = {"type": "redfish", "address": "127.0.0.1", "port": processor.port, "user": "admin", "password": PASSWORD}
+    return {"power_bmc": bmc | {"verify_tls": False} | more}
 
 
-@pytest.fixture
-def switch_on(tmp_path):
-    def run(bmc, **options):
-        role = {"include_role": {"name": "kindling.flatcar.power"}, "vars": {"power_bmc": bmc, **options}}
-        play = {"hosts": "n1", "gather_facts": False, "tasks": [role]}
-        (tmp_path / "play.yml").write_text(json.dumps([play]))
-        return subprocess.run(
-            [sys.executable, "-m", "ansible", "playbook", "-i", "n1,", "-vvv", str(tmp_path / "play.yml")],
+@pytest.fixture(scope="module")
+def certificate(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("tls")
+    files = folder / "tls.pem", folder / "tls.key"
+    command = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=bmc", "-days", "2"]
+    subprocess.run([*command, "-out", files[0], "-keyout", files[1]], check=True, capture_output=True)
+    return files
+
+
+class Room:
+    """Machines of all kinds, which one run of the role switches on."""
+
+    def __init__(self, folder, certificate, nic):
+        self.processors = {
+            name: Processor(certificate, on=name != "halted")
+            for name in ("running", "halted", "as-set", "untrusted", "unknown-user", "elsewhere")
+        }
+        of = {name: redfish(processor) for name, processor in self.processors.items()}
+        of["as-set"] = redfish(self.processors["as-set"], system="1") | {"power_network_boot": False}
+        of["untrusted"] = redfish(self.processors["untrusted"], verify_tls=True)
+        of["unknown-user"] = redfish(self.processors["unknown-user"], password=f"{PASSWORD}!")
+        of["elsewhere"] = redfish(self.processors["elsewhere"], system="2")
+        of["bare"] = {"power_bmc": {}}
+        waken = {"type": "wol", "address": "127.0.0.1", "port": nic.getsockname()[1]}
+        of["asleep"] = {"power_bmc": waken, "power_macs": ["52:54:00:00:00:01"]}
+        (folder / "hosts.json").write_text(json.dumps({"all": {"hosts": of}}))
+        play = {"hosts": "all", "gather_facts": False, "tasks": [{"include_role": {"name": "kindling.flatcar.power"}}]}
+        (folder / "play.yml").write_text(json.dumps([play]))
+        done = subprocess.run(
+            [sys.executable, "-m", "ansible", "playbook", "-i", folder / "hosts.json", "-vvv", folder / "play.yml"],
             capture_output=True,
             text=True,
             cwd=ROOT,
             env={**os.environ, "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"), "ANSIBLE_NOCOLOR": "1"},
             check=False,
         )
+        self.output = done.stdout + done.stderr
+        self.said = " ".join(done.stdout.split())  # lines not broken
 
-    return run
+    def has_failed(self, name):
+        (failed,) = re.findall(rf"^{name} +: .* failed=(\d)", self.output, re.MULTILINE)
+        return failed == "1"
 
-
-def said(done):
-    """All that it printed, its lines not broken."""
-    return " ".join(done.stdout.split())
-
-
-def redfish(port, **more):
-    bmc = {"type": "redfish", "address": "127.0.0.1", "port": port, "user": "admin", "password": PASSWORD}
-    return bmc | {"verify_tls": False} | more
+    def close(self):
+        for processor in self.processors.values():
+            processor.close()
 
 
-@pytest.mark.parametrize(("on", "did"), [(True, ["ForceOff", "On"]), (False, ["On"])])
-def test_a_machine_boots_from_the_network_once(processor, switch_on, on, did):
-    one = processor(on)
-    done = switch_on(redfish(one.port))
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert one.did == ["Once Pxe", *did]
-    assert one.on
-    assert PASSWORD not in done.stdout + done.stderr
+@pytest.fixture(scope="module")
+def nic():
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as asleep:
+        asleep.bind(("127.0.0.1", 0))
+        asleep.settimeout(60)
+        yield asleep
 
 
-def test_a_machine_starts_as_its_firmware_is_set(processor, switch_on):
-    one = processor(True)
-    assert switch_on(redfish(one.port, system="1"), power_network_boot=False).returncode == 0
-    assert one.did == ["ForceOff", "On"]
+@pytest.fixture(scope="module")
+def room(tmp_path_factory, certificate, nic):
+    made = Room(tmp_path_factory.mktemp("room"), certificate, nic)
+    yield made
+    made.close()
+
+
+@pytest.mark.parametrize(("name", "did"), [("running", ["ForceOff", "On"]), ("halted", ["On"])])
+def test_a_machine_boots_from_the_network_once(room, name, did):
+    assert not room.has_failed(name), room.output
+    assert room.processors[name].did == ["Once Pxe", *did]
+    assert room.processors[name].on
+
+
+def test_a_machine_starts_as_its_firmware_is_set(room):
+    assert not room.has_failed("as-set"), room.output
+    assert room.processors["as-set"].did == ["ForceOff", "On"]
 
 
 @pytest.mark.parametrize(
-    ("more", "message"),
-    [({"verify_tls": True}, "certificate"), ({"password": f"{PASSWORD}!"}, "401"), ({"system": "2"}, "2 not found")],
+    ("name", "message"), [("untrusted", "certificate"), ("unknown-user", "401"), ("elsewhere", "2 not found")]
 )
-def test_a_refusal_is_told_with_its_reason_and_without_the_password(processor, switch_on, more, message):
-    one = processor(True)
-    done = switch_on(redfish(one.port, **more))
-    assert done.returncode == 2
-    assert "n1: its flatcar_bmc (redfish) did not do it: " in said(done)
-    assert message in said(done).rpartition("did not do it: ")[2]
-    assert PASSWORD not in done.stdout + done.stderr
-    assert one.did == []
+def test_a_refusal_is_told_with_its_reason(room, name, message):
+    assert room.has_failed(name), room.output
+    reason = room.said.partition(f"{name}: its flatcar_bmc (redfish) did not do it: ")[2]
+    assert message in reason.partition("did not do it: ")[0]
+    assert room.processors[name].did == []
 
 
-def test_a_machine_without_a_service_processor_is_named(switch_on):
-    done = switch_on({})
-    assert done.returncode == 0
-    assert "n1: switch it off and on by hand, and have it boot from the network (it has no flatcar_bmc)" in said(done)
+def test_no_password_is_told(room):
+    assert room.has_failed("unknown-user")
+    assert PASSWORD not in room.output
 
 
-def test_a_machine_is_woken(switch_on):
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as nic:
-        nic.bind(("127.0.0.1", 0))
-        nic.settimeout(5)
-        bmc = {"type": "wol", "address": "127.0.0.1", "port": nic.getsockname()[1]}
-        assert switch_on(bmc, power_macs=["52:54:00:00:00:01"]).returncode == 0
-        assert nic.recv(1000)[:102] == b"\xff" * 6 + bytes.fromhex("525400000001") * 16
+def test_a_machine_without_a_service_processor_is_named(room):
+    assert not room.has_failed("bare"), room.output
+    by_hand = "bare: switch it off and on by hand, and have it boot from the network (it has no flatcar_bmc)"
+    assert by_hand in room.said
+
+
+def test_a_machine_is_woken(room, nic):
+    assert not room.has_failed("asleep"), room.output
+    assert nic.recv(1000)[:102] == b"\xff" * 6 + bytes.fromhex("525400000001") * 16

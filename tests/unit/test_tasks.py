@@ -10,14 +10,8 @@ import yaml
 ROOT = pathlib.Path(__file__).parents[2]
 ROLES = ("dnsmasq", "flatcar_images", "fleet", "ipxe", "web")
 
-#: All that tasks loop over: files of the roles and the programs that a boot host serves, however many nodes it has.
-LOOPS = {
-    "{{ __dnsmasq_s6_end | dict2items }}",
-    "{{ __ipxe_served.files | map(attribute='path') | difference(__ipxe_wanted) }}",
-    "{{ __web_s6_end | dict2items }}",
-    "{{ ipxe_operator_programs }}",
-    "{{ ipxe_programs | default(__ipxe_packaged[ansible_facts['distribution_major_version']]) }}",
-}
+#: All that tasks loop over: the operator's programs that a boot host serves, however many nodes it has.
+LOOPS = {"{{ ipxe_operator_programs }}"}
 
 FILES = [
     *(ROOT / "playbooks" / name for name in ("site.yml", "check.yml")),

@@ -5,9 +5,7 @@ from __future__ import annotations
 import subprocess
 
 import pytest
-from ansible_collections.kindling.flatcar.plugins.module_utils.unit_notes import due
-
-RUNS = {"ActiveState": "active", "NeedDaemonReload": "no"}
+from ansible_collections.kindling.flatcar.plugins.module_utils.unit_notes import due, due_for, units
 
 
 @pytest.fixture
@@ -21,8 +19,8 @@ def unit(tmp_path):
             text = subprocess.run(["sha256sum", path], capture_output=True, text=True, check=False).stdout
             (tmp_path / name).write_text(text)
 
-        def due(self, **state):
-            return due(tmp_path, RUNS | state, [str(self.start)], [str(self.live)])
+        def due(self, state="active", outdated=False):
+            return due(tmp_path, state, outdated, [str(self.start)], [str(self.live)])
 
     made = Unit()
     made.start.write_text("a\n")
@@ -50,7 +48,7 @@ def test_a_file_that_is_read_at_the_start_alone_takes_a_restart(unit):
 
 
 def test_a_unit_that_systemd_has_not_read_anew_is_restarted(unit):
-    assert unit.due(NeedDaemonReload="yes") == ("restart", [])
+    assert unit.due(outdated=True) == ("restart", [])
 
 
 def test_a_unit_that_noted_nothing_is_not_trusted(unit, tmp_path):
@@ -64,7 +62,7 @@ def test_a_unit_that_noted_nothing_is_not_trusted(unit, tmp_path):
 @pytest.mark.parametrize("state", ["inactive", "failed"])
 def test_a_unit_that_does_not_run_reads_its_files_when_it_starts(unit, state):
     unit.start.write_text("c\n")
-    assert unit.due(ActiveState=state) == ("none", [])
+    assert unit.due(state) == ("none", [])
 
 
 def test_a_file_that_came_or_went_is_a_change(unit):
@@ -74,3 +72,23 @@ def test_a_file_that_came_or_went_is_a_change(unit):
     assert unit.due() == ("none", [])
     unit.live.write_text("b\n")
     assert unit.due() == ("reload", [str(unit.live)])
+
+
+@pytest.mark.parametrize(
+    ("written", "due"),
+    [
+        ([], ("none", [])),
+        (["/else"], ("none", [])),
+        (["/live"], ("reload", ["/live"])),
+        (["/live", "/start"], ("restart", ["/start"])),
+    ],
+)
+def test_what_is_written_says_what_will_be_due(written, due):
+    assert due_for(written, ["/start"], ["/live"]) == due
+
+
+def test_units_are_known_by_where_they_lie():
+    assert units(["/etc/x.conf", "/etc/systemd/system/x.service", "/etc/systemd/system/x.socket"]) == [
+        "x.service",
+        "x.socket",
+    ]

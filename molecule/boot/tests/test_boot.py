@@ -3,6 +3,7 @@
 import json
 
 import pytest
+from repetition import is_long
 
 
 @pytest.fixture(scope="module")
@@ -40,6 +41,7 @@ def test_a_config_that_cannot_be_applied_is_reported_at_its_stage(first):
     assert "broken-12 stopped at ignition" in printed
 
 
+@pytest.mark.skipif(not is_long(), reason="in make test, Debian 13 boots installers: see the scenario install")
 def test_debian_13_boots_both_firmwares_too(boot):
     results, _ = boot("boot13", "rack_boot13")
     assert {name: node["verdict"] for name, node in results.items()} == {"bios-13": "ok", "uefi-13": "ok"}

@@ -1,8 +1,10 @@
 """The boot hosts of this scenario, as their operator reaches them, and their racks, as the machines there see them."""
 
 import json
+import os
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -12,6 +14,11 @@ import yaml
 PROJECT = Path(__file__).parents[3]
 STATE = PROJECT / ".cache" / "lab"
 LAB = PROJECT / "tests" / "lab" / "lab.py"
+sys.path.insert(0, str(LAB.parent))
+
+from virtual_rack import network  # found by the line above
+
+SUDO = ["sudo"] if os.geteuid() else []
 INVENTORY = Path(__file__).parents[1] / "hosts.yml"
 GROUPS = yaml.safe_load(INVENTORY.read_text())
 BOOT_HOSTS, NODES = GROUPS["boot_hosts"]["hosts"], GROUPS["flatcar_nodes"]["hosts"]
@@ -28,11 +35,16 @@ def name(request):
 
 @pytest.fixture(scope="session")
 def host(name):
-    return testinfra.get_host(
-        f"ssh://operator@{BOOT_HOSTS[name]['ansible_host']}",
-        ssh_identity_file=str(STATE / "operator"),
-        ssh_extra_args=f"-o UserKnownHostsFile={STATE / 'known_hosts'}",
-    )
+    """The boot host, over one connection for all that is asked."""
+    sockets = tempfile.TemporaryDirectory(prefix="kindling-")  # a socket's path is short
+    with sockets:
+        options = {"UserKnownHostsFile": STATE / "known_hosts", "ControlMaster": "auto", "ControlPersist": 60}
+        options["ControlPath"] = f"{sockets.name}/ssh"
+        yield testinfra.get_host(
+            f"ssh://operator@{BOOT_HOSTS[name]['ansible_host']}",
+            ssh_identity_file=str(STATE / "operator"),
+            ssh_extra_args=" ".join(f"-o {option}={value}" for option, value in options.items()),
+        )
 
 
 @pytest.fixture(scope="session")
@@ -107,8 +119,9 @@ class Rack:
 
     def run(self, script, check=True):
         """Run a shell script on the rack's network, beside the boot host."""
-        lab = [sys.executable, str(LAB), "exec", self.name, "--", "sh", "-ec", script]
-        return subprocess.run(lab, capture_output=True, text=True, check=check)
+        # As the lab's own command `exec`, which looks every time whether the rack is there
+        inside = [*SUDO, *network.inside(self.name, "sh", "-ec", script)]
+        return subprocess.run(inside, capture_output=True, text=True, check=check)
 
     def dhcp(self, mac, *options):
         """What a machine with this MAC address is told, by option name; None when nobody answers it."""

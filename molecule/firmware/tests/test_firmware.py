@@ -27,6 +27,9 @@ def boot(lab):
     return run
 
 
+FW12, FW13 = (pytest.mark.xdist_group(rack) for rack in ("fw12", "fw13"))
+
+
 def saw(said, text):
     return any(text in line for line in said)
 
@@ -48,11 +51,13 @@ def test_firmware_starts_its_program_and_is_led_to_the_machines_script(boot, rac
     assert saw(said, "GET /boot.ipxe ")
 
 
+@FW13
 def test_a_bios_beside_another_server_is_led_there_too(boot):
     """QEMU's BIOS has an iPXE of its own, which needs no program."""
     assert saw(boot("fw13", "bios-13", "bios"), "GET /boot.ipxe ")
 
 
+@FW13
 def test_the_proxy_gave_nobody_an_address(lab):
     said = lab("ssh", "fw13", "sudo journalctl --no-pager -o cat -u kindling-dnsmasq").stdout
     assert "PXE(lan0) " in said
@@ -97,6 +102,7 @@ def state_of(lab):
     return lambda unit: lab("ssh", "fw12", f"systemctl is-active {unit}").stdout.strip()
 
 
+@FW12
 def test_a_standby_of_a_pair_has_the_kernel_note_when_packets_come_in(answered, publish, state_of):
     first = NETWORKS[0] | {"address": "10.77.0.2", "peer": "boot-fw12"}
     assert state_of("kindling-dnsmasq.socket") == "inactive"
@@ -107,8 +113,9 @@ def test_a_standby_of_a_pair_has_the_kernel_note_when_packets_come_in(answered, 
     assert answered("fw12", NODES["http-12"]["flatcar_mac"])
 
 
+@FW12
 def test_a_changed_network_leaves_no_range_no_lease_and_no_standby_behind(answered, lab, publish, state_of):
-    """The last test of this file: the rack is without DHCP afterwards."""
+    """The last test of this rack: it is without DHCP afterwards."""
     mac = NODES["http-12"]["flatcar_mac"]
     assert answered("fw12", mac)
     publish(NETWORKS[0] | {"mode": "none"})

@@ -56,6 +56,7 @@ class Settings:
     reserve: int = RESERVE
     check_mode: bool = False
     progress_file: pathlib.Path | None = None
+    fetch: bool = True
 
 
 @dataclasses.dataclass
@@ -69,6 +70,7 @@ class Outcome:
     warnings: list[str] = dataclasses.field(default_factory=list)
     problems: list[str] = dataclasses.field(default_factory=list)
     downloaded: int = 0
+    pending: bool = False
 
     @property
     def changed(self) -> bool:
@@ -124,6 +126,8 @@ class _Run:
         resolved = self.resolve()
         targets = merge_targets(resolved)
         plans = self.plan(targets)
+        if plans and not (self.settings.fetch or self.settings.check_mode):
+            return Outcome(pending=True)
         if self.settings.check_mode:
             self.outcome.fetched = [self.describe_plan(plan) for plan in plans]
         elif plans and self.has_space(plans, resolved):

@@ -25,6 +25,7 @@ import shutil
 import time
 import typing
 
+from ..file_tree import make_directories
 from .errors import LockedError, RequestError, StorageError
 from .release import BOARDS, Channel, Target, Version
 from .retention import Present
@@ -97,10 +98,8 @@ class Store:
 
     def prepare(self) -> None:
         """Make the two directories, and refuse a layout in which a rename could not be atomic."""
-        if not self.images.exists():
-            self.images.mkdir(parents=True)
-            self.images.chmod(0o755)
-        self.work.mkdir(mode=0o700, parents=True, exist_ok=True)
+        make_directories(self.images)
+        make_directories(self.work)
         self.work.chmod(0o700)
         if self.images.resolve() in (self.work.resolve(), *self.work.resolve().parents):
             raise StorageError(

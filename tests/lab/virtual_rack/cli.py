@@ -22,7 +22,12 @@ def parser() -> argparse.ArgumentParser:
     up.add_argument(
         "--no-boot-host", action="store_true", help="its network alone: something else becomes its boot host"
     )
-    up.set_defaults(call=lambda given: rack.up(given.rack, given.debian, given.address, not given.no_boot_host))
+    up.add_argument(
+        "--packages", nargs="+", default=(), metavar="NAME", help="Debian packages that a boot host has when it is made"
+    )
+    up.set_defaults(
+        call=lambda given: rack.up(given.rack, given.debian, given.address, not given.no_boot_host, given.packages)
+    )
 
     down = commands.add_parser("down", help="remove a rack and all that it started")
     which = down.add_mutually_exclusive_group(required=True)

@@ -1,5 +1,6 @@
-"""The base images: a bare Debian with systemd, SSH and an operator, which boot hosts are made from, and one with nothing at
-all, which the container image is made from. Neither has what the roles install."""
+"""The base images: a bare Debian with systemd, SSH and an operator, which boot hosts are made from; the same with the packages
+that the roles would install, for who tests what comes after that; and one with nothing at all, which the container image is
+made from."""
 
 from __future__ import annotations
 
@@ -62,6 +63,7 @@ class System:
 
 BOOT_HOST = System("boot-host", INCLUDED, CUSTOMIZE, "/sbin/init")
 # The hook merges /usr without the package usrmerge, which would bring all of Perl.
+FURNISHED = System("boot-host-furnished", (), "", BOOT_HOST.command)
 BARE = System("slim", ("ca-certificates",), SLIM, "/bin/bash", ("--hook-dir=/usr/share/mmdebstrap/hooks/merged-usr",))
 
 
@@ -101,6 +103,43 @@ def build(system: System, suite: str, image: str, sources: str, options: str) ->
         run("podman", "import", "--change", f'CMD ["{system.command}"]', work / "root.tar", image)
 
 
+FURNISH = """set -e
+# nothing is started while the image is made, and Debian's own web server not when a boot host is made of it
+printf '#!/bin/sh\\nexit 101\\n' > /usr/sbin/policy-rc.d
+chmod 755 /usr/sbin/policy-rc.d
+apt-get update --quiet=2
+DEBIAN_FRONTEND=noninteractive apt-get install --yes --quiet=2 --no-install-recommends "$@" > /dev/null
+systemctl disable nginx.service
+rm /usr/sbin/policy-rc.d
+: > /etc/machine-id
+"""
+"""Runs in a container of the base image; its arguments are packages. Apt's lists stay, so that nobody fetches them again."""
+
+
+def ensure_furnished(suite: str, packages: list[str]) -> str:
+    """The name of an image of a boot host on which these packages are installed already; makes it when it is not there."""
+    bare = ensure(suite)
+    digest = hashlib.sha256("\0".join([bare, FURNISH, *sorted(packages)]).encode()).hexdigest()
+    image = f"{FURNISHED.repository}:{suite}-{digest[:12]}"
+    with lock(paths.CACHE / f"{FURNISHED.name}-{suite}.lock", f"the packages of Debian {suite}"):
+        if not succeeds("podman", "image", "exists", image):
+            say(f"installing a boot host's packages on Debian {suite}: about a minute, once")
+            name = f"{image.rpartition('/')[2].replace(':', '-')}-making"
+            archives = apt.pool(suite)
+            make_directory(archives)
+            run("podman", "rm", "--force", name)
+            try:
+                run(
+                    "podman", "run", "--name", name, "--volume", f"{archives}:/var/cache/apt/archives", bare,
+                    "sh", "-c", FURNISH, "sh", *sorted(packages),
+                )  # fmt: skip
+                run("podman", "commit", "--quiet", "--change", f'CMD ["{BOOT_HOST.command}"]', name, image)
+            finally:
+                run("podman", "rm", "--force", name, check=False)
+            drop_older(FURNISHED, suite, image)
+    return image
+
+
 def drop_older(system: System, suite: str, image: str) -> None:
     """Remove images of older recipes, as far as no rack uses them."""
     for other in output("podman", "images", "--format", "{{.Repository}}:{{.Tag}}", system.repository).split():
@@ -110,6 +149,6 @@ def drop_older(system: System, suite: str, image: str) -> None:
 
 def remove_all() -> None:
     """Remove all base systems."""
-    for system in (BOOT_HOST, BARE):
+    for system in (FURNISHED, BOOT_HOST, BARE):
         for image in output("podman", "images", "--format", "{{.Repository}}:{{.Tag}}", system.repository).split():
             run("podman", "rmi", "--force", image)

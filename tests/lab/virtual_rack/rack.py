@@ -8,6 +8,7 @@ import os
 import re
 import shutil
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 from . import apt, host_image, network, paths, processes
@@ -89,6 +90,11 @@ def container_state(name: str) -> str:
     return done.stdout.strip() if done.returncode == 0 else ""
 
 
+def keys_lock() -> contextlib.AbstractContextManager[None]:
+    """Racks that are made at once share their keys, and the list of the hosts that have them."""
+    return lock(paths.STATE / "keys.lock", "the keys of the virtual racks")
+
+
 def ensure_keys() -> None:
     """The operator's key and the boot hosts' host key: made once per checkout."""
     for key, comment in ((paths.OPERATOR_KEY, "operator of the virtual rack"), (paths.HOST_KEY, "boot hosts")):
@@ -129,9 +135,10 @@ def refuse_foreign(rack: str) -> None:
             )
 
 
-def up(rack: str, suite: str, address: str, boot_host: bool = True) -> None:
+def up(rack: str, suite: str, address: str, boot_host: bool = True, packages: Sequence[str] = ()) -> None:
     """Make a rack, or heal the one that is there; returns when its boot host answers by SSH.
 
+    A boot host that is made has these *packages* already, and what they need; without any, it is a bare Debian.
     Without a boot host, something else is to become one: what ``exec --as-boot-host`` starts has the boot host's interfaces.
     """
     require_root()
@@ -140,9 +147,10 @@ def up(rack: str, suite: str, address: str, boot_host: bool = True) -> None:
     check_address(address)
     with rack_lock(rack):
         refuse_foreign(rack)
-        ensure_keys()
+        with keys_lock():
+            ensure_keys()
         harvest_packages(rack)
-        image = host_image.ensure(suite)
+        image = host_image.ensure_furnished(suite, list(packages)) if packages else host_image.ensure(suite)
         if container_state(container(rack)) and settings(rack) != (suite, address):
             say(f"rack {rack}: its boot host was made with other settings, making it anew")
             remove(rack)
@@ -156,7 +164,8 @@ def up(rack: str, suite: str, address: str, boot_host: bool = True) -> None:
             say(f"rack {rack}: its network is up; there is no boot host")
             return
         start_boot_host(rack, image, suite, address)
-        know_host(address)
+        with keys_lock():
+            know_host(address)
         wait_for_boot_host(rack, address)
         ensure_package_lists(rack)
     say(f"rack {rack}: boot host boot-{rack} (Debian {suite}) answers at operator@{address}")
@@ -346,7 +355,7 @@ def remove(rack: str) -> None:
     processes.stop_all(paths.rack_state(rack))
     # By label: also what an older version of the lab left under another name. The holder last, others hang on it.
     for name in sorted(containers(rack=rack), key=lambda name: name == nic_holder(rack)):
-        run("podman", "rm", "--force", "--time", "5", name)
+        run("podman", "rm", "--force", "--time", "0", name)  # nothing of it is kept: its plug is pulled
     harvest_packages(rack)
     for suite in host_image.SUITES:
         shutil.rmtree(apt.archives(suite, rack), ignore_errors=True)

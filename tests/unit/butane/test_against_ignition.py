@@ -25,14 +25,18 @@ from ansible_collections.kindling.flatcar.plugins.module_utils.butane.structure 
     Structure,
     fields_of,
 )
+from repetition import repetitions
 
 IGNITION_VALIDATE = shutil.which("ignition-validate")
 OLDEST = SPECS[0]
-ROUNDS, CONFIGS = 8, 50
+ROUNDS, CONFIGS = repetitions(2, 40), 50
 
-pytestmark = pytest.mark.skipif(
-    not IGNITION_VALIDATE, reason="the program ignition-validate (Debian's package ignition) is not on PATH"
-)
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(
+        not IGNITION_VALIDATE, reason="the program ignition-validate (Debian's package ignition) is not on PATH"
+    ),
+]
 
 NOT_IN_IGNITION = ("inline", "local", "trees", "with_mount_unit", "variant", "version")
 NOT_COMPARED = ("merge", "replace", "clevis")  # the first two hold configs; the last one is refused before Ignition

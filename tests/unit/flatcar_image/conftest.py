@@ -161,7 +161,7 @@ class Site:
         return f"/{channel}/{board}/{version}/{name}"
 
     def parameters(self, **changes) -> dict:
-        """The module's parameters, quick to give up."""
+        """The module's parameters; a machine that is busy with other things has not stalled."""
         return {
             "images_dir": str(self.images),
             "work_dir": str(self.work),
@@ -169,8 +169,8 @@ class Site:
             "mirrors": [self.server.url + "/{channel}/{board}"],
             "key": self.key.public().decode(),
             "key_fingerprint": self.key.fingerprint,
-            "connect_timeout": 2,
-            "stall_timeout": 3,
+            "connect_timeout": 30,
+            "stall_timeout": 30,
             "retries": 1,
             "reserve": 0,
             **changes,

@@ -120,6 +120,23 @@ class _QuietServer(http.server.ThreadingHTTPServer):
         """A client that hangs up is no news here."""
 
 
+def _wait_until_read(port: int) -> None:
+    """Until the client, whose port it is, has taken all that was sent: a connection that is broken hard loses the rest."""
+    end = time.monotonic() + 60
+    while _unread(port) and time.monotonic() < end:
+        time.sleep(0.001)
+
+
+def _unread(port: int) -> int:
+    """How many bytes are on their way to this port, or wait there."""
+    unread = 0
+    for row in pathlib.Path("/proc/net/tcp").read_text().splitlines()[1:]:
+        _number, local, remote, _state, queues, *_ = row.split()
+        sending, waiting = (int(size, 16) for size in queues.split(":"))
+        unread += waiting * local.endswith(f":{port:04X}") + sending * remote.endswith(f":{port:04X}")
+    return unread
+
+
 class _Handler(http.server.BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
 
@@ -248,7 +265,7 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(content[start : start + fault.after])
         self.wfile.flush()
-        time.sleep(0.05)
+        _wait_until_read(self.client_address[1])
         self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         self.connection.close()
         self.close_connection = True

@@ -14,6 +14,8 @@ from ansible_collections.kindling.flatcar.plugins.modules import flatcar_image
 from conftest import BOARD, NEW, OLD
 from release_server import KERNEL, PXE_IMAGE, Fault
 
+pytestmark = pytest.mark.slow
+
 ROLE = pathlib.Path(__file__).resolve().parents[3] / "roles/flatcar_images"
 
 
@@ -105,7 +107,7 @@ def test_role_defaults_are_what_is_documented():
 
 def test_role_passes_every_parameter():
     task = next(task for task in yaml.safe_load((ROLE / "tasks/mirror.yml").read_text()) if FQCN in task)
-    assert set(flatcar_image.ARGUMENT_SPEC) - set(task[FQCN]) == {"progress_file"}
+    assert set(flatcar_image.ARGUMENT_SPEC) - set(task[FQCN]) == {"progress_file", "fetch"}
 
 
 FQCN = "kindling.flatcar.flatcar_image"
@@ -138,11 +140,24 @@ def play(collections, tmp_path):
     return start
 
 
+def test_nothing_runs_in_the_background_for_nothing(site, play, tmp_path):
+    site.serve_old()
+    parameters = site.parameters(wanted=[{"board": BOARD, "channel": "stable", "version": OLD}])
+    conditions = ["result is not changed", "result.images[0].present", "not result.pending"]
+    process = play(
+        {"name": "Mirror", FQCN: parameters, "register": "result"},
+        {"name": "Look", "ansible.builtin.assert": {"that": conditions}},
+    )
+    output, _ = process.communicate()
+    assert process.returncode == 0, output
+    assert not (tmp_path / "async").exists()
+
+
 def test_progress_is_shown_during_the_run(site, play, tmp_path):
     """The server holds the download back until a line of progress was seen."""
     site.offer(NEW)
     site.server.hold.set()
-    parameters = {**site.parameters(stall_timeout=30, retries=0), "progress_interval": 1}
+    parameters = {**site.parameters(retries=0), "progress_interval": 1}
     conditions = ["result is changed", "result.images | length == 1", "'ansible_job_id' not in result"]
     process = play(
         {"name": "Mirror", FQCN: parameters, "register": "result"},

@@ -16,6 +16,8 @@ from ansible_collections.kindling.flatcar.plugins.module_utils.flatcar_image.err
 from conftest import BOARD, DAY, NEW, OLD
 from release_server import DISK_IMAGE, KERNEL, PXE_IMAGE, Fault, ReleaseServer, make_release
 
+pytestmark = pytest.mark.slow
+
 STABLE = {"board": BOARD, "channel": "stable"}
 
 

@@ -82,7 +82,7 @@ def tree(tmp_path):
     return Tree(tmp_path)
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def make_tree():
     return Tree
 
@@ -132,11 +132,11 @@ def interrupted():
 def killed_at_each_write(interrupted):
     """Does *run* again and again, killed before its first write, its second one …, until it gets to its end.
 
-    *prepare* comes before each, *check* after each but the last.
+    *prepare* comes before each, *check* after each but the last. Of a run of many writes, *every* how many is enough.
     """
 
-    def sweep(prepare, run, check):
-        for number in range(1, 1000):
+    def sweep(prepare, run, check, every=1):
+        for number in range(1, 1000, every):
             prepare(number)
             _, status = os.waitpid(interrupted(run, number, signal.SIGKILL), 0)
             if os.WIFEXITED(status):

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import grp
+import itertools
 import json
 import os
 import pathlib
@@ -20,8 +21,12 @@ import time
 import pytest
 from ansible_collections.kindling.flatcar.plugins.module_utils import history
 from ansible_collections.kindling.flatcar.plugins.module_utils.generation import GenerationError
+from repetition import repetitions
+
+pytestmark = pytest.mark.slow
 
 ROOT = pathlib.Path(__file__).parents[3]
+OF_MANY = repetitions(4, 1)
 
 
 def assert_healed(tree, text, keep=5):
@@ -59,7 +64,7 @@ def test_the_first_publishing_killed_at_each_write(tree, killed_at_each_write):
             assert tree.text == "a"
         assert_healed(tree, "a")
 
-    assert killed_at_each_write(prepare, lambda: tree.publish("a"), check) > 30
+    assert killed_at_each_write(prepare, lambda: tree.publish("a"), check, OF_MANY) > 30
 
 
 def test_publishing_killed_at_each_write(tree, killed_at_each_write):
@@ -79,7 +84,7 @@ def test_publishing_killed_at_each_write(tree, killed_at_each_write):
         assert_nothing_unfinished(tree)  # also where the next run finds that its fleet is served, and publishes nothing
         assert_healed(tree, "d", keep)
 
-    assert killed_at_each_write(prepare, lambda: tree.publish("new", keep), check) > 40
+    assert killed_at_each_write(prepare, lambda: tree.publish("new", keep), check, OF_MANY) > 40
     assert ends == {"c", "new"}
 
 
@@ -313,10 +318,11 @@ def _runs(process):
 
 
 class Controller:
-    """ansible-playbook, with an inventory whose nodes have a domain, on a boot tree of its own."""
+    """ansible-playbook, with an inventory whose nodes have a domain, on the boot tree *tree*."""
 
     def __init__(self, tree, base):
         self.tree, self.base, self.output = tree, base, base / "output"
+        base.mkdir(exist_ok=True)
         playbook = PLAYBOOK.format(root=self.tree.root, group=grp.getgrgid(os.getgid()).gr_name)
         (base / "play.yml").write_text(playbook)
 
@@ -348,8 +354,24 @@ class Controller:
         return (self.tree.root / "current/dnsmasq/dns-hosts").read_text().split()[1].partition(".")[2]
 
 
-def _generations(tree, pattern):
-    return len(list((tree.root / "generations").glob(pattern)))
+@pytest.fixture(scope="module")
+def published(tmp_path_factory, make_tree):
+    """What a whole run has published; its fleet's domain is ``none``. Made once, and copied."""
+    base = tmp_path_factory.mktemp("published")
+    controller = Controller(make_tree(base), base)
+    controller.run("none")
+    return controller.tree.root
+
+
+@pytest.fixture
+def served(published):
+    """Has a boot tree serve that."""
+
+    def copy(tree):
+        shutil.copytree(published, tree.root, symlinks=True, dirs_exist_ok=True)
+        return tree
+
+    return copy
 
 
 #: What a look at the boot tree and at the output tells, at the moment of the kill.
@@ -361,48 +383,48 @@ MOMENTS = {
 }
 
 
-@pytest.mark.parametrize("victims", VICTIMS)
-def test_a_run_is_killed(tree, tmp_path, victims):
-    controller = Controller(tree, tmp_path)
-    controller.run("none")
-    for moment, reached in MOMENTS.items():
+#: Runs that are killed one after the other, before one that is not.
+KILLS = repetitions(
+    [[("begun", "all"), ("writing", "module"), ("noted", "all"), ("switched", "controller")]],
+    [[kill] for kill in itertools.product(MOMENTS, VICTIMS)],
+)
+
+
+@pytest.mark.parametrize("kills", KILLS, ids=lambda kills: "-".join("-".join(kill) for kill in kills))
+def test_a_run_is_killed(tree, served, tmp_path, kills):
+    controller = Controller(served(tree), tmp_path)
+    for moment, victims in kills:
         before = controller.domain
         tree.inode, tree.before = (tree.root / history.FILE).stat().st_ino, (tree.root / "current").readlink()
         process = controller.start(moment)
-        while process.poll() is None and not reached(tree, controller.output.read_text()):
-            pass
+        while process.poll() is None and not MOMENTS[moment](tree, controller.output.read_text()):
+            time.sleep(0.0005)
         kill(process, victims)
         assert controller.domain in (before, moment)
-        controller.run(moment)
-        assert controller.domain == moment
-        assert_nothing_unfinished(tree)
-    assert "changed=0" in controller.run(moment)
+    controller.run("new")
+    assert controller.domain == "new"
+    assert_nothing_unfinished(tree)
 
 
-def test_two_controllers_at_once(tree, tmp_path):
-    """Either publishes, or says that the other one does."""
-    controllers = []
-    for domain in ("one", "two"):
-        (tmp_path / domain).mkdir()
-        controllers.append(Controller(tree, tmp_path / domain))
-    controllers[0].run("none")
-    processes = [controller.start(domain) for controller, domain in zip(controllers, ("one", "two"), strict=True)]
-    ends = [process.wait() for process in processes]
-    assert 0 in ends
-    for end, controller in zip(ends, controllers, strict=True):
+def test_two_controllers_at_once(tree, served, tmp_path):
+    """Either publishes, or says that the other one does; whichever did not can afterwards."""
+    served(tree)
+    controllers = {domain: Controller(tree, tmp_path / domain) for domain in ("one", "two")}
+    processes = {domain: controller.start(domain) for domain, controller in controllers.items()}
+    ends = {domain: process.wait() for domain, process in processes.items()}
+    assert 0 in ends.values()
+    for domain, controller in controllers.items():
         said = " ".join(controller.output.read_text().split())
-        assert end == 0 or "another run is publishing below" in said or "run again" in said, said
-    assert controllers[0].domain in ("one", "two")
-    for controller, domain in zip(controllers, ("one", "two"), strict=True):
-        controller.run(domain)
-        assert controller.domain == domain
-        assert_nothing_unfinished(tree)
+        assert ends[domain] == 0 or "another run is publishing below" in said or "run again" in said, said
+    other = {"one": "two", "two": "one"}[controllers["one"].domain]
+    controllers[other].run(other)
+    assert controllers[other].domain == other
+    assert_nothing_unfinished(tree)
 
 
-def test_a_run_on_a_disk_that_cannot_be_written_says_so(tmp_path, make_tree, small_disk):
+def test_a_run_on_a_disk_that_cannot_be_written_says_so(tmp_path, make_tree, served, small_disk):
     place = small_disk("size=4m")
-    controller = Controller(make_tree(place), tmp_path)
-    controller.run("none")
+    controller = Controller(served(make_tree(place)), tmp_path)
     subprocess.run(["mount", "-o", "remount,ro", place], check=True)
     assert "changed=0" in controller.run("none"), "what is served already needs no disk"
     assert controller.start("new").wait() == 2
@@ -410,6 +432,3 @@ def test_a_run_on_a_disk_that_cannot_be_written_says_so(tmp_path, make_tree, sma
     assert f"Publishing below {place}/fleet failed: [Errno 30] Read-only file system" in said
     assert "What was served before still is." in said
     assert controller.domain == "none"
-    subprocess.run(["mount", "-o", "remount,rw", place], check=True)
-    controller.run("new")
-    assert controller.domain == "new"

@@ -18,6 +18,8 @@ sys.path.insert(0, str(pathlib.Path(__file__).parent))
 from machine import GIB, SCRIPTS, BootHost, Machine, ext4, luks, partition_table, swap
 from test_build import TOKEN, build, files, node
 
+pytestmark = pytest.mark.slow
+
 WRITTEN = "flatcar-install -d"
 
 

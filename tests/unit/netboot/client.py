@@ -16,6 +16,7 @@ from pathlib import Path
 from ansible_collections.kindling.flatcar.plugins.module_utils.netboot import firmware, packet, wire
 
 NTP, DOMAIN = 42, 15
+PATIENCE = 60  # seconds with answers that are expected
 KINDS = {kind.name: kind for kind in (*firmware.FIRMWARES, firmware.PLAIN)}
 
 
@@ -53,20 +54,26 @@ def told(found, source, after):
     }
 
 
-def ask(interface, questions, seconds):
+def ask(interface, questions, expected, seconds):
+    """Listens until so many answers as are *expected* have come, and then for *seconds* more."""
     packets = [question(asked) for asked in questions]
     answers = {sent.xid: [] for sent in packets}
+
+    def all_there():
+        return sum(map(len, answers.values())) >= expected
+
     with wire.Wire(interface) as cable:
         start = time.monotonic()
         for sent in packets:
             cable.send(sent)
-        for _, heard in wire.listen([cable], lambda: False, seconds):
-            if heard.packet.xid in answers:
-                answers[heard.packet.xid].append(told(heard.packet, str(heard.source), time.monotonic() - start))
+        for until, limit in ((all_there, PATIENCE), (lambda: False, seconds)):
+            for _, heard in wire.listen([cable], until, limit):
+                if heard.packet.xid in answers:
+                    answers[heard.packet.xid].append(told(heard.packet, str(heard.source), time.monotonic() - start))
     return [answers[sent.xid] for sent in packets]
 
 
-def ask_boot_server(asked, seconds):
+def ask_boot_server(asked):
     """What port 4011 says; the machine has its address already."""
     kind = KINDS[asked["firmware"]]
     mac = bytes.fromhex(asked["mac"].replace(":", ""))
@@ -81,7 +88,7 @@ def ask_boot_server(asked, seconds):
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as own:
         own.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         own.bind((asked["client"], wire.CLIENT_PORT))
-        own.settimeout(seconds)
+        own.settimeout(1 if asked.get("silent") else PATIENCE)
         own.sendto(packet.encode(sent), (asked["boot_server"], 4011))
         try:
             data, (source, _) = own.recvfrom(4096)
@@ -93,11 +100,9 @@ def ask_boot_server(asked, seconds):
 def main():
     given = json.loads(Path(sys.argv[1]).read_text())
     broadcast = [asked for asked in given["questions"] if "boot_server" not in asked]
-    answers = iter(ask(given["interface"], broadcast, given["seconds"]) if broadcast else [])
-    result = [
-        ask_boot_server(asked, given["seconds"]) if "boot_server" in asked else next(answers)
-        for asked in given["questions"]
-    ]
+    heard = ask(given["interface"], broadcast, given["expected"], given["seconds"]) if broadcast else []
+    answers = iter(heard)
+    result = [ask_boot_server(asked) if "boot_server" in asked else next(answers) for asked in given["questions"]]
     json.dump(result, sys.stdout)
 
 

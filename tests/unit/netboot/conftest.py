@@ -1,4 +1,4 @@
-"""Each test of real servers has a room of its own."""
+"""Each test of real servers has a room of its own, unless it only looks."""
 
 from __future__ import annotations
 
@@ -20,6 +20,14 @@ SO_TIMESTAMP = 29
 @pytest.fixture
 def room(tmp_path):
     made = Room(tmp_path)
+    yield made
+    made.close()
+
+
+@pytest.fixture(scope="module")
+def shared_room(tmp_path_factory):
+    """For tests that only look at what one of them has made."""
+    made = Room(tmp_path_factory.mktemp("room"))
     yield made
     made.close()
 

@@ -58,7 +58,7 @@ class Room:
     def close(self):
         with contextlib.suppress(OSError):
             self._agent.stdin.close()
-        self._agent.wait(20)
+        self._agent.wait(60)
 
     def _ask(self, **told):
         self._agent.stdin.write(json.dumps(told) + "\n")
@@ -108,10 +108,10 @@ class Room:
 
     def wait_for_port(self, host, port, kind="u"):
         """Waits in the host itself, so that it costs no start of a process for each look."""
-        looking = f"for i in $(seq 100); do ss -Hln{kind} | grep -q ':{port} ' && exit; sleep 0.05; done; exit 1"
+        looking = f"for i in $(seq 1200); do ss -Hln{kind} | grep -q ':{port} ' && exit; sleep 0.05; done; exit 1"
         self.run("sh", "-c", looking, host=host)
 
-    def wait_for_file(self, path, seconds=90):
+    def wait_for_file(self, path, seconds=300):
         looking = f"for i in $(seq {seconds * 20}); do [ -e {path} ] && exit; sleep 0.05; done; exit 1"
         self.run("sh", "-c", looking)
 

@@ -14,6 +14,8 @@ from ansible_collections.kindling.flatcar.plugins.module_utils.fleet import buil
 from ansible_collections.kindling.flatcar.plugins.module_utils.networks import read_networks
 from ansible_collections.kindling.flatcar.plugins.module_utils.node import read_node
 
+pytestmark = pytest.mark.slow
+
 CLIENT = Path(__file__).with_name("client.py")
 #: Where `make unit` unpacks other DHCP servers: installed, they would start on this machine
 UNPACKED = Path(__file__).parents[3] / ".cache" / "dhcp-servers"
@@ -64,11 +66,17 @@ class Rack:
         self.room.wait_for_port(host, 69)
         return pid, log, state
 
-    def ask(self, *questions, host="client", seconds=1.0, interface="lan0"):
-        """Everybody's answers to each question; a question is a MAC address, a firmware and what else it says."""
+    def ask(self, *questions, expected=None, host="client", seconds=1.0, interface="lan0"):
+        """Everybody's answers to each question; a question is a MAC address, a firmware and what else it says.
+
+        One answer to each is waited for, or as many as are *expected* to all of them, and then for *seconds* whether there
+        are more.
+        """
         given = [{"mac": mac, "firmware": kind, **more} for mac, kind, more in map(_full, questions)]
         asked = self.room.directory / "questions.json"
-        asked.write_text(json.dumps({"interface": interface, "questions": given, "seconds": seconds}))
+        expected = len(questions) if expected is None else expected
+        told = {"interface": interface, "questions": given, "expected": expected, "seconds": seconds}
+        asked.write_text(json.dumps(told))
         command = ["env", f"PYTHONPATH={self.room.path}", sys.executable, str(CLIENT), str(asked)]
         done = self.room.run(*command, host=host)
         return json.loads(done.stdout)
@@ -129,7 +137,8 @@ def test_every_firmware_is_told_what_it_can_start(rack, boot_network):
 
 def test_only_known_machines_are_answered_and_only_at_home(rack, boot_network):
     rack.serve(boot_network())
-    assert rack.ask((STRANGER, "BIOS"), (STRANGER, "plain"), (ELSEWHERE, "UEFI x64")) == [[], [], []]
+    asked = (STRANGER, "BIOS"), (STRANGER, "plain"), (ELSEWHERE, "UEFI x64")
+    assert rack.ask(*asked, expected=0) == [[], [], []]
 
 
 def test_a_nodes_program_is_its_own(rack, boot_network):
@@ -150,7 +159,9 @@ def test_changed_reservations_need_no_restart(rack, boot_network):
     rack.ask((CHOOSY, "UEFI x64"), (KNOWN, "BIOS"))
     (state / "dhcp-hosts").write_text(HOSTS.replace("10.77.0.12", "10.77.0.13"))
     rack.room.run("kill", "-HUP", str(pid))
-    again = f"for i in $(seq 100); do [ $(grep -c 'read .*/dhcp-hosts' {log}) -ge 2 ] && exit; sleep 0.05; done; exit 1"
+    again = (
+        f"for i in $(seq 1200); do [ $(grep -c 'read .*/dhcp-hosts' {log}) -ge 2 ] && exit; sleep 0.05; done; exit 1"
+    )
     rack.room.run("sh", "-c", again)
     assert told(rack.ask((CHOOSY, "UEFI x64"))[0])[::2] == ("10.77.0.13", "ipxe.efi")
 
@@ -183,7 +194,9 @@ def test_a_machine_that_chose_another_server_is_left_to_it(rack, boot_network):
     rack.serve(boot_network())
     chosen = {"message": "REQUEST", "wanted": "10.77.0.11"}
     other, ours = rack.ask(
-        (KNOWN, "plain", chosen | {"server": "10.77.0.9"}), (KNOWN, "plain", chosen | {"server": "10.77.0.1"})
+        (KNOWN, "plain", chosen | {"server": "10.77.0.9"}),
+        (KNOWN, "plain", chosen | {"server": "10.77.0.1"}),
+        expected=1,
     )
     assert (names(other), names(ours)) == ([], ["ACK"])
 
@@ -195,13 +208,14 @@ def test_a_lease_that_this_boot_host_never_gave_is_renewed_and_a_wrong_one_refus
         (KNOWN, "plain", {"message": "REQUEST", "client": "10.77.0.11"}),
         (KNOWN, "plain", {"message": "REQUEST", "wanted": "10.77.0.99"}),
         (STRANGER, "plain", {"message": "REQUEST", "wanted": "10.77.0.99"}),
+        expected=3,
     )
     assert (names(rebooting), names(renewing), names(wrong), names(strange)) == (["ACK"], ["ACK"], ["NAK"], [])
 
 
 def test_strangers_in_quarantine_get_an_address_a_script_and_no_way_out(rack, boot_network):
     rack.serve(boot_network(quarantine="10.77.0.200-10.77.0.201", gateway="10.77.0.254"))
-    stranger, ipxe, known = rack.ask((STRANGER, "UEFI x64"), (STRANGER, "UEFI x64", IPXE), (KNOWN, "BIOS"), seconds=5)
+    stranger, ipxe, known = rack.ask((STRANGER, "UEFI x64"), (STRANGER, "UEFI x64", IPXE), (KNOWN, "BIOS"))
     assert stranger[0]["address"] in ("10.77.0.200", "10.77.0.201")
     assert (stranger[0]["router"], stranger[0]["dns"]) == ("None", "None")
     assert (stranger[0]["file"], ipxe[0]["file"]) == ("snponly.efi", SCRIPT)
@@ -218,7 +232,7 @@ def site(rack):
 def test_beside_another_server_a_proxy_adds_what_to_boot(rack, site, boot_network):
     rack.serve(boot_network(mode="proxy"))
     kinds = [kind for kind in SUPPORTED if kind != "BIOS"] + list(REFUSED)
-    answers = rack.ask(*((KNOWN, kind) for kind in kinds), seconds=4)
+    answers = rack.ask(*((KNOWN, kind) for kind in kinds), expected=2 * len(kinds))
     for kind, found in zip(kinds, answers, strict=True):
         ours, other = sorted(found, key=lambda answer: answer["server"])
         assert (ours["address"], ours["file"]) == ("0.0.0.0", (SUPPORTED | REFUSED)[kind]), kind
@@ -227,7 +241,7 @@ def test_beside_another_server_a_proxy_adds_what_to_boot(rack, site, boot_networ
     # A BIOS reads the menu, and asks for its only line
     (bios, ipxe) = (
         [answer for answer in found if answer["server"] == "10.77.0.1"]
-        for found in rack.ask((KNOWN, "BIOS"), (KNOWN, "BIOS", IPXE), seconds=4)
+        for found in rack.ask((KNOWN, "BIOS"), (KNOWN, "BIOS", IPXE), expected=4)
     )
     assert bios[0]["menu"]
     assert ipxe[0]["file"] == SCRIPT
@@ -241,8 +255,8 @@ def test_the_boot_server_port_tells_known_machines_alone(rack, boot_network):
         (KNOWN, "UEFI x64", asked),
         (KNOWN, "UEFI arm64", asked),
         (KNOWN, "UEFI x64", asked | IPXE),
-        (STRANGER, "BIOS", asked | {"item": "80000000"}),
-        (STRANGER, "UEFI x64", asked),
+        (STRANGER, "BIOS", asked | {"item": "80000000", "silent": True}),
+        (STRANGER, "UEFI x64", asked | {"silent": True}),
     )
     assert [found[0]["file"] if found else None for found in answers] == [
         "undionly.kpxe", "snponly.efi", "ipxe-arm64.efi", SCRIPT, None, None,
@@ -251,7 +265,7 @@ def test_the_boot_server_port_tells_known_machines_alone(rack, boot_network):
 
 def test_a_proxy_hijacks_nobody(rack, site, boot_network):
     rack.serve(boot_network(mode="proxy"))
-    stranger, plain = rack.ask((STRANGER, "UEFI x64"), (KNOWN, "plain"), seconds=4)
+    stranger, plain = rack.ask((STRANGER, "UEFI x64"), (KNOWN, "plain"))
     assert {answer["server"] for answer in (*stranger, *plain)} == {"10.77.0.9"}
     taken = {"message": "REQUEST", "server": "10.77.0.9", "wanted": stranger[0]["address"]}
     (confirmed,) = rack.ask((STRANGER, "UEFI x64", taken))
@@ -260,7 +274,8 @@ def test_a_proxy_hijacks_nobody(rack, site, boot_network):
 
 def test_without_dhcp_of_ours_only_tftp_and_dns_answer(rack, boot_network):
     rack.serve(boot_network(mode="none"))
-    assert rack.ask((KNOWN, "UEFI x64"), (KNOWN, "UEFI x64", IPXE), (KNOWN, "plain")) == [[], [], []]
+    asked = (KNOWN, "UEFI x64"), (KNOWN, "UEFI x64", IPXE), (KNOWN, "plain")
+    assert rack.ask(*asked, expected=0) == [[], [], []]
     fetched = rack.room.run("curl", "-sS", "tftp://10.77.0.1/undionly.kpxe", host="client")
     assert fetched.stdout == "program"
 
@@ -277,8 +292,9 @@ def test_each_interface_serves_its_own_rack(rack, boot_network):
     rack.room.host("far")
     second_network(rack, "boot", "10.78.0.1/24", "far", "10.78.0.99/24")
     rack.serve(boot_network(), boot_network(interface="lan1", subnet="10.78.0.0/24", racks=["b"]))
-    near = rack.ask((KNOWN, "UEFI x64"), (ELSEWHERE, "UEFI x64"))
-    far = rack.ask((KNOWN, "UEFI x64"), (ELSEWHERE, "UEFI x64"), host="far", interface="lan1")
+    asked = (KNOWN, "UEFI x64"), (ELSEWHERE, "UEFI x64")
+    near = rack.ask(*asked, expected=1)
+    far = rack.ask(*asked, expected=1, host="far", interface="lan1")
     assert [told(found) for found in (*near, *far)] == [
         ("10.77.0.11", "10.77.0.1", "snponly.efi"),
         None,
@@ -291,7 +307,7 @@ def test_an_interface_that_no_rack_is_on_is_left_alone(rack, boot_network):
     second_network(rack, "boot", "10.78.0.1/24")
     second_network(rack, "boot", "10.79.0.1/24", "client", "10.79.0.11/24", nic="lan2")
     rack.serve(boot_network(), boot_network(interface="lan1", subnet="10.78.0.0/24", racks=["b"]))
-    assert rack.ask((KNOWN, "UEFI x64"), (KNOWN, "plain"), interface="lan2") == [[], []]
+    assert rack.ask((KNOWN, "UEFI x64"), (KNOWN, "plain"), expected=0, interface="lan2") == [[], []]
     held = rack.room.run("ss", "-Hln4tu", host="boot").stdout.split()
     assert {place for place in held if place.endswith((":53", ":69"))} == {
         *("10.77.0.1:53", "10.77.0.1:69"),
@@ -325,7 +341,7 @@ def test_a_vlan_is_a_network_as_any(rack, boot_network):
     (state / "dhcp-hosts").write_text(f"{KNOWN},id:*,10.79.0.11,n1\n")
     rack.room.run("sh", "-c", "kill -HUP $(pidof dnsmasq)")
     (tagged,) = rack.ask((KNOWN, "UEFI x64"), interface="lan0.5")
-    (untagged,) = rack.ask((KNOWN, "UEFI x64"))
+    (untagged,) = rack.ask((KNOWN, "UEFI x64"), expected=0)
     assert (told(tagged), untagged) == (("10.79.0.11", "10.79.0.1", "snponly.efi"), [])
 
 
@@ -344,7 +360,7 @@ def behind(rack):
 def test_a_relayed_rack_gets_its_own_addresses(rack, behind, boot_network):
     relayed = boot_network(subnet="10.78.0.0/24", racks=["b"], relay="10.78.0.254")
     rack.serve(boot_network(), relayed)
-    far = rack.ask((ELSEWHERE, "UEFI x64"), (KNOWN, "UEFI x64"), host="far", interface="lan1")
+    far = rack.ask((ELSEWHERE, "UEFI x64"), (KNOWN, "UEFI x64"), expected=1, host="far", interface="lan1")
     assert [told(found) for found in far] == [("10.78.0.21", "10.77.0.1", "snponly.efi"), None]
     assert (far[0][0]["router"], far[0][0]["dns"]) == ("10.78.0.254", "10.77.0.1")
     chosen = {"message": "REQUEST", "server": far[0][0]["server"], "wanted": "10.78.0.21"}
@@ -357,7 +373,7 @@ def test_a_boot_host_may_serve_nothing_but_relayed_racks(rack, behind, boot_netw
     rack.serve(boot_network(subnet="10.78.0.0/24", racks=["b"], relay="10.78.0.254"))
     (far,) = rack.ask((ELSEWHERE, "UEFI x64 HTTP"), host="far", interface="lan1")
     assert told(far)[::2] == ("10.78.0.21", "http://10.77.0.1/programs/snponly.efi")
-    assert rack.ask((KNOWN, "UEFI x64")) == [[]]
+    assert rack.ask((KNOWN, "UEFI x64"), expected=0) == [[]]
 
 
 @pytest.fixture
@@ -372,12 +388,13 @@ def pair(rack, boot_network, clock):
 
 
 def test_a_standby_answers_later_and_neither_of_a_pair_refuses_what_the_other_gave(rack, pair):
-    (offers,) = rack.ask((KNOWN, "UEFI x64"), seconds=4)
-    assert [(offer["server"], offer["address"]) for offer in offers] == [
-        ("10.77.0.1", "10.77.0.11"),
-        ("10.77.0.2", "10.77.0.11"),
-    ]
-    assert offers[1]["after"] - offers[0]["after"] > 0.9
+    (offers,) = rack.ask((KNOWN, "UEFI x64"), expected=2)
+    by_server = {offer["server"]: offer for offer in offers}
+    assert {server: offer["address"] for server, offer in by_server.items()} == {
+        "10.77.0.1": "10.77.0.11",
+        "10.77.0.2": "10.77.0.11",
+    }
+    assert by_server["10.77.0.2"]["after"] > 0.9  # the delay begins when the question comes in
     chosen = {"message": "REQUEST", "wanted": "10.77.0.11"}
     for server in ("10.77.0.1", "10.77.0.2"):
         (answers,) = rack.ask((KNOWN, "UEFI x64", chosen | {"server": server}))
@@ -399,9 +416,9 @@ def test_a_standby_alone_keeps_up_with_a_rack(rack, pair):
     macs = [f"52:54:00:78:00:{last:02x}" for last in range(100)]
     (state / "dhcp-hosts").write_text("".join(f"{mac},id:*,10.77.0.{100 + n}\n" for n, mac in enumerate(macs)))
     rack.room.run("kill", "-HUP", str(second))
-    answers = rack.ask(*((mac, "UEFI x64") for mac in macs), seconds=5)
+    answers = rack.ask(*((mac, "UEFI x64") for mac in macs))
     assert [told(found)[0] for found in answers] == [f"10.77.0.{100 + n}" for n in range(100)]
-    assert max(found[0]["after"] for found in answers) < 4
+    assert max(found[0]["after"] for found in answers) < 50
 
 
 @pytest.fixture
@@ -456,7 +473,7 @@ def test_an_existing_server_sends_machines_here_once_it_is_told(rack, foreign_wo
     start(rack.room, foreign_words[name])
     rack.room.wait_for_port("site", 67)
     wanted = SUPPORTED | REFUSED
-    answers = rack.ask(*((KNOWN, kind) for kind in wanted), seconds=3)
+    answers = rack.ask(*((KNOWN, kind) for kind in wanted))
     assert [told(found)[2] for found in answers] == list(wanted.values())
     assert {told(found)[0] for found in answers} == {"10.77.0.11"}
     assert {told(found)[1] for (kind, found) in zip(wanted, answers, strict=True) if "HTTP" not in kind} == {
@@ -465,5 +482,5 @@ def test_an_existing_server_sends_machines_here_once_it_is_told(rack, foreign_wo
     assert {found[0]["vendor_class"] for kind, found in zip(wanted, answers, strict=True) if "HTTP" in kind} == {
         "HTTPClient"
     }
-    ipxe = rack.ask(*((KNOWN, kind, IPXE) for kind in SUPPORTED), seconds=2)
+    ipxe = rack.ask(*((KNOWN, kind, IPXE) for kind in SUPPORTED))
     assert {told(found)[2] for found in ipxe} == {SCRIPT}

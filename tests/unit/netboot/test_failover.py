@@ -8,6 +8,9 @@ from pathlib import Path
 
 import pytest
 from boot_host import BootHost
+from repetition import repetitions
+
+pytestmark = pytest.mark.slow
 
 MACHINES = Path(__file__).with_name("machines.py")
 FIRST, SPARE = "10.9.0.1", "10.9.0.2"
@@ -25,7 +28,7 @@ STAGES = {
     "has its release": 1,
     "has its config": 0,
 }
-OF_EACH = 8
+OF_EACH = repetitions(3, 8)
 
 
 @pytest.fixture

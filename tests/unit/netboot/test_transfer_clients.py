@@ -11,28 +11,31 @@ import threading
 import pytest
 from ansible_collections.kindling.flatcar.plugins.module_utils.netboot.transfer import TransferError, fetch, tftp
 
+END = b"end"
+
 
 @contextlib.contextmanager
 def tftp_server(*answers):
-    """Sends one of *answers* after each packet that it gets; what it got comes back in the list."""
+    """Sends one of *answers* after each packet that it gets; the list has what it got until the end."""
     got = []
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as server:
         server.bind(("127.0.0.1", 0))
-        server.settimeout(5)
+        left = iter(answers)
 
         def serve():
-            with contextlib.suppress(OSError):
-                for answer in answers:
-                    packet, client = server.recvfrom(2048)
-                    got.append(packet)
+            while (heard := server.recvfrom(2048))[0] != END:
+                packet, client = heard
+                got.append(packet)
+                if (answer := next(left, None)) is not None:
                     server.sendto(answer, client)
-                server.settimeout(0.3)
-                got.append(server.recvfrom(2048)[0])
 
         thread = threading.Thread(target=serve)
         thread.start()
-        yield server.getsockname()[1], got
-        thread.join()
+        try:
+            yield server.getsockname()[1], got
+        finally:
+            server.sendto(END, server.getsockname())
+            thread.join()
 
 
 def data(block, content):

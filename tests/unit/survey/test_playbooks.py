@@ -13,6 +13,8 @@ import sys
 import pytest
 from ansible.parsing.vault import VaultLib, VaultSecret
 
+pytestmark = pytest.mark.slow
+
 ROOT = pathlib.Path(__file__).parents[3]
 HOSTS = """\
 boot_hosts:

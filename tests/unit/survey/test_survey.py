@@ -14,6 +14,7 @@ from ansible_collections.kindling.flatcar.plugins.module_utils.fleet import buil
 from ansible_collections.kindling.flatcar.plugins.module_utils.node import NODE
 from ansible_collections.kindling.flatcar.plugins.plugin_utils import cores
 from ansible_collections.kindling.flatcar.plugins.plugin_utils.survey import Known
+from repetition import repetitions
 
 NODE_1 = """\
 flatcar_nodes:
@@ -335,7 +336,7 @@ def big():
     }
 
 
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("seed", range(repetitions(1, 20)))
 def test_a_misspelt_key_anywhere_among_200_nodes_is_found_and_named(inventory, big, seed):
     """One node has a variable with a letter lost, doubled or swapped; nothing else is complained of."""
     source = random.Random(seed)

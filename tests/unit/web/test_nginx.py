@@ -22,6 +22,8 @@ from ansible.parsing.dataloader import DataLoader
 from ansible.template import Templar, trust_as_template
 from ansible_collections.kindling.flatcar.plugins.module_utils import arming
 
+pytestmark = pytest.mark.slow
+
 A, B, NOBODY = "127.0.0.11", "127.0.0.12", "127.0.0.99"
 MAC_A, MAC_B = "52-54-00-00-00-0a", "52-54-00-00-00-0b"
 ANY_TOKEN = "x" * 43
@@ -82,10 +84,10 @@ class Web:
         user = " user root;" if os.geteuid() == 0 else ""
         options = f"daemon off; pid {self.root}/pid;{user}"
         process = subprocess.Popen(["nginx", "-p", str(self.root), "-c", str(self.config), "-g", options])
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + 60
         while time.monotonic() < deadline and process.poll() is None:
             try:
-                socket.create_connection((SERVER, self.port), timeout=1).close()
+                socket.create_connection((SERVER, self.port), timeout=10).close()
             except OSError:
                 time.sleep(0.02)
             else:
@@ -94,7 +96,7 @@ class Web:
 
     def ask(self, address, path, method="GET", body=None, headers=()):
         """What the machine with *address* is answered."""
-        connection = http.client.HTTPConnection(SERVER, self.port, timeout=10, source_address=(address, 0))
+        connection = http.client.HTTPConnection(SERVER, self.port, timeout=60, source_address=(address, 0))
         try:
             connection.request(method, path, body, dict(headers))
             answer = connection.getresponse()
@@ -201,14 +203,18 @@ def test_nobody_prolongs_an_arming(web):
 
 
 def test_an_arming_expires_by_itself(web):
-    web.arm("a", A, MAC_A, seconds=1)
-    url = web.config_of(A, MAC_A)
-    assert web.ask(A, url).status == 200
-    deadline = time.monotonic() + 10
-    while web.ask(A, url).status == 200:
+    for seconds in (1, 8, 64):  # more where this machine is so busy that the time is over before it is asked
+        web.arm("a", A, MAC_A, seconds)
+        url = web.config_of(A, MAC_A)
+        if web.ask(A, url).status == 200:
+            break
+    else:
+        pytest.fail("it was never open")
+    deadline = time.monotonic() + seconds + 10
+    while (status := web.ask(A, url).status) == 200:
         assert time.monotonic() < deadline
         time.sleep(0.1)
-    assert web.ask(A, url).status == 410
+    assert status == 410
 
 
 def test_a_restart_of_the_boot_host_ends_all_armings(web):
@@ -420,7 +426,7 @@ def test_the_log_has_no_tokens(web):
     web.ask(A, f"/ignition/{token}.ign")
     web.ask(A, f"/armed/{token}/unfinished.ipxe")
     report(web, A, token, "started")
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 60
     while len(log := web.log.read_text().splitlines()) < 5:  # it is written after the answer
         assert time.monotonic() < deadline
         time.sleep(0.02)

@@ -36,21 +36,29 @@ class ActionModule(ActionBase):
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         super().run(tmp, task_vars)
         _, options = self.validate_argument_spec(
-            argument_spec={**OUTPUT_OPTIONS, "node": {"type": "str", "required": True}}
+            argument_spec={**OUTPUT_OPTIONS, "nodes": {"type": "list", "elements": "str", "required": True}}
         )
-        name = options["node"]
         variables = Variables(task_vars, self._loader)
-        _check_known(name, variables.group(NODES))
-        try:
-            host, fleet = survey_of_node(name, variables)
-        except InventoryError as invalid:
-            raise AnsibleActionFail(describe(invalid.problems)) from None
-        (node,) = fleet.nodes
-        hidden = [secret.text for secret in variables.secrets(name) if len(secret.text) >= SHORTEST]
-        traced = without(traced_butane(node, origin_of), hidden)
-        data = _explain(node, host, fleet, traced)
-        put_out(options, _text(node, data, traced), data)
-        return {"changed": False, "msg": f"{name}: Ignition config of {data['ignition_bytes']:,} bytes"}
+        for name in options["nodes"]:
+            _check_known(name, variables.group(NODES))
+        explained = [_explained(name, variables) for name in options["nodes"]]
+        data = [data for data, _ in explained]
+        put_out(options, "\n\n".join(text for _, text in explained), data[0] if len(data) == 1 else data)
+        sizes = (f"{one['node']}: Ignition config of {one['ignition_bytes']:,} bytes" for one in data)
+        return {"changed": False, "msg": "; ".join(sizes)}
+
+
+def _explained(name: str, variables: Variables) -> tuple[dict[str, Any], str]:
+    """All that there is to say of a node, for programs and for people."""
+    try:
+        host, fleet = survey_of_node(name, variables)
+    except InventoryError as invalid:
+        raise AnsibleActionFail(describe(invalid.problems)) from None
+    (node,) = fleet.nodes
+    hidden = [secret.text for secret in variables.secrets(name) if len(secret.text) >= SHORTEST]
+    traced = without(traced_butane(node, origin_of), hidden)
+    data = _explain(node, host, fleet, traced)
+    return data, _text(node, data, traced)
 
 
 def _check_known(name: str, names: list[str]) -> None:

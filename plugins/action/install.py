@@ -11,9 +11,10 @@ from pathlib import Path
 from typing import Any
 
 from ansible.errors import AnsibleActionFail, AnsibleConnectionFailure
+from ansible.inventory.manager import split_host_pattern
 from ansible.plugins.action import ActionBase
 from ansible.plugins.loader import module_loader
-from ansible_collections.kindling.flatcar.plugins.module_utils import arming
+from ansible_collections.kindling.flatcar.plugins.module_utils import arming, limits
 from ansible_collections.kindling.flatcar.plugins.module_utils.fleet import network_of
 from ansible_collections.kindling.flatcar.plugins.module_utils.install import config_digest
 from ansible_collections.kindling.flatcar.plugins.module_utils.install.order import key_text, order
@@ -27,7 +28,13 @@ from ansible_collections.kindling.flatcar.plugins.plugin_utils.installs import (
     who,
 )
 from ansible_collections.kindling.flatcar.plugins.plugin_utils.problems import describe
-from ansible_collections.kindling.flatcar.plugins.plugin_utils.survey import BOOT_HOSTS, Known, fleet_of, survey
+from ansible_collections.kindling.flatcar.plugins.plugin_utils.survey import (
+    BOOT_HOSTS,
+    NODES,
+    Known,
+    fleet_of,
+    survey,
+)
 from ansible_collections.kindling.flatcar.plugins.plugin_utils.variables import Variables
 
 #: How an installation ends.
@@ -47,10 +54,11 @@ class ActionModule(ActionBase):
             argument_spec={
                 "state": {
                     "type": "str",
-                    "choices": ["planned", "checked", "armed", "awaited", "disarmed"],
+                    "choices": ["meant", "planned", "checked", "armed", "awaited", "disarmed"],
                     "required": True,
                 },
                 "nodes": {"type": "list", "elements": "str", "required": True},
+                "limit": {"type": "str", "default": ""},
                 "plan": {"type": "dict"},
                 "expires": {"type": "int", "default": 7200},
                 "timeout": {"type": "int", "default": 2700},
@@ -65,6 +73,19 @@ class ActionModule(ActionBase):
         return getattr(self, f"_{options['state']}")(options)
 
     # The whole inventory, once
+
+    def _meant(self, options: Mapping[str, Any]) -> dict[str, Any]:
+        """Nothing, where somebody has said that it is for these nodes."""
+        groups = self._task_vars["groups"]
+        limit = options["limit"].strip()
+        if not limits.are_meant(split_host_pattern(limit), options["nodes"], groups[NODES], groups):
+            raise AnsibleActionFail(
+                f"This would be for all of the inventory's nodes ({len(options['nodes']):,}), by "
+                f"{f'--limit {limit}' if limit else 'no limit'}. So say of which nodes: --limit a01,a02 names them one by one, "
+                "--limit rack_a is for some of them. For all of them say -e install_all=true (install.yml) or "
+                "-e disarm_all=true (disarm.yml). Nothing was armed or disarmed."
+            )
+        return {"changed": False}
 
     def _planned(self, options: Mapping[str, Any]) -> dict[str, Any]:
         """Where the nodes are armed, and what shall be published for them."""

@@ -33,14 +33,18 @@ class ActionModule(ActionBase):
             argument_spec={
                 **OUTPUT_OPTIONS,
                 "register": {"type": "str", "required": True},
-                "nodes": {"type": "list", "elements": "str"},
+                "asked": {"type": "list", "elements": "dict", "default": []},
+                "hosts": {"type": "list", "elements": "str"},
             }
         )
         variables = Variables(task_vars, self._loader)
         hosts = variables.group(BOOT_HOSTS)
         wanted = _wanted(survey(variables, {host: Known() for host in hosts}))
-        read = {host: _answer(task_vars["hostvars"][host].get(options["register"])) for host in hosts}
-        names = variables.group(NODES) if options["nodes"] is None else options["nodes"]
+        asked = {answer["item"]: answer for answer in options["asked"]}
+        read = {
+            host: _answer(asked.get(host) or task_vars["hostvars"][host].get(options["register"])) for host in hosts
+        }
+        names = _names(variables.group(NODES), wanted, options["hosts"])
         statuses = [status_of(name, wanted.get(name), read) for name in names]
         summary = _summary(statuses)
         put_out(options, f"{table(text(statuses))}\n\n{summary}", {"nodes": statuses, "summary": summary})
@@ -65,6 +69,14 @@ def _wanted(found: Survey) -> dict[str, Wanted]:
         )
         for name, (node, config) in made.items()
     }
+
+
+def _names(nodes: list[str], wanted: Mapping[str, Wanted], hosts: list[str] | None) -> list[str]:
+    """The nodes that are among *hosts*, or stand behind boot hosts that are."""
+    if hosts is None:
+        return nodes
+    behind = {name for name, one in wanted.items() if set(one.boot_hosts) & set(hosts)}
+    return [name for name in nodes if name in hosts or name in behind]
 
 
 def _answer(read: Mapping[str, Any] | None) -> Mapping[str, Any] | str:

@@ -3,16 +3,18 @@
 
 from __future__ import annotations
 
+import dataclasses
 import time
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 from ansible.plugins.action import ActionBase
+from ansible_collections.kindling.flatcar.plugins.module_utils.losses import Loss, lines, losses, who
 from ansible_collections.kindling.flatcar.plugins.module_utils.problems import Problem
 from ansible_collections.kindling.flatcar.plugins.plugin_utils.output import OUTPUT_OPTIONS, put_out
 from ansible_collections.kindling.flatcar.plugins.plugin_utils.problems import as_data, by_file, count, mistakes
 from ansible_collections.kindling.flatcar.plugins.plugin_utils.second_opinion import Opinions, second_opinions
-from ansible_collections.kindling.flatcar.plugins.plugin_utils.survey import BOOT_HOSTS, NODES, Known, survey
+from ansible_collections.kindling.flatcar.plugins.plugin_utils.survey import BOOT_HOSTS, NODES, Fleet, Known, survey
 from ansible_collections.kindling.flatcar.plugins.plugin_utils.variables import Variables
 
 
@@ -22,24 +24,55 @@ class ActionModule(ActionBase):
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         super().run(tmp, task_vars)
         _, options = self.validate_argument_spec(
-            argument_spec={**OUTPUT_OPTIONS, "cross_check": {"type": "bool", "default": True}}
+            argument_spec={
+                **OUTPUT_OPTIONS,
+                "cross_check": {"type": "bool", "default": True},
+                "hosts": {"type": "list", "elements": "str"},
+            }
         )
         started = time.monotonic()
         groups = task_vars["groups"]
         found = survey(Variables(task_vars, self._loader), {host: Known() for host in groups.get(BOOT_HOSTS, ())})
-        opinions = second_opinions(found.fleets.values()) if options["cross_check"] else Opinions([], [], [])
-        problems = mistakes([*_missing_groups(groups), *found.problems, *opinions.problems])
+        fleets = [_within(fleet, options["hosts"]) for fleet in found.fleets.values()]
+        opinions = second_opinions(fleets) if options["cross_check"] else Opinions([], [], [])
+        everything = [*_missing_groups(groups), *found.problems, *opinions.problems]
+        shown = [problem for problem in everything if _is_asked(problem.subject, options["hosts"])]
+        problems = mistakes(shown)
+        lost = _losses(fleets)
         data = {
             "boot_hosts": len(found.fleets),
             "nodes": len(groups.get(NODES, ())),
+            "limit": options["hosts"],
             "problems": as_data(problems),
+            "problems_elsewhere": len(mistakes(everything)) - len(mistakes(shown)),
+            "losses": [{"node": name, **loss._asdict()} for name, losses in lost.items() for loss in losses],
             "seconds": round(time.monotonic() - started, 3),
             "cross_checked_with": opinions.asked,
             "notes": opinions.notes,
         }
         summary = _summary(data)
-        put_out(options, f"{by_file(problems)}\n{summary}" if problems else summary, data)
+        told = "".join(f"  {line}\n" for line in lines(lost))
+        sections = [by_file(problems), f"Disks that lose data\n{told}" if told else "", summary]
+        put_out(options, "\n".join(section for section in sections if section), data)
         return {"changed": False, "failed": bool(problems), "msg": summary}
+
+
+def _is_asked(name: str, hosts: Collection[str] | None) -> bool:
+    return not hosts or name in hosts
+
+
+def _within(fleet: Fleet, hosts: Collection[str] | None) -> Fleet:
+    return dataclasses.replace(fleet, nodes=tuple(node for node in fleet.nodes if _is_asked(node.name, hosts)))
+
+
+def _losses(fleets: Iterable[Fleet]) -> dict[str, list[Loss]]:
+    """What disks lose, by node: of those that nothing is wrong with."""
+    return {
+        node.name: losses(node, fleet.configs[node.name])
+        for fleet in fleets
+        for node in fleet.nodes
+        if node.name in fleet.configs
+    }
 
 
 def _missing_groups(groups: Mapping[str, Any]) -> list[Problem]:
@@ -52,7 +85,9 @@ def _missing_groups(groups: Mapping[str, Any]) -> list[Problem]:
 
 def _summary(data: Mapping[str, Any]) -> str:
     checked = " and ".join(data["cross_checked_with"])
+    others = count(data["problems_elsewhere"], "problem")
     details = [
+        *([f"of {who(data['limit'])} alone; {others} of other hosts"] if data["limit"] else []),
         f"{data['seconds']:.1f} seconds",
         *([f"cross-checked with {checked}"] if checked else []),
         *data["notes"],

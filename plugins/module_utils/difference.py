@@ -10,13 +10,16 @@ from typing import Any, NamedTuple
 
 from .fleet import INDEX, SHOWN, SecretsOf, token_of
 from .install import without_report
+from .losses import Loss, lines, who
 from .shown import Hiding, shown, shown_again, shown_both
 
 _FIELDS = re.compile(r"[\s,]+")
 
-#: How many differences are shown; how many nodes are named. More of them nobody reads.
+#: How many differences are shown. More of them nobody reads.
 _SHOWN = 20
-_NAMED = 10
+
+#: Of lines about disks that newly lose data, many more.
+_SHOWN_LOSSES = 200
 
 _OF_A_NODE = re.compile(rf"web/(ipxe|ignition)/[^/]+/|{SHOWN}/")
 _RESERVATIONS = ("dnsmasq/dhcp-hosts", "dnsmasq/dns-hosts")
@@ -107,18 +110,34 @@ class Comparison:
             parts = list(self._parts(before, name, configs[name], secrets_of(name)))
             group = tuple((part.title, *_own_lines(part, self._words(name))) for part in parts)
             alike.setdefault(group, ([], parts))[0].append(name)
-        found = [*self._coming_and_going(), *self._of_files(before)]
+        found = [*self._of_losses(), *self._coming_and_going(), *self._of_files(before)]
         for names, parts in list(alike.values())[:_SHOWN]:
-            found += [_shown(f"{_who(names)}: {part.title}", part.before, part.after) for part in parts]
+            found += [_shown(f"{who(names)}: {part.title}", part.before, part.after) for part in parts]
         more = [name for names, _ in list(alike.values())[_SHOWN:] for name in names]
         if more:
-            found.append({"prepared": f"{_who(more)}: changed in yet other ways, not shown\n"})
+            found.append({"prepared": f"{who(more)}: changed in yet other ways, not shown\n"})
         return found
 
     def _words(self, name: str) -> set[str]:
         """What stands in a node's files for itself alone."""
         sides = (self._before.nodes[name], self._after.nodes[name])
         return {name, *(word for entry in sides for word in (entry["hostname"], entry["address"], *entry["macs"]))}
+
+    def _of_losses(self) -> Iterator[dict[str, str]]:
+        """What disks newly lose stands before all else, and is said loudest."""
+        was, now = (
+            {name: _losses_in(entry) for name, entry in side.nodes.items()} for side in (self._before, self._after)
+        )
+        new, same, gone = _only(now, was), _both(now, was), _only(was, now)
+        for title, losses, most in (
+            ("!!! DISKS LOSE DATA THAT DID NOT BEFORE !!!", new, _SHOWN_LOSSES),
+            ("Disks lose data as before", same, _SHOWN),
+            ("Disks no longer lose data", gone, _SHOWN),
+        ):
+            told = lines(losses)
+            more = [f"and {len(told) - most:,} more: see validate.yml"] if len(told) > most else []
+            if told:
+                yield {"prepared": "".join(f"{line}\n" for line in (title, *told[:most], *more))}
 
     def _coming_and_going(self) -> Iterator[dict[str, str]]:
         for title, names, nodes in (
@@ -133,7 +152,7 @@ class Comparison:
                 more = f"and {len(names) - _SHOWN:,} more\n" if len(names) > _SHOWN else ""
                 text = "".join(lines) + more
                 sides = ("", text) if nodes is self._after.nodes else (text, "")
-                yield _shown(f"{_who(names)}: {title}", *sides)
+                yield _shown(f"{who(names)}: {title}", *sides)
 
     def _of_files(self, before: Tree) -> Iterator[dict[str, str]]:
         for path in self._common():
@@ -168,9 +187,21 @@ class Comparison:
         return [shown_again(text, hidden, self._key), shown(config, hidden, self._key)]
 
 
-def _who(names: Collection[str]) -> str:
-    named = ", ".join(list(names)[:_NAMED])
-    return f"{named} and {len(names) - _NAMED:,} more" if len(names) > _NAMED else named
+Losses = Mapping[str, Collection[Loss]]
+"""What disks lose, by node."""
+
+
+def _losses_in(entry: Mapping[str, Any]) -> list[Loss]:
+    """None are known of what was published before losses were told."""
+    return [Loss(**loss) for loss in entry.get("losses", ())]
+
+
+def _only(some: Losses, others: Losses) -> Losses:
+    return {name: [loss for loss in found if loss not in others.get(name, ())] for name, found in some.items()}
+
+
+def _both(some: Losses, others: Losses) -> Losses:
+    return {name: [loss for loss in found if loss in others.get(name, ())] for name, found in some.items()}
 
 
 def _shown(title: str, before: str, after: str) -> dict[str, str]:

@@ -7,18 +7,20 @@ import hashlib
 import hmac
 import json
 import re
-from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from typing import Any
 
 from . import ipxe
 from .butane import dumps, translate
 from .install import check_config, with_report
+from .losses import losses, unnamed_in_ram
 from .networks import VARIABLE, Network
 from .node import FRAGMENT, Node, check_butane, kernel_line, merge_layers
+from .owners import duplicates, problem_of
 from .problems import Problem
 from .provenance import OriginOf, source_at, traced_butane
 from .shown import shown
+from .storage import Storage
 
 #: The file of a generation that tells what is in it, node by node.
 INDEX = "index.json"
@@ -43,46 +45,23 @@ def network_of(node: Node, networks: Iterable[Network]) -> Network | None:
 def check_racks(nodes: Iterable[Node], racks: Collection[str]) -> list[Problem]:
     """Nodes in racks that stand on no boot host's network: nothing would answer them."""
     message = f"no boot host has this rack in its {VARIABLE}; they have {', '.join(sorted(map(str, racks))) or 'none'}"
-    return [_problem(node, "flatcar_rack", f"{node.rack}: {message}") for node in nodes if node.rack not in racks]
-
-
-def check_machines(nodes: Iterable[Node]) -> list[Problem]:
-    """What two machines cannot both have, wherever they stand: there is one of it in the world."""
-    nodes = list(nodes)
-    macs = ((mac, node) for node in nodes for mac in node.macs())
-    serials = ((node.install_disk_serial, node) for node in nodes if node.install_disk_serial)
-    return [*_duplicates("flatcar_mac", macs), *_duplicates("flatcar_install_disk_serial", serials)]
+    return [problem_of(node, "flatcar_rack", f"{node.rack}: {message}") for node in nodes if node.rack not in racks]
 
 
 def check_fleet(nodes: Iterable[Node], networks: Iterable[Network]) -> list[Problem]:
     """What is wrong with the places of *nodes* on *networks*, and with their addresses and names taken together."""
     nodes, networks = list(nodes), list(networks)
     problems = [problem for node in nodes for problem in _check_place(node, networks)]
-    problems += _duplicates("flatcar_address", _places(nodes, networks))
-    problems += _duplicates("flatcar_hostname", (((node.hostname, node.domain), node) for node in nodes))
+    problems += duplicates("flatcar_address", _places(nodes, networks))
+    problems += duplicates("flatcar_hostname", (((node.hostname, node.domain), node) for node in nodes))
     return problems
-
-
-def _problem(node: Node, variable: str, message: str) -> Problem:
-    """Placed where the variable stands, or else, as a host name that was made, where the machine's own MAC address does."""
-    return Problem(node.name, variable, message, node.given.get(variable, node.given["flatcar_mac"]))
-
-
-def _static_addresses(node: Node) -> Iterator[Any]:
-    for interface in node.interfaces:
-        yield from (address.ip for address in interface["addresses"])
-
-
-def _addresses(node: Node) -> Iterable[Any]:
-    """All that the machine has, each once: a static address may be the one that DHCP gives."""
-    return dict.fromkeys((node.address, *_static_addresses(node)))
 
 
 def _places(nodes: Iterable[Node], networks: Iterable[Network]) -> Iterator[tuple[Any, Node]]:
     """Addresses with the network that they are on: racks may use the same private ones behind their own switches."""
     for node in nodes:
         network = network_of(node, networks)
-        yield from (((address, network and network.subnet), node) for address in _addresses(node))
+        yield from (((address, network and network.subnet), node) for address in node.addresses())
 
 
 def _check_place(node: Node, networks: Iterable[Network]) -> Iterator[Problem]:
@@ -91,12 +70,12 @@ def _check_place(node: Node, networks: Iterable[Network]) -> Iterator[Problem]:
         return
     if node.address not in network.subnet:
         message = f"{node.address} is outside of {node.rack}'s network {network.subnet}"
-        yield _problem(node, "flatcar_address", message)
-    for address in _addresses(node):
+        yield problem_of(node, "flatcar_address", message)
+    for address in node.addresses():
         whose = _whose(address, network)
         if whose:
             variable = "flatcar_address" if address == node.address else "flatcar_interfaces"
-            yield _problem(node, variable, f"{address} is {whose}: choose another")
+            yield problem_of(node, variable, f"{address} is {whose}: choose another")
 
 
 def _whose(address: Any, network: Network) -> str | None:
@@ -117,16 +96,6 @@ def _whose(address: Any, network: Network) -> str | None:
     return None
 
 
-def _duplicates(variable: str, owners: Iterable[tuple[Any, Node]]) -> Iterator[Problem]:
-    holders: dict[Any, list[Node]] = defaultdict(list)
-    for value, node in owners:
-        holders[value].append(node)
-    for value, nodes in holders.items():
-        for node in nodes[1:]:
-            shown = value[0] if isinstance(value, tuple) else value
-            yield _problem(node, variable, f"{shown} belongs to {nodes[0].name} already")
-
-
 def wanted_images(nodes: Iterable[Node]) -> list[dict[str, Any]]:
     """The releases that *nodes* need from the boot host, each once; ``install`` where a node needs the disk image too."""
     wanted: dict[tuple, bool] = {}
@@ -145,7 +114,11 @@ def build_config(
     result = translate(butane, files_dir=files_dir, strict=True, origin_of=origin_of)
     found = [(entry.path, entry.message, entry.origin) for entry in result.report]
     found += [(f"$.{path}", message, None) for path, message in check_butane(node, butane)]
-    found += [(f"$.{path}", message, None) for path, message in check_config(result.config or {})]
+    if result.config:
+        found += [(f"$.{path}", message, None) for path, message in check_config(result.config)]
+        storage = Storage(node, result.config)
+        found += [(f"$.{path}", message, None) for path, message in storage.mistakes()]
+        found += [(f"$.{path}", message, None) for path, message in unnamed_in_ram(node, storage)]
     problems += _with_sources(node, found, origin_of or (lambda _value: None))
     return (None if problems else result.config), problems
 
@@ -195,7 +168,8 @@ def build_files(
             files[f"web/ignition/{token}/{node.address}.ign"] = dumps(served)
         else:
             files[f"{SHOWN}/{node.address}.yml"] = shown(configs[node.name], secrets_of(node.name), key)
-        index[node.name] = _index_entry(node, versions, config, token)
+        lost = [loss._asdict() for loss in losses(node, configs[node.name])]
+        index[node.name] = _index_entry(node, versions, config, token) | ({"losses": lost} if lost else {})
     files[INDEX] = json.dumps({"nodes": index}, indent=0, sort_keys=True) + "\n"
     return files | _reservations(nodes, networks)
 
@@ -255,7 +229,6 @@ __all__ = (
     "build_files",
     "build_script",
     "check_fleet",
-    "check_machines",
     "check_racks",
     "network_of",
     "token_of",

@@ -46,6 +46,12 @@ NETWORK = (
     Field("ntp", fields.one_or_more(fields.address), "the time servers that nodes are told of", default=()),
     Field("domain", fields.domain, "the domain of the nodes' names"),
     Field(
+        "vrf",
+        fields.line,
+        "the routing domain that this network is in, by a name of yours. Two networks with the same addresses, behind switches "
+        "of their own, say two different ones; all others overlap with no other boot host's but their `peer`'s",
+    ),
+    Field(
         "reserved",
         fields.list_of(fields.address_range),
         "addresses and ranges that no node may have, such as another server's dynamic range `10.0.0.100-10.0.0.199`",
@@ -99,6 +105,7 @@ class Network:
     relay: ipaddress.IPv4Address | None = None
     quarantine: AddressRange | None = None
     own: tuple[ipaddress.IPv4Address, ...] = ()
+    vrf: str | None = None
 
     def printable(self) -> dict[str, Any]:
         """The network as a template prints it."""

@@ -1,4 +1,4 @@
-"""Pairs of boot hosts: two that serve the same racks, so that one can fail. Any other rack has one boot host."""
+"""Pairs of boot hosts: two that serve the same racks, so that one can fail. Any other rack and network has one boot host."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Networks = Mapping[str, Sequence[Network]]
 """The networks of boot hosts, by host."""
 
 #: What the two of a pair say alike: machines must not notice which of them answered.
-_ALIKE = ("subnet", "racks", "gateway", "domain", "ntp", "reserved")
+_ALIKE = ("subnet", "racks", "gateway", "domain", "ntp", "reserved", "vrf")
 
 
 class _Side(NamedTuple):
@@ -26,9 +26,9 @@ class _Side(NamedTuple):
     network: Network
     entry: Mapping[str, Any]
 
-    def problem(self, field: str, message: str) -> Problem:
+    def problem(self, field: str, message: str, other: Any = None) -> Problem:
         place = next((key for key in self.entry if key == field), self.entry)
-        return Problem(self.host, f"{VARIABLE}[{self.number}].{field}", message, place)
+        return Problem(self.host, f"{VARIABLE}[{self.number}].{field}", message, place, other=other)
 
 
 def check_pairs(networks: Networks, given: Mapping[str, Any], unreadable: Collection[str] = ()) -> list[Problem]:
@@ -36,14 +36,43 @@ def check_pairs(networks: Networks, given: Mapping[str, Any], unreadable: Collec
 
     *given* are the networks as the inventory has them.
     """
-    sides = [
+    sides = _sides(networks, given)
+    return [
+        problem for side in sides if side.network.peer for problem in _check_side(side, sides, networks, unreadable)
+    ]
+
+
+def _sides(networks: Networks, given: Mapping[str, Any]) -> list[_Side]:
+    return [
         _Side(host, number, network, given[host][number])
         for host, own in networks.items()
         for number, network in enumerate(own)
     ]
+
+
+def check_overlaps(networks: Networks, given: Mapping[str, Any]) -> list[Problem]:
+    """Networks of two boot hosts that have addresses in common, though the two are no pair and the networks not apart."""
+    sides = _sides(networks, given)
     return [
-        problem for side in sides if side.network.peer for problem in _check_side(side, sides, networks, unreadable)
+        side.problem("subnet", _overlap_message(side, other), other.entry.get("subnet"))
+        for number, side in enumerate(sides)
+        for other in sides[:number]
+        if side.host != other.host and side.network.subnet.overlaps(other.network.subnet) and not _belong(side, other)
     ]
+
+
+def _belong(side: _Side, other: _Side) -> bool:
+    """Whether they are of a pair, of which ``check_pairs`` tells the rest, or behind switches of their own."""
+    vrfs = {side.network.vrf, other.network.vrf}
+    apart = len(vrfs) == 2 and None not in vrfs
+    return apart or side.network.peer == other.host or other.network.peer == side.host
+
+
+def _overlap_message(side: _Side, other: _Side) -> str:
+    return (
+        f"{side.network.subnet} overlaps {other.network.subnet} of {other.host}: both would answer the same machines. Give it "
+        "addresses of its own, make the two a pair by peer, or name the vrf of each where they are behind switches of their own"
+    )
 
 
 def _check_side(
@@ -122,4 +151,4 @@ def _peer_address(own: Network, networks: Networks) -> Any:
     return next((other.address for other in others if set(other.racks) & set(own.racks)), None)
 
 
-__all__ = ("check_homes", "check_pairs", "with_peers")
+__all__ = ("check_homes", "check_overlaps", "check_pairs", "with_peers")

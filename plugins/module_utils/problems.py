@@ -13,7 +13,8 @@ class Problem:
 
     ``subject`` is the inventory host it belongs to, ``path`` the variable (and the place in it), ``message`` what was
     expected and what to do. ``value`` is the offending value as the inventory gave it: Ansible can tell its origin.
-    ``origin`` is that origin (file, line, column) where it is known already.
+    ``origin`` is that origin (file, line, column) where it is known already. ``other`` is the value that it cannot be beside,
+    wherever in the inventory that stands.
     """
 
     subject: str
@@ -21,6 +22,7 @@ class Problem:
     message: str
     value: Any = None
     origin: Any = None
+    other: Any = None
 
 
 class InventoryError(Exception):

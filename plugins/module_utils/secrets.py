@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
 import contextlib
-import gzip
 import json
-import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
-from urllib.parse import unquote_to_bytes
+
+from .butane.data_urls import content_of
 
 #: What is shorter stands anywhere by chance.
 SHORTEST = 4
@@ -75,22 +72,14 @@ def _contents(url: str, compression: str | None, place: str) -> Iterator[tuple[s
     yield place, url
     if not url.startswith("data:"):
         return
-    text = _decoded(url, compression)
+    try:
+        text = content_of(url, compression).decode("utf-8", "replace")
+    except ValueError:  # what nobody can read says nothing
+        return
     yield place, text
     if place.startswith("ignition.config"):
         with contextlib.suppress(ValueError):
             yield from _texts(json.loads(text), place)
-
-
-def _decoded(url: str, compression: str | None) -> str:
-    head, _, data = url.partition(",")
-    raw = unquote_to_bytes(data)
-    try:
-        raw = base64.b64decode(raw) if head.endswith(";base64") else raw
-        raw = gzip.decompress(raw) if compression == "gzip" else raw
-    except (binascii.Error, OSError, EOFError, zlib.error):  # what nobody can read says nothing
-        return ""
-    return raw.decode("utf-8", "replace")
 
 
 __all__ = ("SHORTEST", "Secret", "leaks", "name_of_entry")

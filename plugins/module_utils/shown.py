@@ -5,18 +5,16 @@ A secret is shown as a mark, another one for another secret, so that a change of
 
 from __future__ import annotations
 
-import base64
-import binascii
+import contextlib
 import hashlib
 import hmac
 import json
 import re
-import zlib
 from collections.abc import Callable, Collection, Mapping
 from typing import Any
-from urllib.parse import unquote_to_bytes
 
 from .annotate import annotated
+from .butane.data_urls import content_of
 from .provenance import Traced
 from .secrets import SHORTEST, name_of_entry
 
@@ -122,14 +120,9 @@ def _decode_field(
 
 def _content(url: str, compression: str | None) -> str | None:
     """The text in a data URL; None if it is none."""
-    head, _, data = url.partition(",")
-    try:
-        content = base64.b64decode(data) if head.endswith(";base64") else unquote_to_bytes(data)
-        if compression == "gzip":
-            content = zlib.decompress(content, zlib.MAX_WBITS | 16)
-        return content.decode()
-    except (binascii.Error, zlib.error, UnicodeDecodeError):
-        return None
+    with contextlib.suppress(ValueError):
+        return content_of(url, compression).decode()
+    return None
 
 
 __all__ = ("Hiding", "shown", "shown_again", "shown_both", "without_tokens")

@@ -5,9 +5,9 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: explain
-short_description: Show what a node's variables become, and where each part comes from
+short_description: Show what nodes' variables become, and where each part comes from
 description:
-  - Shows a node's merged Butane with, for each key, the variable, the file and the line of the inventory that it comes from, its
+  - Shows each node's merged Butane with, for each key, the variable, the file and the line of the inventory that it comes from, its
     iPXE script, and the size of its Ignition config.
   - Password hashes and LUKS keys are masked, as is every value of the Butane that has a text out of a vault in it.
   - Reads the inventory on the controller, and connects to nothing.
@@ -22,12 +22,13 @@ attributes:
     support: none
     description: Changes nothing at all.
 options:
-  node:
-    description: The node, a host of the group C(flatcar_nodes).
-    type: str
+  nodes:
+    description: The nodes, hosts of the group C(flatcar_nodes).
+    type: list
+    elements: str
     required: true
   format:
-    description: Text for people, or one JSON document for programs.
+    description: Text for people, or one JSON document for programs; it is a list where there are several nodes.
     type: str
     choices: [text, json]
     default: text
@@ -39,12 +40,12 @@ options:
 EXAMPLES = r"""
 - name: Explain a node
   kindling.flatcar.explain:
-    node: a01
+    nodes: [a01]
 """
 
 RETURN = r"""
 msg:
-  description: The size of the node's Ignition config.
+  description: The sizes of the nodes' Ignition configs.
   returned: success
   type: str
 """

@@ -23,6 +23,7 @@ attributes:
     description:
       - Shows for each node what changes of its reservation, script and decoded Ignition config, and when that acts. What many
         nodes have alike is shown once.
+      - Before all else says which disks of which nodes lose data that did not by what is served, then which do as before.
       - Hashes of passwords, keys, values of HTTP headers and texts out of vaults are marks, different ones for different secrets.
       - Of nodes that boot their own disk, the boot host keeps the configs as they are shown, for root alone.
 options:

@@ -24,16 +24,22 @@ attributes:
 options:
   state:
     description:
+      - V(meant) fails unless somebody has said that it is for these nodes.
       - V(planned) says on which boot host each node is armed; V(checked) checks that the boot host serves what the inventory says;
         V(armed) arms; V(awaited) waits for the nodes' reports and shows them; V(disarmed) ends armings.
     type: str
-    choices: [planned, checked, armed, awaited, disarmed]
+    choices: [meant, planned, checked, armed, awaited, disarmed]
     required: true
   nodes:
     description: The names of the nodes.
     type: list
     elements: str
     required: true
+  limit:
+    description:
+      - With O(state=meant), the run's C(--limit). All nodes of the inventory are meant only where it names them one by one.
+    type: str
+    default: ""
   plan:
     description: What O(state=planned) returned. Needed for V(checked) and V(armed).
     type: dict

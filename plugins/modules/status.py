@@ -24,8 +24,13 @@ options:
     description: The variable of each boot host that has what M(kindling.flatcar.arming) returned there.
     type: str
     required: true
-  nodes:
-    description: The names of the nodes to show. All of them when not given.
+  asked:
+    description: What M(kindling.flatcar.arming) returned in a loop over boot hosts, each with the boot host as C(item).
+    type: list
+    elements: dict
+    default: []
+  hosts:
+    description: The names of the nodes to show, and of boot hosts whose nodes are shown. All nodes when not given.
     type: list
     elements: str
   format:

@@ -9,6 +9,7 @@ short_description: Check the whole inventory, and print every problem at its pla
 description:
   - Reads the variables of all hosts in the groups C(boot_hosts) and C(flatcar_nodes) on the controller, and checks them one by
     one and against each other, as M(kindling.flatcar.fleet) does before it publishes. Fails if there are problems.
+  - Says in words which disks of which nodes lose what, and when.
   - Connects to nothing. What only a boot host knows, its interfaces and ports, is not checked.
   - What is right is also shown to the programs C(butane) and C(ignition-validate), where they are on the controller's PATH.
 version_added: 0.1.0
@@ -30,6 +31,12 @@ options:
   output:
     description: The file on the controller to write to. Printed when not given.
     type: path
+  hosts:
+    description:
+      - The hosts whose problems and losses are shown, and decide whether it fails. The whole inventory is checked all the same.
+      - All hosts when not given.
+    type: list
+    elements: str
   cross_check:
     description: Ask other programs too. They are run once for each node.
     type: bool

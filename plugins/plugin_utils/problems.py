@@ -16,17 +16,27 @@ _NOWHERE = "(no file)"
 
 
 class Mistake(NamedTuple):
-    """What is written once in the inventory: a group's variable is one mistake, however many nodes have it."""
+    """What is written once in the inventory: a group's variable is one mistake, however many nodes have it.
+
+    ``other`` is the place of what it cannot be beside, or empty.
+    """
 
     file: str
     line: int
     column: int
     path: str
     message: str
+    other: tuple[str, int, int] | tuple[()]
     subjects: tuple[str, ...]
 
     def place(self) -> str:
         return ":".join(str(part) for part in (self.file, self.line, self.column) if part)
+
+    def said(self) -> str:
+        if not self.other:
+            return self.message
+        file, *numbers = self.other
+        return f"{self.message} (see {':'.join(map(str, (_short(file), *numbers)))})"
 
     def who(self) -> str:
         more = len(self.subjects) - _NAMED
@@ -40,7 +50,8 @@ def mistakes(problems: Iterable[Problem]) -> list[Mistake]:
     for problem in problems:
         origin = tuple(problem.origin or origin_of(problem.value) or ())
         file, line, column = (*origin, None, None, None)[:3]
-        key = (file or "", line or 0, column or 0, problem.path, problem.message)
+        other = tuple(origin_of(problem.other) or ())
+        key = (file or "", line or 0, column or 0, problem.path, problem.message, other)
         found.setdefault(key, {})[problem.subject] = None
     return sorted(Mistake(*key, tuple(subjects)) for key, subjects in found.items())
 
@@ -52,7 +63,7 @@ def count(number: int, noun: str) -> str:
 def describe(problems: Iterable[Problem]) -> str:
     """One line a mistake, with its whole place."""
     found = mistakes(problems)
-    listed = "\n".join(f"  {f'{m.place()}: ' if m.place() else ''}{m.who()}: {m.path}: {m.message}" for m in found)
+    listed = "\n".join(f"  {f'{m.place()}: ' if m.place() else ''}{m.who()}: {m.path}: {m.said()}" for m in found)
     return f"The inventory has {count(len(found), 'problem')}; nothing was changed.\n{listed}"
 
 
@@ -60,10 +71,13 @@ def by_file(found: Iterable[Mistake]) -> str:
     """A paragraph a file, in the order of its lines."""
     paragraphs = []
     for file, inside in itertools.groupby(found, key=lambda mistake: mistake.file):
-        shown = os.path.relpath(file) if file else _NOWHERE
-        lines = [f"  {f'{m.line}:{m.column}: ' if m.line else ''}{m.who()}: {m.path}: {m.message}\n" for m in inside]
-        paragraphs.append(f"{min(shown, file or shown, key=len)}\n{''.join(lines)}")
+        lines = [f"  {f'{m.line}:{m.column}: ' if m.line else ''}{m.who()}: {m.path}: {m.said()}\n" for m in inside]
+        paragraphs.append(f"{_short(file) if file else _NOWHERE}\n{''.join(lines)}")
     return "\n".join(paragraphs)
+
+
+def _short(file: str) -> str:
+    return min(os.path.relpath(file), file, key=len)
 
 
 def as_data(found: Iterable[Mistake]) -> list[dict[str, Any]]:
@@ -76,6 +90,7 @@ def as_data(found: Iterable[Mistake]) -> list[dict[str, Any]]:
             "hosts": list(mistake.subjects),
             "path": mistake.path,
             "message": mistake.message,
+            "other": dict(zip(("file", "line", "column"), mistake.other, strict=True)) if mistake.other else None,
         }
         for mistake in found
     ]

@@ -11,12 +11,12 @@ from typing import Any, NamedTuple
 from ansible_collections.kindling.flatcar.plugins.module_utils.fleet import (
     build_config,
     check_fleet,
-    check_machines,
     check_racks,
     network_of,
 )
 from ansible_collections.kindling.flatcar.plugins.module_utils.networks import VARIABLE, Network, read_networks
 from ansible_collections.kindling.flatcar.plugins.module_utils.node import (
+    OWNED,
     PLACE,
     Node,
     kernel_line,
@@ -25,7 +25,13 @@ from ansible_collections.kindling.flatcar.plugins.module_utils.node import (
     unknown_variables,
     variable_of,
 )
-from ansible_collections.kindling.flatcar.plugins.module_utils.pairs import check_homes, check_pairs, with_peers
+from ansible_collections.kindling.flatcar.plugins.module_utils.owners import Segment, check_owners
+from ansible_collections.kindling.flatcar.plugins.module_utils.pairs import (
+    check_homes,
+    check_overlaps,
+    check_pairs,
+    with_peers,
+)
 from ansible_collections.kindling.flatcar.plugins.module_utils.problems import InventoryError, Problem
 from ansible_collections.kindling.flatcar.plugins.module_utils.programs import Program, read_programs
 from ansible_collections.kindling.flatcar.plugins.module_utils.secrets import leaks
@@ -37,6 +43,10 @@ from .variables import Variables, home_of
 NODES = "flatcar_nodes"
 BOOT_HOSTS = "boot_hosts"
 FILES_DIR = "fleet_files_dir"
+_REACHED_AT = "ansible_host"
+
+#: A node's own lines alone say which disks it may lose.
+_RAM_DISKS = "flatcar_ram_disks"
 
 
 @dataclass(frozen=True)
@@ -88,7 +98,7 @@ def survey(variables: Variables, wanted: Mapping[str, Known]) -> Survey:
     readings = spread(read, variables.group(NODES))
     nodes = [reading.node for reading in readings if reading.node]
     problems = [problem for reading in readings for problem in reading.problems]
-    problems += check_machines(nodes)
+    problems += _check_owners(nodes, boot_hosts)
     fleets = {}
     for host, boot_host in asked.items():
         fleets[host], found = _check_fleet(boot_host, readings)
@@ -167,11 +177,22 @@ def _check_fleet(boot_host: _BootHost, readings: Iterable[_NodeReading]) -> tupl
     return fleet, [*boot_host.problems, *misplaced, *refused, *unbootable]
 
 
+def _check_owners(nodes: Iterable[Node], boot_hosts: Mapping[str, _BootHost]) -> list[Problem]:
+    segments = [
+        Segment(host, network, boot_host.given[number])
+        for host, boot_host in boot_hosts.items()
+        for number, network in enumerate(boot_host.networks)
+    ]
+    reached_at = {host: boot_host.reached_at for host, boot_host in boot_hosts.items() if boot_host.reached_at}
+    return check_owners(nodes, segments, reached_at)
+
+
 def _check_homes(nodes: Iterable[Node], boot_hosts: Mapping[str, _BootHost]) -> list[Problem]:
     """That every node has one boot host, or a pair, as far as the boot hosts' networks can be read."""
     networks = {host: boot_host.networks for host, boot_host in boot_hosts.items()}
     unreadable = [host for host, boot_host in boot_hosts.items() if boot_host.problems]
-    problems = check_pairs(networks, {host: boot_host.given for host, boot_host in boot_hosts.items()}, unreadable)
+    given = {host: boot_host.given for host, boot_host in boot_hosts.items()}
+    problems = [*check_pairs(networks, given, unreadable), *check_overlaps(networks, given)]
     problems += check_homes(nodes, networks)
     if all(boot_host.racks is not None for boot_host in boot_hosts.values()):
         problems += check_racks(nodes, _racks_of(boot_hosts))
@@ -226,7 +247,13 @@ def _read_node(name: str, variables: Variables) -> _NodeReading:
     unreadable = {variable_of(problem.path) for problem in failed}
     node, found = read_node(name, values | unknown, unreadable)
     if node is None:
-        node, _ = read_node(name, {variable: value for variable, value in values.items() if variable in PLACE})
+        wrong = {variable_of(problem.path) for problem in (*failed, *found)}
+        kept = PLACE | (OWNED - wrong)
+        node, _ = read_node(name, {variable: value for variable, value in values.items() if variable in kept})
+    elif node.ram_disks:
+        given = node.given[_RAM_DISKS]
+        own = variables.own(name, _RAM_DISKS, given if isinstance(given, list | tuple) else [given])
+        node = dataclasses.replace(node, ram_disks=tuple(map(str, own)))
     return _NodeReading(node, [_placed(problem, raw) for problem in (*failed, *found)])
 
 
@@ -246,7 +273,7 @@ def _placed(problem: Problem, raw: Mapping[str, Any]) -> Problem:
 class _BootHost(NamedTuple):
     """``racks`` are None where nobody can tell them; ``given`` are the networks as the inventory has them.
 
-    ``debian`` is the release that the boot host runs, where its facts tell.
+    ``debian`` is the release that the boot host runs, where its facts tell; ``reached_at``, where Ansible finds it.
     """
 
     given: Any
@@ -255,6 +282,7 @@ class _BootHost(NamedTuple):
     files_dir: str | None
     problems: list[Problem]
     debian: int | None = None
+    reached_at: str | None = None
 
 
 def _read_boot_hosts(variables: Variables, known: Mapping[str, Known]) -> dict[str, _BootHost]:
@@ -279,7 +307,8 @@ def _read_boot_host(host: str, variables: Variables, known: Known) -> _BootHost:
     placed = [_placed(problem, raw) for problem in problems]
     release = str((known.facts or {}).get("distribution_major_version", ""))
     debian = int(release) if release.isdigit() else None
-    return _BootHost(values[VARIABLE], networks, racks, values[FILES_DIR], placed, debian)
+    reached_at = variables.read(host, lambda names: [name for name in (_REACHED_AT,) if name in names]).values
+    return _BootHost(values[VARIABLE], networks, racks, values[FILES_DIR], placed, debian, reached_at.get(_REACHED_AT))
 
 
 def _racks_named(networks: Any) -> Iterator[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import os
 import pathlib
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -84,6 +85,30 @@ class Variables:
             found += [secret for owner, secrets in self._sealed for secret in secrets if owner in own]
         return found
 
+    def own(self, host: str, name: str, items: Iterable[Any]) -> list[Any]:
+        """Those of the *items* of a variable that stand in the host's own lines, and not in those of a group."""
+        raw = self._raw(host).get(name)
+        if not self._is_own(host, name, raw):
+            return []
+        written = {origin_of(text) for text in _plain_values(raw)}
+        return [item for item in items if origin_of(item) in written or self._in_own_file(host, item)]
+
+    def _is_own(self, host: str, name: str, raw: Any) -> bool:
+        inventory = self._hostvars._inventory  # Ansible tells nobody else what stands in an inventory's line of a host
+        return self._in_own_file(host, raw) or inventory.get_host(host).vars.get(name) == raw
+
+    def _in_own_file(self, host: str, value: Any) -> bool:
+        origin = origin_of(value)
+        return bool(origin) and os.path.realpath(origin.file) in self._own_files.get(host, ())
+
+    @functools.cached_property
+    def _own_files(self) -> dict[str, set[str]]:
+        """The files of hosts' own variables, by host."""
+        files: dict[str, set[str]] = {}
+        for host, file in self._files_of("host_vars"):
+            files.setdefault(host, set()).add(os.path.realpath(file))
+        return files
+
     def _raw(self, host: str) -> Mapping[str, Any]:
         """The host's variables as they are written. Those of the last host are kept: whoever asks once asks again."""
         if self._last[0] != host:
@@ -105,11 +130,14 @@ class Variables:
 
     def _variable_files(self) -> Iterator[tuple[str, pathlib.Path]]:
         """All files of variables, with the group or host whose they are."""
+        for kind in ("group_vars", "host_vars"):
+            yield from self._files_of(kind)
+
+    def _files_of(self, kind: str) -> Iterator[tuple[str, pathlib.Path]]:
         for folder in self._folders:
-            for kind in ("group_vars", "host_vars"):
-                for file in sorted(path for path in (folder / kind).rglob("*") if path.is_file()):
-                    owner = file.relative_to(folder / kind).parts[0]
-                    yield owner.removesuffix(file.suffix), file
+            for file in sorted(path for path in (folder / kind).rglob("*") if path.is_file()):
+                owner = file.relative_to(folder / kind).parts[0]
+                yield owner.removesuffix(file.suffix), file
 
     def _unreadable(self, host: str, error: AnsibleError) -> Iterator[Problem]:
         """A file of the host's variables cannot be read. Of one that is a vault as a whole, Ansible does not say which."""
@@ -170,6 +198,14 @@ def _vaulted(variable: str, value: Any) -> Iterator[Secret]:
     elif isinstance(value, list | tuple):
         for inner in value:
             yield from _vaulted(variable, inner)
+
+
+def _plain_values(value: Any) -> Iterator[Any]:
+    if isinstance(value, list | tuple):
+        for inner in value:
+            yield from _plain_values(inner)
+    else:
+        yield value
 
 
 def _plain(value: Any) -> Iterator[str]:

@@ -201,3 +201,59 @@ def test_many_different_changes_stay_readable():
     assert len(found) == 21
     assert found[-1]["prepared"].endswith(" and 90 more: changed in yet other ways, not shown\n")
     assert len(json.dumps(found)) < 100_000
+
+
+def told(before, after):
+    """What is shown before the differences of files."""
+    old, new = (tree(manifest_of(side.files), side.files) for side in (before, after))
+    found = Comparison(old, new, KEY).differences(before.files, after.configs, lambda _: ())
+    texts = [diff["prepared"] for diff in found if "prepared" in diff]
+    assert found[: len(texts)] == [{"prepared": text} for text in texts]
+    return texts
+
+
+DATA = "/dev/disk/by-id/wwn-0x5000c500000000aa"
+FORMATTED = {"flatcar_filesystems": [{"device": DATA, "format": "xfs"}], "flatcar_ram_disks": [DATA]}
+WIPED = {"flatcar_filesystems": [{"device": DATA, "format": "xfs", "wipe": True}], "flatcar_ram_disks": [DATA]}
+
+
+def test_a_disk_that_newly_loses_data_is_told_first_and_loudest():
+    kept = (
+        f"Disks lose data as before\nn2: {DATA}: it is formatted as xfs, where no file system is found, at each boot\n"
+    )
+    before = build(node("n1", 1), node("n2", 2, **FORMATTED))
+    assert told(before, build(node("n1", 1, **WIPED), node("n2", 2, **FORMATTED))) == [
+        "!!! DISKS LOSE DATA THAT DID NOT BEFORE !!!\n"
+        f"n1: {DATA}: it is formatted as xfs, whatever is there, at each boot\n",
+        kept,
+    ]
+    assert told(before, build(node("n1", 1, flatcar_time_zone="UTC"), node("n2", 2, **FORMATTED))) == [kept]
+
+
+def test_what_was_lost_otherwise_or_not_at_each_boot_is_new():
+    on_disk = build(node("n1", 1, **FORMATTED, flatcar_boot_mode="disk"))
+    for after in (build(node("n1", 1, **FORMATTED)), build(node("n1", 1, **WIPED, flatcar_boot_mode="disk"))):
+        new, gone = told(on_disk, after)
+        assert new.startswith("!!! DISKS LOSE DATA THAT DID NOT BEFORE !!!\nn1: ")
+        assert gone.startswith("Disks no longer lose data\nn1: ")
+
+
+def test_a_machine_that_is_added_or_was_published_before_losses_were_told_is_new():
+    after = build(node("n1", 1, **FORMATTED))
+    old_index = json.loads(after.files["index.json"])
+    del old_index["nodes"]["n1"]["losses"]
+    old = after._replace(files=after.files | {"index.json": json.dumps(old_index)})
+    for before in (build(node("n2", 2)), old):
+        assert told(before, after)[0].startswith("!!! DISKS LOSE DATA THAT DID NOT BEFORE !!!\nn1: ")
+
+
+def test_many_losses_stay_readable():
+    after = build(
+        *(
+            node(f"n{n}", n, flatcar_boot_mode="install", flatcar_install_disk=f"/dev/disk/by-id/wwn-0x{n:016}")
+            for n in range(300)
+        )
+    )
+    (text,) = told(build(), after)
+    assert len(text.splitlines()) == 202
+    assert text.endswith("and 100 more: see validate.yml\n")

@@ -11,7 +11,9 @@ import yaml
 from ansible_collections.kindling.flatcar.plugins.module_utils.networks import NETWORK
 
 ROOT = pathlib.Path(__file__).parent.parent.parent
-PLUGINS = sorted(path for kind in ("filter", "modules") for path in (ROOT / "plugins" / kind).glob("[!_]*.py"))
+PLUGINS = sorted(
+    path for kind in ("filter", "lookup", "modules") for path in (ROOT / "plugins" / kind).glob("[!_]*.py")
+)
 ROLES = sorted(path.name for path in (ROOT / "roles").iterdir())
 
 _spec = importlib.util.spec_from_file_location("docs", ROOT / "tests" / "docs.py")
@@ -73,5 +75,6 @@ def test_no_task_loops_over_nodes(path):
         looped = [str(value) for key, value in task.items() if key == "loop" or key.startswith("with_")]
         assert not [text for text in looped if "node" in text or "hostvars" in text or "groups" in text], task
         # A play over nodes: its tasks are for all of them together, or for a batch
-        if "flatcar_nodes" in str(task.get("hosts", "")):
+        hosts = str(task.get("hosts", ""))
+        if "flatcar_nodes" in hosts and "'boot_hosts', limit=" not in hosts:
             assert "serial" in task or all(entry.get("run_once") for entry in task["tasks"]), task

@@ -15,13 +15,13 @@ from ansible_collections.kindling.flatcar.plugins.module_utils.fleet import (
     build_config,
     build_files,
     check_fleet,
-    check_machines,
     check_racks,
     token_of,
     wanted_images,
 )
 from ansible_collections.kindling.flatcar.plugins.module_utils.networks import Network
 from ansible_collections.kindling.flatcar.plugins.module_utils.node import read_node
+from ansible_collections.kindling.flatcar.plugins.module_utils.owners import check_owners
 
 KEY = bytes(32)
 NETWORK = Network(
@@ -45,7 +45,7 @@ def node(name, number, **variables):
 
 
 def problems(*nodes):
-    found = [*check_machines(nodes), *check_fleet(nodes, [NETWORK])]
+    found = [*check_owners(nodes, []), *check_fleet(nodes, [NETWORK])]
     return [(problem.subject, problem.path, problem.message) for problem in found]
 
 
@@ -114,13 +114,6 @@ def test_what_interfaces_have_counts_too():
 def test_a_machine_may_say_twice_what_is_its_own():
     own = nic("52:54:00:00:00:0b", "10.1.0.11/24")
     assert problems(node("n1", 11, flatcar_interfaces=own), node("n2", 12)) == []
-
-
-def test_a_disk_is_in_one_machine():
-    disk = {"flatcar_install_disk_serial": "S1"}
-    assert problems(node("n1", 11, **disk), node("n2", 12, **disk), node("n3", 13)) == [
-        ("n2", "flatcar_install_disk_serial", "S1 belongs to n1 already")
-    ]
 
 
 def test_a_rack_has_a_boot_host():

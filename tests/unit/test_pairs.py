@@ -5,7 +5,12 @@ from __future__ import annotations
 import pytest
 from ansible_collections.kindling.flatcar.plugins.module_utils.networks import read_networks
 from ansible_collections.kindling.flatcar.plugins.module_utils.node import read_node
-from ansible_collections.kindling.flatcar.plugins.module_utils.pairs import check_homes, check_pairs, with_peers
+from ansible_collections.kindling.flatcar.plugins.module_utils.pairs import (
+    check_homes,
+    check_overlaps,
+    check_pairs,
+    with_peers,
+)
 
 
 def network(**changes):
@@ -112,3 +117,26 @@ def test_a_pair_is_of_two():
     networks, _ = read(boot_a=[first()], boot_b=[second()], boot_c=[network()])
     (problem,) = check_homes([node()], networks)
     assert "boot-a and of boot-b and of boot-c" in problem.message
+
+
+@pytest.mark.parametrize("subnet", ["10.1.0.0/24", "10.1.0.128/25", "10.0.0.0/8"])
+def test_networks_of_two_boot_hosts_have_no_address_in_common(subnet):
+    given = {"boot-a": [network()], "boot-b": [network(subnet=subnet, racks=["b"], gateway=None)]}
+    networks, _ = read(**{host.replace("-", "_"): own for host, own in given.items()})
+    (problem,) = check_overlaps(networks, given)
+    assert (problem.subject, problem.path, problem.other) == ("boot-b", "kindling_networks[0].subnet", "10.1.0.0/24")
+    assert problem.message.startswith(f"{subnet} overlaps 10.1.0.0/24 of boot-a: both would answer the same machines.")
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "number"),
+    [
+        (network(), network(subnet="10.2.0.0/24", gateway=None), 0),
+        (first(), second(), 0),
+        (network(vrf="east"), network(vrf="west", racks=["b"]), 0),
+        (network(vrf="east"), network(vrf="east", racks=["b"]), 1),
+        (network(vrf="east"), network(racks=["b"]), 1),
+    ],
+)
+def test_pairs_and_networks_behind_switches_of_their_own_may_overlap(one, other, number):
+    assert len(check_overlaps(*read(boot_a=[one], boot_b=[other]))) == number

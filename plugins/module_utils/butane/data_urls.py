@@ -6,10 +6,12 @@ Source: Butane's ``MakeDataURL``; the Go package dataurl, with which Ignition re
 from __future__ import annotations
 
 import base64
+import binascii
 import re
 import string
 import zlib
-from urllib.parse import quote_from_bytes
+from gzip import decompress
+from urllib.parse import quote_from_bytes, unquote_to_bytes
 
 _KEPT = "-_.!~*'()"
 _KEPT_BYTES = (_KEPT + string.ascii_letters + string.digits).encode("ascii")
@@ -152,4 +154,18 @@ def _check_base64(data: str) -> None:
         raise DataUrlError("illegal base64 data")
 
 
-__all__ = ("DataUrlError", "check_data_url", "data_url", "gzip")
+def content_of(text: str, compression: str | None) -> bytes:
+    """What a data URL holds. Raises ``ValueError`` where it is none, or where its content is damaged."""
+    if not text.startswith("data:"):
+        raise DataUrlError("missing data prefix")
+    head, _, data = text.partition(",")
+    content = unquote_to_bytes(data)
+    try:
+        if head.endswith(";base64"):
+            content = base64.b64decode(content)
+        return decompress(content) if compression == "gzip" else content
+    except (binascii.Error, OSError, EOFError, zlib.error) as error:
+        raise DataUrlError(str(error)) from error
+
+
+__all__ = ("DataUrlError", "check_data_url", "content_of", "data_url", "gzip")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from .check import duplicate_findings, rule_findings
@@ -55,9 +55,25 @@ def inner_findings(root: Structure, text: str, spec: Spec) -> Iterator[Finding]:
     yield from reader.warnings
 
 
-def _parse(text: str) -> Any:
+def read_config(root: Structure, config: Any, spec: Spec) -> Object:
+    """A config out of Ignition's JSON, in the table's names. Raises ``ValueError`` where it is none."""
+    return _Reader(spec).object(root, config, ())
+
+
+def parse_once(text: str) -> Any:
+    """A config's JSON. Raises ``ValueError`` where it is none, or where it says a thing twice: which one counts is Go's secret."""
+    return _parse(text, _said_once)
+
+
+def _said_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    if len({name.casefold() for name, _ in pairs}) < len(pairs):
+        raise _JsonError("a name stands twice")
+    return dict(pairs)
+
+
+def _parse(text: str, of_pairs: Callable[[list[tuple[str, Any]]], Any] | None = None) -> Any:
     try:
-        return json.loads(text, parse_int=_integer, parse_constant=_refuse_constant)
+        return json.loads(text, parse_int=_integer, parse_constant=_refuse_constant, object_pairs_hook=of_pairs)
     except json.JSONDecodeError as failure:
         raise _JsonError(f"invalid JSON: {failure}") from failure
     except RecursionError as failure:
@@ -137,4 +153,4 @@ def _json_path(struct: Structure, path: Path) -> Path:
     return tuple(named)
 
 
-__all__ = ("inner_findings",)
+__all__ = ("inner_findings", "parse_once", "read_config")

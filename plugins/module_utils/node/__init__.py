@@ -11,6 +11,7 @@ from .layer import Layer
 from .model import (
     FRAGMENT,
     NODE,
+    OWNED,
     PLACE,
     Node,
     check_butane,
@@ -26,6 +27,7 @@ from .model import (
 __all__ = (
     "FRAGMENT",
     "NODE",
+    "OWNED",
     "PLACE",
     "Layer",
     "Node",

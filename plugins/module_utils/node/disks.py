@@ -1,6 +1,7 @@
 """Disks besides the one that Flatcar is on: partitions, RAID, encryption, file systems and swap.
 
-Nothing is wiped unless an entry says ``wipe: true``: Ignition reuses what is there and fits, and fails at what does not.
+Without ``wipe: true``, Ignition reuses what is there and fits, and makes what is missing: a disk that has no GPT, a device in
+which it sees no file system, and every device of a RAID lose what is on them. ``losses`` says which do.
 """
 
 from __future__ import annotations
@@ -25,6 +26,18 @@ def device(value: Any) -> str:
     """Names such as /dev/sda change between boots (flatcar/Flatcar#404: the system went to the data disk)."""
     if not isinstance(value, str) or not _STABLE.fullmatch(value):
         raise ValueError("expected a stable device name: /dev/disk/by-id/…, by-partlabel/…, /dev/md/… or /dev/mapper/…")
+    return str(value)
+
+
+_URL = re.compile(r"(https?|tftp|s3|gs)://\S+|arn:\S+")
+_NAMED = re.compile(r"/dev/(disk/by-(id|path|partlabel|partuuid|label|uuid)|md|mapper)/[^/]+")
+
+
+def _ram_disk(value: Any) -> str:
+    if not isinstance(value, str) or not (_NAMED.fullmatch(value) or _URL.fullmatch(value)):
+        raise ValueError("expected a disk by its stable id, such as /dev/disk/by-id/wwn-0x5000c500a1b2c3d4")
+    if re.fullmatch(r"/dev/disk/by-(id|path)/.*-part\d+", value):
+        raise ValueError("expected a whole disk, not a partition of one")
     return str(value)
 
 
@@ -94,6 +107,14 @@ FIELDS = (
     Field("flatcar_luks", fields.list_of(LUKS), "encrypted devices", default=(), secret=True),
     Field("flatcar_filesystems", fields.list_of(FILESYSTEM), "file systems to make and to mount", default=()),
     Field("flatcar_swap", fields.one_or_more(device), "devices to swap to", default=()),
+    Field(
+        "flatcar_ram_disks",
+        fields.one_or_more(_ram_disk),
+        "in RAM, the disks that the config may make, format, encrypt or wipe, at each boot: by id, or as the config names what "
+        "cannot be traced to a disk; also the URL of a config that is fetched. A group's value does not count: each machine says "
+        "its own",
+        default=(),
+    ),
 )
 
 

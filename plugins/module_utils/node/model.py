@@ -31,8 +31,9 @@ CONCERNS = (identity, boot, power, access, network, disks, clock, updates, softw
 NODE = tuple(field for concern in CONCERNS for field in concern.FIELDS)
 _NAMES = frozenset(field.name for field in NODE)
 
-#: What says where a node stands, beside which others: enough to look for what two of them have.
-PLACE = frozenset(field.name for field in identity.FIELDS) | {"flatcar_install_disk_serial"}
+#: What says where a node stands, and what of it there is once in the world: enough to look for what two of them have.
+PLACE = frozenset(field.name for field in identity.FIELDS)
+OWNED = frozenset({"flatcar_install_disk", "flatcar_install_disk_serial", "flatcar_bmc"})
 
 
 @dataclass(frozen=True)
@@ -76,6 +77,7 @@ class Node:
     luks: tuple[Mapping[str, Any], ...]
     filesystems: tuple[Mapping[str, Any], ...]
     swap: tuple[str, ...]
+    ram_disks: tuple[str, ...]
     time_zone: str | None
     ntp: tuple[str, ...]
     update_strategy: str | None
@@ -94,6 +96,11 @@ class Node:
     def macs(self) -> list[str]:
         """The addresses of all its NICs, each once."""
         return list(dict.fromkeys((*self.mac, *network.macs_of(self.interfaces))))
+
+    def addresses(self) -> list[ipaddress.IPv4Address | ipaddress.IPv6Address]:
+        """All that it has, each once: a static address may be the one that DHCP gives."""
+        static = (address.ip for interface in self.interfaces for address in interface["addresses"])
+        return list(dict.fromkeys((self.address, *static)))
 
 
 def node_variables(variables: Iterable[str]) -> list[str]:
@@ -204,6 +211,7 @@ def check_butane(node: Node, butane: Mapping[str, Any]) -> Iterator[tuple[str, s
 __all__ = (
     "FRAGMENT",
     "NODE",
+    "OWNED",
     "PLACE",
     "Node",
     "check_butane",

@@ -59,6 +59,7 @@ EVERYTHING = {
     "flatcar_luks": [{"name": "safe", "device": "/dev/md/md1", "key": "secret"}],
     "flatcar_filesystems": [{"device": "/dev/mapper/safe", "format": "ext4", "path": "/srv"}],
     "flatcar_swap": "/dev/disk/by-partlabel/swap",
+    "flatcar_ram_disks": [DEVICE],
     "flatcar_time_zone": "Europe/Berlin",
     "flatcar_ntp": ["10.1.0.1", "ntp.example.com"],
     "flatcar_update_strategy": "reboot",

@@ -40,6 +40,14 @@ class Inventory:
         hosts = self.variables.group("boot_hosts")
         return self._survey.survey(self.variables, {host: known.get(host, self._survey.Known()) for host in hosts})
 
+    def report(self):
+        """The problems as programs read them."""
+        return self._problems.as_data(self._problems.mistakes(self.survey().problems))
+
+    def text(self):
+        """The problems as people read them."""
+        return self._problems.by_file(self._problems.mistakes(self.survey().problems))
+
     def mistakes(self):
         """Each as its place in the inventory, its host, its path and its message."""
         return [

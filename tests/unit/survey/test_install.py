@@ -25,7 +25,7 @@ boot_hosts:
     boot-a:
       kindling_networks: [{interface: lo, subnet: 127.0.0.0/8, address: 127.0.0.1, racks: [a]}]
 flatcar_nodes:
-  vars: {flatcar_rack: a, flatcar_boot_mode: install, flatcar_install_disk: /dev/disk/by-id/wwn-0x1}
+  vars: {flatcar_rack: a, flatcar_boot_mode: install, flatcar_install_disk: "/dev/disk/by-id/ata-X_{{ inventory_hostname }}-0001"}
   hosts:
     n1: {flatcar_mac: "52:54:00:00:00:01", flatcar_address: 127.0.0.11}
     n2: {flatcar_mac: "52:54:00:00:00:02", flatcar_address: 127.0.0.12}
@@ -75,11 +75,21 @@ def publish(room, **changes):
     (served / "index.json").write_text(json.dumps({"nodes": {"n1": index}}))
 
 
-def test_nobody_arms_a_room_by_accident(play):
-    status, output = play("install.yml")
+@pytest.mark.parametrize("limit", [(), ("--limit", ""), ("--limit", "all:!boot_hosts")], ids=" ".join)
+@pytest.mark.parametrize("playbook", ["install.yml", "disarm.yml"])
+def test_nobody_arms_or_disarms_a_room_by_accident(play, playbook, limit):
+    status, output = play(playbook, *limit)
     assert status != 0
-    assert "say of which nodes: --limit" in output
-    assert "Nothing was armed" in output
+    assert "for all of the inventory's nodes (4)" in output
+    assert "say of which nodes: --limit a01,a02" in output
+    assert "Nothing was armed or disarmed" in output
+
+
+def test_a_room_is_meant_by_all_of_its_names_or_by_saying_so(play):
+    for chosen in (("--limit", "n1,n2,n3,n4"), ("-e", "install_all=true")):
+        status, output = play("install.yml", *chosen)
+        assert status != 0
+        assert "n3: its flatcar_boot_mode is ram" in output
 
 
 def test_only_nodes_to_install_are_installed(play):
@@ -140,10 +150,30 @@ def test_a_boot_host_that_cannot_be_reached_is_said_of_its_nodes(play):
     assert output.count("unknown: no boot host of it answers") == 4
 
 
-def test_disarming_wants_to_know_whom(play):
-    status, output = play("disarm.yml")
-    assert status != 0
-    assert "Say which nodes" in output
-    status, output = play("disarm.yml", "--limit", "n1")
+def test_disarming_takes_a_node_and_all_of_them(play):
+    for chosen in (("--limit", "n1"), ("-e", "disarm_all=true")):
+        status, output = play("disarm.yml", *chosen)
+        assert status == 0, output
+        assert "changed=0" in output
+
+
+@pytest.mark.parametrize(
+    ("chosen", "shown"), [(("--limit", "n1,n3"), ["n1", "n3"]), (("--limit", "boot-a"), ["n1", "n2", "n3", "n4"])]
+)
+def test_nodes_of_a_limit_are_shown_with_what_their_boot_hosts_say(play, room, chosen, shown):
+    publish(room)
+    status, output = play("status.yml", *chosen, "-e", "format=json", "-e", f"output={room}/status.json")
     assert status == 0, output
-    assert "changed=0" in output
+    told = json.loads((room / "status.json").read_text())["nodes"]
+    assert [node["node"] for node in told] == shown
+    assert told[0]["drift"][0] == "changed since it was published: run site.yml"
+    assert told[0]["unreachable"] == []
+
+
+def test_a_boot_host_that_a_limit_left_out_and_that_cannot_be_reached_is_said(play):
+    status, output = play(
+        *("status.yml", "--limit", "n1"),
+        *("-e", "ansible_connection=ssh", "-e", "ansible_host=192.0.2.1", "-e", "ansible_ssh_timeout=1"),
+    )
+    assert status == 0, output
+    assert output.count("unknown: no boot host of it answers") == 1

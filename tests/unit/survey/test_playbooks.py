@@ -6,6 +6,7 @@ import grp
 import json
 import os
 import pathlib
+import re
 import subprocess
 import sys
 
@@ -177,6 +178,58 @@ def test_the_example_is_right():
     status, said = play("validate.yml", "inventories/example")
     assert status == 0, said
     assert "5 nodes of 2 boot hosts: 0 problems (" in said
+    _, _, lost = said.partition("\nDisks that lose data\n")
+    assert lost.startswith(
+        "  a03: /dev/disk/by-id/ata-EXAMPLE_SSD_480G_S3EXAMPLE0003: it is overwritten with Flatcar if it is empty or has an "
+        "earlier Flatcar, when it is armed and boots from the network\n"
+    )
+
+
+def test_what_disks_lose_is_in_the_json(tmp_path):
+    output = tmp_path / "report.json"
+    play("validate.yml", "inventories/example", "-e", "format=json", "-e", f"output={output}")
+    lost = json.loads(output.read_text())["losses"]
+    assert {loss["node"] for loss in lost} == {"a03"}
+    assert lost[1] == {
+        "node": "a03",
+        "disk": "/dev/disk/by-id/ata-EXAMPLE_HDD_4T_S4EXAMPLE0001",
+        "what": "it is made a part of the RAID data, and what is there is lost",
+        "when": "at its first boot after an installation",
+    }
+
+
+def test_a_part_of_the_inventory_is_validated(tmp_path):
+    hosts, output = tmp_path / "hosts.yml", tmp_path / "report.json"
+    hosts.write_text(HOSTS)
+    status, said = play("validate.yml", hosts, "-e", "cross_check=false", "--limit", "n2,boot-a")
+    assert status == 0, said
+    assert "3 nodes of 1 boot host: 0 problems (of n2, boot-a alone; 1 problem of other hosts;" in said
+    status, _ = play("validate.yml", hosts, "-e", "format=json", "-e", f"output={output}", "--limit", "plain")
+    assert status != 0
+    report = json.loads(output.read_text())
+    assert (report["limit"], report["problems_elsewhere"]) == (["n1"], 0)
+    assert [problem["path"] for problem in report["problems"]] == ["flatcar_typo"]
+
+
+@pytest.mark.parametrize("playbook", sorted(path.name for path in (ROOT / "playbooks").glob("*.yml")))
+def test_a_limit_that_leaves_nobody_is_an_error_and_says_who_there_is(playbook, tmp_path):
+    hosts = tmp_path / "hosts.yml"
+    hosts.write_text(f"{HOSTS}acceptance_hosts: {{hosts: {{jump-a: }}}}\nothers: {{hosts: {{printer: }}}}\n")
+    status, said = play(playbook, hosts, "--limit", "printer")
+    assert status != 0
+    text = " ".join(said.split())
+    assert "--limit printer leaves none of the hosts that this playbook works on, those of " in text
+    assert re.search("boot_hosts: boot-a|flatcar_nodes: n1, n2, n3|acceptance_hosts: jump-a|: n1, n2, n3, boot-a", text)
+    assert "ok=" not in said
+
+
+def test_several_nodes_are_explained(tmp_path):
+    output = tmp_path / "nodes.json"
+    status, said = play("explain.yml", "inventories/example", "--limit", "b01,a02")
+    assert status == 0, said
+    assert [line.split()[1] for line in said.splitlines() if " stands in " in line] == ["a02", "b01"]
+    play("explain.yml", "inventories/example", "--limit", "rack_b", "-e", "format=json", "-e", f"output={output}")
+    assert [data["node"] for data in json.loads(output.read_text())] == ["b01", "b02"]
 
 
 def test_a_node_is_explained(tmp_path):
@@ -194,7 +247,7 @@ def test_a_node_is_explained(tmp_path):
 
 @pytest.mark.parametrize(
     ("arguments", "message"),
-    [(["-e", "node=b11"], "did you mean b01?"), ([], "Say which node: -e node=NAME")],
+    [(["-e", "node=b11"], "did you mean b01?"), ([], "Say which node: --limit NAME, or -e node=NAME")],
 )
 def test_explain_says_which_node_is_meant(arguments, message):
     status, said = play("explain.yml", "inventories/example", *arguments)

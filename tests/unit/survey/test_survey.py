@@ -210,8 +210,8 @@ def test_a_boot_hosts_networks_are_checked_and_its_nodes_are_not_called_homeless
 TWO_RACKS = """\
 boot_hosts:
   hosts:
-    boot-a: {kindling_networks: [{interface: lan0, subnet: 10.1.0.0/16, racks: [a]}]}
-    boot-b: {kindling_networks: [{interface: lan0, subnet: 10.1.0.0/16, racks: [b]}]}
+    boot-a: {kindling_networks: [{interface: lan0, subnet: 10.1.0.0/16, racks: [a], vrf: east}]}
+    boot-b: {kindling_networks: [{interface: lan0, subnet: 10.1.0.0/16, racks: [b], vrf: west}]}
 flatcar_nodes:
   hosts:
     n1: {flatcar_mac: "52:54:00:00:00:01", flatcar_address: 10.1.0.11, flatcar_rack: a}
@@ -221,6 +221,15 @@ flatcar_nodes:
 
 def test_two_boot_hosts_may_have_the_same_addresses_behind_them(inventory):
     assert inventory({"hosts.yml": TWO_RACKS}).mistakes() == []
+
+
+def test_two_boot_hosts_with_the_same_addresses_are_refused_with_the_lines_of_both(inventory, tmp_path):
+    loaded = inventory({"hosts.yml": TWO_RACKS.replace(", vrf: west", "").replace(", vrf: east", "")})
+    ((place, host, path, message),) = loaded.mistakes()
+    assert (place, host, path) == ("hosts.yml:4", "boot-b", "kindling_networks[0].subnet")
+    assert message.startswith("10.1.0.0/16 overlaps 10.1.0.0/16 of boot-a: both would answer the same machines")
+    (shown,) = loaded.report()
+    assert shown["other"] == {"file": str(tmp_path / "hosts.yml"), "line": 3, "column": 60}
 
 
 def test_a_machine_stands_behind_one_boot_host(inventory):
@@ -411,3 +420,93 @@ def test_a_variable_may_look_at_other_hosts(inventory):
     )
     (node,) = inventory({"hosts.yml": asking}).survey().checked().nodes
     assert node.domain == "a.example.com"
+
+
+ONE_PROCESSOR = """\
+flatcar_nodes:
+  vars:
+    flatcar_rack: a
+    flatcar_install_disk: /dev/disk/by-id/wwn-0x5000c500a1b2c3d4
+  hosts:
+    n1:
+      flatcar_mac: "52:54:00:00:00:01"
+      flatcar_address: 10.1.0.11
+      flatcar_bmc: {type: ipmi, address: 10.9.0.1, user: a, password: b}
+    n2:
+      flatcar_mac: "52:54:00:00:00:02"
+      flatcar_address: 10.1.0.12
+      flatcar_bmc: {type: ipmi, address: 10.9.0.1, user: a, password: b}
+      flatcar_typo: 1
+"""
+
+
+def test_what_two_machines_share_is_shown_with_both_lines_also_where_one_has_other_mistakes(inventory):
+    loaded = inventory({"hosts.yml": ONE_PROCESSOR})
+    found = [entry for entry in loaded.mistakes() if entry[2] != "flatcar_typo"]
+    assert [entry[:3] for entry in found] == [
+        ("hosts.yml:4", "n2", "flatcar_install_disk"),
+        ("hosts.yml:13", "n2", "flatcar_bmc.address"),
+    ]
+    text = loaded.text()
+    assert re.search(r"would switch n1 off and on\. Give it its own \(see \S*hosts\.yml:9:\d+\)\n", text)
+    assert re.search(r"a disk is installed for one machine \(see \S*hosts\.yml:4:\d+\)\n", text)
+
+
+def test_a_wrong_service_processor_hides_no_other_mistake(inventory):
+    before, _, _ = ONE_PROCESSOR.rpartition("{type: ipmi")
+    wrong = f"{before}{{type: ilo}}\n"
+    assert [entry[:3] for entry in inventory({"hosts.yml": wrong}).mistakes()] == [
+        ("hosts.yml:4", "n2", "flatcar_install_disk"),
+        ("hosts.yml:13", "n2", "flatcar_bmc.type"),
+    ]
+
+
+RAM = """\
+flatcar_nodes:
+  vars: {flatcar_rack: a, flatcar_boot_mode: ram, in_group: [/dev/disk/by-id/wwn-0x5000c500000000aa], GROUP}
+  hosts:
+    n1:
+      flatcar_mac: "52:54:00:00:00:01"
+      flatcar_address: 10.1.0.11
+      flatcar_filesystems: [{device: /dev/disk/by-id/wwn-0x5000c500000000aa, format: xfs}]
+      own: 5000c500000000aa
+      OWN
+"""
+_NAMED = "flatcar_ram_disks: [/dev/disk/by-id/wwn-0x5000c500000000aa]"
+
+
+@pytest.mark.parametrize(
+    ("own", "host_vars"),
+    [
+        (_NAMED, ""),
+        ("flatcar_ram_disks: /dev/disk/by-id/wwn-0x5000c500000000aa", ""),
+        ('flatcar_ram_disks: ["/dev/disk/by-id/wwn-0x{{ own }}"]', ""),
+        ("", f"{_NAMED}\n"),
+        ("", 'flatcar_ram_disks: ["/dev/disk/by-id/wwn-0x{{ own }}"]\n'),
+        ("", 'disk: /dev/disk/by-id/wwn-0x5000c500000000aa\nflatcar_ram_disks: ["{{ disk }}"]\n'),
+    ],
+)
+def test_in_ram_a_disk_is_named_in_the_hosts_own_lines(inventory, own, host_vars):
+    files = {"hosts.yml": RAM.replace(", GROUP", "").replace("OWN", own), "host_vars/n1.yml": host_vars}
+    assert inventory(files).mistakes() == []
+
+
+@pytest.mark.parametrize(
+    ("group", "own", "group_vars"),
+    [
+        (f", {_NAMED}", "", ""),
+        ("", "", f"{_NAMED}\n"),
+        ("", 'flatcar_ram_disks: "{{ in_group }}"', ""),
+        ("", 'flatcar_ram_disks: ["{{ in_group[0] }}"]', ""),
+    ],
+)
+def test_in_ram_a_disk_that_a_group_names_does_not_count(inventory, group, own, group_vars):
+    hosts = RAM.replace(", GROUP", group).replace("OWN", own)
+    ((place, name, path, message),) = inventory(
+        {"hosts.yml": hosts, "group_vars/flatcar_nodes.yml": group_vars}
+    ).mistakes()
+    assert (place, name) == ("hosts.yml:7", "n1")
+    assert path == "flatcar_filesystems: $.storage.filesystems.0.device"
+    assert message.endswith(
+        "flatcar_ram_disks: [/dev/disk/by-id/wwn-0x5000c500000000aa]; that a group says so does not count"
+    )

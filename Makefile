@@ -8,6 +8,8 @@ BIN := .venv/bin
 LAB := $(BIN)/python tests/lab/lab.py
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 export ANSIBLE_CONFIG := $(CURDIR)/ansible.cfg
+# Compiled once, not at each of a thousand starts of Ansible
+unexport PYTHONDONTWRITEBYTECODE
 
 COLLECTIONS := .ansible/collections/ansible_collections
 INVENTORY ?= inventories/example
@@ -25,7 +27,7 @@ VERSION := $(shell sed -n 's/^version: //p' galaxy.yml)
 SOURCE_DATE_EPOCH ?= $(shell git log -1 --format=%ct 2>/dev/null || echo 0)
 WHEELS := .cache/container/wheels
 
-.PHONY: help setup validate build run push buildpush registry lab-setup demo demo-down test test-long test-fast lint unit-setup unit bench collection clean
+.PHONY: help setup validate build run push buildpush registry lab-setup demo demo-down test test-long test-fast lint unit-setup unit unit-fast bench collection clean
 
 help: ## List the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -97,8 +99,11 @@ test: setup ## Run every test, or parts of them: make test SCENARIO="boot instal
 test-long: setup ## Run every test with all its repetitions, and machines' long ways on both Debian releases: hours
 	@python tests/suite --long $(SCENARIO)
 
-test-fast: lint ## Run what takes seconds: lint, and the unit tests that start nothing
-	pytest --numprocesses 2 -m 'not slow'
+test-fast: setup ## Run what takes seconds: lint, and the unit tests that start nothing
+	@$(MAKE) --no-print-directory --jobs 2 --output-sync=target lint unit-fast
+
+unit-fast: setup
+	pytest --numprocesses 2 --dist loadfile -m 'not slow'
 
 lint: setup
 	ruff check .
@@ -111,8 +116,9 @@ unit-setup: setup
 	@sed 's/#.*//' tests/packages.txt | xargs tests/install-packages.sh
 	@tests/unpack-packages.sh .cache/dhcp-servers isc-dhcp-server kea-dhcp4-server
 
+# More processes than cores: many tests wait for answers. What a file makes once is made in one process
 unit: unit-setup
-	pytest --numprocesses 2
+	pytest --numprocesses 4 --dist loadfile
 
 bench: setup ## Measure the transpiler, validation, publishing, images and a storm (on a machine with nothing else to do)
 	python tests/bench/butane.py

@@ -1,4 +1,4 @@
-"""What the roles' templates become, without a host: with the variables that their tasks give them."""
+"""What the roles' templates become, without a host: with the roles' own variables."""
 
 from __future__ import annotations
 
@@ -15,9 +15,7 @@ def rendered(role, template, **variables):
     loader = DataLoader()
     parts = [ROLES / role / part / "main.yml" for part in ("defaults", "vars")]
     own = [loader.load_from_file(str(part), trusted_as_template=True) or {} for part in parts if part.exists()]
-    tasks = loader.load_from_file(str(ROLES / role / "tasks" / "main.yml"), trusted_as_template=True)
-    (task,) = [one for one in tasks if one.get("ansible.builtin.template", {}).get("src") == template]
-    known = {**own[0], **(own[1] if own[1:] else {}), **task.get("vars", {}), "ansible_managed": "test", **variables}
+    known = {**own[0], **(own[1] if own[1:] else {}), "ansible_managed": "test", **variables}
     text = (ROLES / role / "templates" / template).read_text(encoding="utf-8")
     templar = Templar(loader=loader, variables=known)
     return templar.template(trust_as_template(text))

@@ -1,22 +1,39 @@
 """What the scenarios' tests share: playbooks and the lab, run as their user would."""
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+import yaml
+from xdist.scheduler import LoadScopeScheduling
 
 PROJECT = Path(__file__).parent.parent
 
 
-@pytest.hookimpl(tryfirst=True)  # before xdist looks which groups there are
-def pytest_collection_modifyitems(items):
-    """Tests of one rack, or else of one file, follow one another in one process; those of other racks run beside them."""
-    for item in items:
-        if item.get_closest_marker("xdist_group") is None:
-            parameters = item.callspec.params if hasattr(item, "callspec") else {}
-            item.add_marker(pytest.mark.xdist_group(parameters.get("rack") or parameters.get("name") or item.path.stem))
+RACKS = {
+    name
+    for hosts in PROJECT.glob("molecule/*/hosts.yml")
+    for boot_host, own in yaml.safe_load(hosts.read_text())["boot_hosts"]["hosts"].items()
+    for name in (boot_host, own["lab_rack"])
+}
+
+
+class ByRack(LoadScopeScheduling):
+    """Tests of one rack, or else of one file, follow one another in one process; those of other racks run beside them.
+
+    A test says which rack it is for by its first parameter: the rack or its boot host.
+    """
+
+    def _split_scope(self, nodeid):
+        file, _, parameters = nodeid.partition("[")
+        return next((rack for rack in RACKS if re.match(rf"{rack}(?=[-\]])", parameters)), file.partition("::")[0])
+
+
+def pytest_xdist_make_scheduler(config, log):
+    return ByRack(config, log)
 
 
 @pytest.fixture(scope="module")

@@ -27,7 +27,7 @@ def boot(lab):
     return run
 
 
-FW12, FW13 = (pytest.mark.xdist_group(rack) for rack in ("fw12", "fw13"))
+FW12, FW13 = (pytest.mark.parametrize("rack", [rack]) for rack in ("fw12", "fw13"))
 
 
 def saw(said, text):
@@ -52,14 +52,14 @@ def test_firmware_starts_its_program_and_is_led_to_the_machines_script(boot, rac
 
 
 @FW13
-def test_a_bios_beside_another_server_is_led_there_too(boot):
+def test_a_bios_beside_another_server_is_led_there_too(boot, rack):
     """QEMU's BIOS has an iPXE of its own, which needs no program."""
-    assert saw(boot("fw13", "bios-13", "bios"), "GET /boot.ipxe ")
+    assert saw(boot(rack, "bios-13", "bios"), "GET /boot.ipxe ")
 
 
 @FW13
-def test_the_proxy_gave_nobody_an_address(lab):
-    said = lab("ssh", "fw13", "sudo journalctl --no-pager -o cat -u kindling-dnsmasq").stdout
+def test_the_proxy_gave_nobody_an_address(lab, rack):
+    said = lab("ssh", rack, "sudo journalctl --no-pager -o cat -u kindling-dnsmasq").stdout
     assert "PXE(lan0) " in said
     assert "DHCPOFFER(lan0) 10." not in said
 
@@ -103,23 +103,23 @@ def state_of(lab):
 
 
 @FW12
-def test_a_standby_of_a_pair_has_the_kernel_note_when_packets_come_in(answered, publish, state_of):
+def test_a_standby_of_a_pair_has_the_kernel_note_when_packets_come_in(rack, answered, publish, state_of):
     first = NETWORKS[0] | {"address": "10.77.0.2", "peer": "boot-fw12"}
     assert state_of("kindling-dnsmasq.socket") == "inactive"
     standby = NETWORKS[0] | {"address": "10.77.0.1", "peer": "boot-first", "standby": True}
     publish(standby, **{"boot-first": [first]})
     assert state_of("kindling-dnsmasq.socket") == "active"
     assert state_of("kindling-dnsmasq.service") == "active"
-    assert answered("fw12", NODES["http-12"]["flatcar_mac"])
+    assert answered(rack, NODES["http-12"]["flatcar_mac"])
 
 
 @FW12
-def test_a_changed_network_leaves_no_range_no_lease_and_no_standby_behind(answered, lab, publish, state_of):
+def test_a_changed_network_leaves_no_range_no_lease_and_no_standby_behind(rack, answered, lab, publish, state_of):
     """The last test of this rack: it is without DHCP afterwards."""
     mac = NODES["http-12"]["flatcar_mac"]
-    assert answered("fw12", mac)
+    assert answered(rack, mac)
     publish(NETWORKS[0] | {"mode": "none"})
-    assert not answered("fw12", mac)
-    leases = lab("ssh", "fw12", "sudo cat /run/kindling-dnsmasq/leases")
+    assert not answered(rack, mac)
+    leases = lab("ssh", rack, "sudo cat /run/kindling-dnsmasq/leases")
     assert "10.77.0." not in leases.stdout
     assert state_of("kindling-dnsmasq.socket") == "inactive"

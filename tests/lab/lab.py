@@ -10,5 +10,5 @@ from virtual_rack.cli import main
 if __name__ == "__main__":
     if os.geteuid() != 0 and shutil.which("sudo"):
         # Namespaces and system containers need root. The cache stays the caller's.
-        os.execvp("sudo", ["sudo", "--preserve-env=HOME,XDG_CACHE_HOME", sys.executable, *sys.argv])  # noqa: S606  # no shell: the point is to become sudo
+        os.execvp("sudo", ["sudo", "--preserve-env=HOME,XDG_CACHE_HOME,KINDLING_TIMES", sys.executable, *sys.argv])  # noqa: S606  # no shell: the point is to become sudo
     sys.exit(main())

@@ -26,6 +26,7 @@ keep_only() {
 
 # --- the initrd -----------------------------------------------------------------------------------------------------
 cp -r "$here/dracut/98standin" "$usr/lib/dracut/modules.d/"
+cp -r "$here/usr/lib/systemd/journald.conf.d" "$usr/lib/systemd/"
 chroot "$root" dracut --force --quiet --kver "$kernel" --no-hostonly --no-hostonly-cmdline --no-compress --nostrip \
     --modules "bash systemd systemd-initrd systemd-networkd systemd-tmpfiles systemd-sysctl dracut-systemd udev-rules
                base fs-lib ignition standin" \
@@ -46,7 +47,7 @@ cp "$root/bin/busybox" "$minimal/bin/"
 cp "$here/minimal-init" "$minimal/init"
 chmod 755 "$minimal/init"
 number=100
-for module in virtio_pci virtio_blk loop squashfs; do
+for module in virtio_pci virtio_blk loop squashfs overlay; do
     while read -r _ file _; do
         # in the order in which they are loaded, each once
         compgen -G "$minimal/modules/*-${file##*/}" > /dev/null || cp "$root$file" "$minimal/modules/$((number++))-${file##*/}"
@@ -66,7 +67,9 @@ mkdir -m 700 "$skeleton/root"
 mkdir -m 1777 "$skeleton"/{tmp,var/tmp}
 ln -s /run "$skeleton/var/run"
 ln -s /run/lock "$skeleton/var/lock"
-rm -rf "$skeleton"/etc/{apt,dpkg,kernel,ssl/certs,fstab,hostname,motd,resolv.conf,os-release}
+keep_only "$skeleton/etc" bash.bashrc default environment gshadow group host.conf issue ld.so.cache 'ld.so.conf*' login.defs \
+    mke2fs.conf nsswitch.conf pam.conf pam.d passwd profile security shadow shells skel ssh subgid subuid sudo.conf \
+    sudoers sudoers.d systemd udev
 rm -f "$skeleton"/etc/ssh/{ssh_host_*,moduli}
 rm -rf "$skeleton"/etc/systemd/system/*
 ln -s ../usr/lib/os-release "$skeleton/etc/os-release"
@@ -93,7 +96,7 @@ find "$usr/lib/modules/$kernel/kernel" -name '*.ko' -regextype posix-extended ! 
     -delete
 chroot "$root" depmod "$kernel"
 
-keep_only "$units/sysinit.target.wants" systemd-journald.service 'systemd-tmpfiles-setup?(-dev).service' \
+keep_only "$units/sysinit.target.wants" systemd-journald.service systemd-tmpfiles-setup.service \
     systemd-udev-trigger.service systemd-udevd.service
 keep_only "$units/sockets.target.wants" 'systemd-journald?(-dev-log).socket' 'systemd-udevd-*.socket'
 for target in multi-user timers local-fs; do keep_only "$units/$target.target.wants" none; done
@@ -138,5 +141,7 @@ mv "$skeleton" "$usr/share/standin/root"
 
 # --- together ---------------------------------------------------------------------------------------------------------
 mv "$usr" "$tree/usr"
+# What both have is in the page cache once, and translated once by the emulator
+hardlink --quiet --ignore-time --minimum-size 16K "$tree"/{initrd/usr,usr/bin,usr/lib,usr/sbin}
 mksquashfs "$tree" "$out/usr.squashfs" -comp zstd -Xcompression-level 12 -b 256K -noappend -quiet -no-progress
 rm -r "$tree"

@@ -18,7 +18,7 @@ from typing import IO
 from . import machine, nodes, paths, rack, readback, report, watch
 from .machine import Machine
 from .nodes import Node
-from .system import LabError, environment, output, require_programs, require_root, say, write_file
+from .system import LabError, environment, note_time, output, require_programs, require_root, say, write_file
 
 PATIENCE = 15.0
 """Seconds after the last stage when we try to log in without having seen a prompt: not every node has a console."""
@@ -239,6 +239,8 @@ class Run:
             stages={stage: round(at, 1) for stage, at in progress.reached.items()},
             differences=differences, evidence=evidence,
         )  # fmt: skip
+        for stage, seconds in progress.spent(self.seconds()).items():
+            note_time(f"boot {self.node.name}: {stage}", seconds)
         self.line("ok" if verdict == "ok" else "FAILED", reason)
 
     def end(self, keep: bool) -> None:

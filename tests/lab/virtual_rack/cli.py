@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import argparse
 import sys
+import time
 from pathlib import Path
 
 from . import bmc, boot, firmware, host_image, power, rack, release, site, watch
-from .system import LabError
+from .system import LabError, note_time
 
 
 def parser() -> argparse.ArgumentParser:
@@ -147,6 +148,7 @@ def positive(text: str) -> int:
 def main(arguments: list[str] | None = None) -> int:
     """Run one command; an error is one message."""
     given = parser().parse_args(arguments)
+    begin = time.monotonic()
     try:
         return given.call(given) or 0
     except LabError as problem:
@@ -155,3 +157,6 @@ def main(arguments: list[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("lab: interrupted", file=sys.stderr)
         return 130
+    finally:
+        words = ("lab", given.command, getattr(given, "rack", None))
+        note_time(" ".join(filter(None, words)), time.monotonic() - begin)

@@ -51,7 +51,10 @@ initrd ($root)/flatcar/initrd-a
 boot
 """
 
-ARGUMENTS = "console=ttyS0,115200n8 quiet loglevel=3 mitigations=off"
+ARGUMENTS = (
+    "console=ttyS0,115200n8 quiet loglevel=3 mitigations=off"
+    " init_on_alloc=0 cryptomgr.notests lsm=capability audit=0 no_timer_check"
+)
 """The serial console, and what makes an emulated kernel quick."""
 
 

@@ -35,7 +35,7 @@ class Kind:
 #: UEFI over IPv6 would only be waited for.
 _NO_IPV6 = "opt/org.tianocore/IPv6PXESupport"
 _NO_PXE = "opt/org.tianocore/IPv4PXESupport"
-_X86 = ("-accel", "tcg,thread=multi", "-cpu", "Nehalem", "-machine")
+_X86 = ("-accel", "tcg,thread=multi", "-cpu", "qemu64", "-machine")
 
 KINDS = {
     "bios": Kind("qemu-system-x86_64", (*_X86, "q35,graphics=off")),

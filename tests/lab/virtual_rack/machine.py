@@ -143,7 +143,7 @@ class Machine:
             ]  # fmt: skip
         return [
             "qemu-system-x86_64", "-name", f"{self.rack}-{self.node.name}", "-nodefaults", "-no-user-config",
-            "-accel", "tcg,thread=multi", "-cpu", "Nehalem", "-smp", "1", "-m", str(MEMORY_MIB),
+            "-accel", "tcg,thread=multi", "-cpu", "qemu64", "-smp", "1", "-m", str(MEMORY_MIB),
             "-machine", chipset, "-display", "none", *firmware,
             "-chardev", f"file,id=console,path={option_value(self.serial)}", "-serial", "chardev:console",
             "-netdev", f"tap,id=lan,ifname={self.tap},script=no,downscript=no", "-device", card,

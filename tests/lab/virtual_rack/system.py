@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import json
 import os
 import shutil
 import subprocess
@@ -90,6 +91,14 @@ def wait_until(condition: Callable[[], bool], what: str, seconds: float, interva
         if time.monotonic() > deadline:
             raise LabError(f"waited {seconds:.0f} s in vain: {what}")
         time.sleep(interval)
+
+
+def note_time(what: str, seconds: float) -> None:
+    """Append one line of JSON to the file that KINDLING_TIMES names, if it names one: what took so many seconds."""
+    if file := os.environ.get("KINDLING_TIMES"):
+        with Path(file).open("a", encoding="utf-8") as times:
+            times.write(json.dumps({"what": what, "seconds": round(seconds, 1)}, ensure_ascii=False) + "\n")
+        give_to_caller(Path(file))
 
 
 @contextlib.contextmanager

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections import deque
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 STAGES = ("firmware", "dhcp", "ipxe", "kernel", "ignition", "started", "installed", "disk", "done")
 
@@ -208,6 +209,11 @@ class Progress:
             if note not in self.notes:
                 self.notes.append(note)
         return advanced
+
+    def spent(self, end: float) -> dict[str, float]:
+        """Seconds in each stage that was reached, the last one until the end."""
+        times = pairwise([*self.reached.values(), end])
+        return {stage: left - came for stage, (came, left) in zip(self.reached, times, strict=True)}
 
     @property
     def eve(self) -> str:

@@ -191,6 +191,11 @@ def test_stages_are_reached_once_and_in_order():
     assert progress.address == ADDRESS
 
 
+def test_the_seconds_in_each_stage_add_up_to_the_whole():
+    progress = Progress({"firmware": 0.0, "dhcp": 6.0, "ipxe": 6.5, "kernel": 10.0})
+    assert progress.spent(12.5) == {"firmware": 6.0, "dhcp": 0.5, "ipxe": 3.5, "kernel": 2.5}
+
+
 def test_a_prompt_before_ignition_is_not_the_end():
     progress = way("dhcp", "ipxe", "kernel")
     assert not progress.apply(Fact("done"), 5.0)

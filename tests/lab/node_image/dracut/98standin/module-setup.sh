@@ -55,12 +55,13 @@ install() {
     done
     for unit in kmod-static-nodes.service systemd-modules-load.service systemd-sysctl.service systemd-sysusers.service \
         systemd-network-generator.service systemd-networkd-wait-online.service systemd-journald-audit.socket \
-        systemd-ask-password-console.path; do
+        systemd-ask-password-console.path systemd-tmpfiles-setup.service systemd-tmpfiles-setup-dev.service; do
         ln -sf /dev/null "$systemd/system/$unit"
     done
     rm -f "$systemd"/system-generators/{dracut-rootfs-generator,systemd-debug-generator,systemd-gpt-auto-generator} \
         "$initdir"/usr/lib/udev/rules.d/{50-firmware,60-cdrom_id,70-uaccess,71-seat,73-seat-late}.rules \
         "$initdir"/usr/lib/udev/rules.d/{75-net-description,80-net-setup-link}.rules "$initdir"/etc/udev/rules.d/*
+    inst_simple /usr/lib/systemd/journald.conf.d/standin.conf
     mkdir -p "$systemd/system/systemd-udev-trigger.service.d"
     cp "$moddir/few-devices.conf" "$systemd/system/systemd-udev-trigger.service.d/"
 }

@@ -13,23 +13,23 @@ from xdist.scheduler import LoadScopeScheduling
 PROJECT = Path(__file__).parent.parent
 
 
-RACKS = {
-    name
+RACKS = [
+    own["lab_rack"]
     for hosts in PROJECT.glob("molecule/*/hosts.yml")
-    for boot_host, own in yaml.safe_load(hosts.read_text())["boot_hosts"]["hosts"].items()
-    for name in (boot_host, own["lab_rack"])
-}
+    for own in yaml.safe_load(hosts.read_text())["boot_hosts"]["hosts"].values()
+]
 
 
 class ByRack(LoadScopeScheduling):
     """Tests of one rack, or else of one file, follow one another in one process; those of other racks run beside them.
 
-    A test says which rack it is for by its first parameter: the rack or its boot host.
+    A test says which rack it is for by a parameter: the rack, or its boot host.
     """
 
     def _split_scope(self, nodeid):
         file, _, parameters = nodeid.partition("[")
-        return next((rack for rack in RACKS if re.match(rf"{rack}(?=[-\]])", parameters)), file.partition("::")[0])
+        words = re.findall(r"\w+", parameters)
+        return next((rack for rack in RACKS if rack in words), file.partition("::")[0])
 
 
 def pytest_xdist_make_scheduler(config, log):

@@ -97,7 +97,9 @@ def note_time(what: str, seconds: float) -> None:
     """Append one line of JSON to the file that KINDLING_TIMES names, if it names one: what took so many seconds."""
     if file := os.environ.get("KINDLING_TIMES"):
         with Path(file).open("a", encoding="utf-8") as times:
-            times.write(json.dumps({"what": what, "seconds": round(seconds, 1)}, ensure_ascii=False) + "\n")
+            times.write(
+                json.dumps({"kind": "lab", "what": what, "seconds": round(seconds, 1)}, ensure_ascii=False) + "\n"
+            )
         give_to_caller(Path(file))
 
 

@@ -20,7 +20,10 @@ def times(tmp_path, monkeypatch):
 def test_times_are_appended_a_line_each(times):
     system.note_time("boot n1: kernel", 4.1234)
     system.note_time("boot n1: ignition", 12)
-    assert times() == [{"what": "boot n1: kernel", "seconds": 4.1}, {"what": "boot n1: ignition", "seconds": 12}]
+    assert times() == [
+        {"kind": "lab", "what": "boot n1: kernel", "seconds": 4.1},
+        {"what": "boot n1: ignition", "seconds": 12},
+    ]
 
 
 def test_without_a_file_nothing_is_noted(monkeypatch, tmp_path):
@@ -55,6 +58,9 @@ def test_a_node_that_has_come_to_its_end_notes_the_seconds_of_each_stage(times):
     run.progress.reached.update({"firmware": 0.0, "dhcp": 6.0, "ipxe": 6.5})
     run.fail("did not get any further")
     *before, last = times()
-    assert before == [{"what": "boot n1: firmware", "seconds": 6.0}, {"what": "boot n1: dhcp", "seconds": 0.5}]
+    assert before == [
+        {"kind": "lab", "what": "boot n1: firmware", "seconds": 6.0},
+        {"what": "boot n1: dhcp", "seconds": 0.5},
+    ]
     assert last["what"] == "boot n1: ipxe"
     assert last["seconds"] == pytest.approx(23.5, abs=5)

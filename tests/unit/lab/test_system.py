@@ -22,7 +22,7 @@ def test_times_are_appended_a_line_each(times):
     system.note_time("boot n1: ignition", 12)
     assert times() == [
         {"kind": "lab", "what": "boot n1: kernel", "seconds": 4.1},
-        {"what": "boot n1: ignition", "seconds": 12},
+        {"kind": "lab", "what": "boot n1: ignition", "seconds": 12},
     ]
 
 
@@ -60,7 +60,7 @@ def test_a_node_that_has_come_to_its_end_notes_the_seconds_of_each_stage(times):
     *before, last = times()
     assert before == [
         {"kind": "lab", "what": "boot n1: firmware", "seconds": 6.0},
-        {"what": "boot n1: dhcp", "seconds": 0.5},
+        {"kind": "lab", "what": "boot n1: dhcp", "seconds": 0.5},
     ]
     assert last["what"] == "boot n1: ipxe"
     assert last["seconds"] == pytest.approx(23.5, abs=5)

@@ -21,12 +21,17 @@ def adopt() -> None:
     ctypes.CDLL(None, use_errno=True).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
 
 
-def remove_racks(part: Part) -> None:
-    """Remove the virtual racks of a part, where they are still there."""
+def remove_racks(part: Part, own: Collection[int] = ()) -> None:
+    """Remove the virtual racks of a part, where they are still there. *own* are the processes that somebody else waits for."""
     for rack in part.racks:
-        subprocess.run(
-            [sys.executable, PROJECT / "tests" / "lab" / "lab.py", "down", rack], check=False, stdout=subprocess.DEVNULL
+        down = subprocess.Popen(
+            [sys.executable, PROJECT / "tests" / "lab" / "lab.py", "down", rack], stdout=subprocess.DEVNULL
         )
+        while True:
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                down.wait(0.1)
+                break
+            bury([down.pid, *own])  # its containers do not end before
 
 
 def end() -> None:

@@ -188,7 +188,7 @@ def _one_stage(stage: Stage, directory: Path, finished: Finished) -> None:
                 finished.outcomes.append(outcome)
                 screen.ends(outcome)
                 if outcome.failed:
-                    leftovers.remove_racks(outcome.part)
+                    leftovers.remove_racks(outcome.part, [each.process.pid for each in running.values()])
                 if not waiting[lane]:
                     screen.is_over(lane, running)
     except KeyboardInterrupt:
@@ -206,7 +206,7 @@ def _end_all(running: list[Running], finished: Finished) -> None:
         each.interrupt()
         each.new_lines()
         finished.outcomes.append(each.outcome())
-        leftovers.remove_racks(each.part)
+        leftovers.remove_racks(each.part, [other.process.pid for other in running])
 
 
 @contextmanager

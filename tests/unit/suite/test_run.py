@@ -90,7 +90,7 @@ from suite.parts import Part
 run.PROJECT = pathlib.Path({directory!r})
 __main__.PROJECT = run.PROJECT
 __main__.parts.plan = lambda names: [tuple((Part(name, ("sh", "-ec", script)),) for name, script in {scripts!r}.items())]
-leftovers.remove_racks = lambda part: print("removed the racks of", part.name)
+leftovers.remove_racks = lambda part, own: print("removed the racks of", part.name)
 sys.exit(__main__.main([]))
 """
 

@@ -59,6 +59,6 @@ def plan(wanted: list[str]) -> list[Stage]:
     targets = dict.fromkeys(SET_UP[name] for name in chosen)
     set_up = Part("set-up", ("make", "--no-print-directory", *targets))
     lanes = [tuple(part for part in lane if part.name in chosen) for lane in (CHECKS, ANSIBLE, MACHINES)]
-    checks, *others = (lane for lane in lanes)
+    checks, *others = lanes
     stages = [((set_up,),), (checks,), tuple(lane for lane in others if lane)]
     return [stage for stage in stages if any(stage)]

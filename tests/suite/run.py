@@ -101,15 +101,6 @@ class Running:
         os.close(self.handle)
         return Outcome(self.part, self.log, time.monotonic() - self.begun, self.process.returncode, self.steps)
 
-    def interrupt(self) -> None:
-        """End it as Ctrl-C in a terminal would, and remove its racks."""
-        for sign in (signal.SIGINT, signal.SIGKILL):
-            if not self.ended():
-                os.killpg(self.process.pid, sign)
-            if select.select([self.handle], [], [], PATIENCE)[0]:
-                break
-        self.process.wait()
-
 
 def _environment(times: Path) -> dict[str, str]:
     """What has the tests, Ansible and the lab write down what takes them how long."""
@@ -198,15 +189,19 @@ def _one_stage(stage: Stage, directory: Path, finished: Finished) -> None:
 
 
 def _end_all(running: list[Running], finished: Finished) -> None:
-    """End parts that run, and put away what they had made."""
+    """End parts that run as Ctrl-C in a terminal would, or by force, and remove what they had made."""
+    own = [each.process.pid for each in running]
+    for sign in (signal.SIGINT, signal.SIGKILL):
+        for each in running:
+            if not each.ended():
+                os.killpg(each.process.pid, sign)
+        deadline = time.monotonic() + PATIENCE
+        while (living := [each.handle for each in running if not each.ended()]) and time.monotonic() < deadline:
+            select.select(living, [], [], TICK)
+            leftovers.bury(own)
     for each in running:
-        if not each.ended():
-            os.killpg(each.process.pid, signal.SIGINT)
-    for each in running:
-        each.interrupt()
-        each.new_lines()
         finished.outcomes.append(each.outcome())
-        leftovers.remove_racks(each.part, [other.process.pid for other in running])
+        leftovers.remove_racks(each.part, own)
 
 
 @contextmanager

@@ -24,6 +24,14 @@ keep_only() {
     done
 }
 
+# keep_modules DIRECTORY: below this one of ROOT's, remove all kernel modules that no virtual machine of the rack needs
+keep_modules() {
+    find "$root$1/usr/lib/modules/$kernel/kernel" -name '*.ko' -regextype posix-extended ! -regex \
+        '.*/(virtio[^/]*|nvme(-core)?|t10-pi|v?fat|nls_(ascii|cp437|iso8859-1|utf8)|squashfs|overlay|loop|ext4|jbd2|mbcache|crc[^/]*|btrfs|raid6_pq|xor|blake2b_generic|sha256[^/]*|zstd_compress|libcrc32c|efivarfs|qemu_fw_cfg|failover|net_failover|af_packet|autofs4)\.ko' \
+        -delete
+    chroot "$root" depmod --basedir "/$1" "$kernel"
+}
+
 # --- the initrd -----------------------------------------------------------------------------------------------------
 cp -r "$here/dracut/98standin" "$usr/lib/dracut/modules.d/"
 cp -r "$here/usr/lib/systemd/journald.conf.d" "$usr/lib/systemd/"
@@ -34,8 +42,10 @@ chroot "$root" dracut --force --quiet --kver "$kernel" --no-hostonly --no-hoston
     --tmpdir /tmp /tmp/initrd.cpio
 tree=$(mktemp -d "$out/tree.XXXX")
 chmod 755 "$tree"
-mkdir "$tree/initrd"
-cpio --quiet --extract --directory "$tree/initrd" < "$root/tmp/initrd.cpio"
+mkdir "$root/tmp/initrd"
+cpio --quiet --extract --directory "$root/tmp/initrd" < "$root/tmp/initrd.cpio"
+keep_modules /tmp/initrd
+mv "$root/tmp/initrd" "$tree/initrd"
 rm "$root/tmp/initrd.cpio"
 cp "$root/boot/vmlinuz-$kernel" "$out/vmlinuz"
 
@@ -85,16 +95,13 @@ cp -rT "$here/etc" "$skeleton/etc"
 chmod 440 "$skeleton/etc/sudoers.d/core"
 
 # --- /usr -------------------------------------------------------------------------------------------------------------
-rm -rf "$usr"/{games,include,src} "$usr"/bin/{perl*,ignition-validate,busybox,dpkg*,cvtsudoers,ssh-add,ssh-agent,ssh-keyscan} \
-    "$usr"/bin/btrfs-* "$usr"/sbin/{dhclient*,tc} "$usr"/lib/openssh/ssh-*-helper "$usr"/lib/openssh/ssh-keysign "$usr"/lib/{dracut,firmware,udev/hwdb*} \
-    "$usr"/lib/x86_64-linux-gnu/{gconv,perl*,libperl*} "$usr"/lib/systemd/user \
+rm -rf "$usr"/{games,include,src} "$usr"/bin/{perl*,ignition-validate,busybox,dpkg*,cvtsudoers,localedef,scp,sftp,ssh,ssh-add,ssh-agent,ssh-keyscan} \
+    "$usr"/bin/btrfs-* "$usr"/sbin/{cgdisk,debugfs,devlink,dhclient*,fixparts,gdisk,ldconfig,sudo_logsrvd,tc,visudo} "$usr"/lib/openssh \
+    "$usr"/lib/{dracut,firmware,udev/hwdb*} "$usr"/lib/x86_64-linux-gnu/{gconv,perl*,libperl*,libbrotlienc.*,libdb-5*,libmvec.*} "$usr"/lib/systemd/user \
     "$usr"/share/{bash-completion,bug,common-licenses,doc,i18n,info,lintian,locale,man,perl*,zoneinfo,zsh}
 mkdir -p "$usr/lib/systemd/user"
 
-find "$usr/lib/modules/$kernel/kernel" -name '*.ko' -regextype posix-extended ! -regex \
-    '.*/(virtio[^/]*|v?fat|nls_[^/]*|squashfs|overlay|loop|ext4|jbd2|mbcache|crc[^/]*|btrfs|raid6_pq|xor|zstd_compress|libcrc32c|efivarfs|sd_mod|qemu_fw_cfg|failover|net_failover|af_packet)\.ko' \
-    -delete
-chroot "$root" depmod "$kernel"
+keep_modules ""
 
 keep_only "$units/sysinit.target.wants" systemd-journald.service systemd-tmpfiles-setup.service \
     systemd-udev-trigger.service systemd-udevd.service
@@ -107,13 +114,13 @@ keep_only "$usr/lib/tmpfiles.d" systemd.conf var.conf tmp.conf provision.conf
 keep_only "$usr/lib/systemd/system-preset" none
 keep_only "$units" '*.wants' '*.target' 'blockdev@.target' 'modprobe@.service' 'rescue.*' 'emergency.*' \
     'systemd-journald*' 'systemd-udevd*' systemd-udev-trigger.service systemd-udev-settle.service \
-    'systemd-tmpfiles-setup*.service' 'systemd-networkd*' 'systemd-fsck*' 'systemd-@(reboot|poweroff|halt).service' \
+    'systemd-tmpfiles-setup*.service' systemd-machine-id-commit.service 'systemd-networkd*' 'systemd-fsck*' 'systemd-@(reboot|poweroff|halt).service' \
     user.slice console-getty.service
 cp -rT "$here/usr" "$usr"
 
 # Units that are of no use in the RAM of a test machine, and slow to load
-for unit in systemd-firstboot systemd-journal-flush systemd-update-utmp systemd-remount-fs systemd-machine-id-commit \
-    systemd-update-done systemd-user-sessions; do
+for unit in systemd-firstboot systemd-journal-flush systemd-update-utmp systemd-remount-fs systemd-update-done \
+    systemd-user-sessions; do
     ln -sf /dev/null "$units/$unit.service"
 done
 # Their Also= names units that are gone; `systemctl preset-all`, by which Ignition enables units, would stop there.
@@ -127,6 +134,7 @@ want network-online.target systemd-networkd-wait-online.service
 want multi-user.target systemd-networkd.service
 want multi-user.target console-getty.service               # its prompt is what tells that the system is up
 want sockets.target sshd.socket
+want sysinit.target systemd-machine-id-commit.service
 find "$units" -xtype l ! -lname /dev/null -delete
 
 # One dangling alias or Also= makes preset-all stop; Ignition's units would then stay disabled without a word.

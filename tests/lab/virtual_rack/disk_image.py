@@ -21,7 +21,7 @@ GRUB = Path("/usr/lib/grub")
 EFI, BIOS, USR, OEM, ROOT = 1, 2, 3, 6, 9
 TYPES = {EFI: "ef00", BIOS: "ef02", USR: "8300", OEM: "8300", ROOT: "8300"}
 LABELS = {EFI: "EFI-SYSTEM", BIOS: "BIOS-BOOT", USR: "USR-A", OEM: "OEM", ROOT: "ROOT"}
-SIZES = {EFI: 36, BIOS: 2, OEM: 16, ROOT: 96}
+SIZES = {EFI: 36, BIOS: 2, OEM: 16, ROOT: 64}
 
 MODULES = (
     "part_gpt", "fat", "ext2", "normal", "configfile", "search", "search_label", "serial", "terminal", "echo", "test",

@@ -57,7 +57,7 @@ cp "$root/bin/busybox" "$minimal/bin/"
 cp "$here/minimal-init" "$minimal/init"
 chmod 755 "$minimal/init"
 number=100
-for module in virtio_pci virtio_blk loop squashfs overlay; do
+for module in virtio_pci virtio_blk nvme loop squashfs overlay; do
     while read -r _ file _; do
         # in the order in which they are loaded, each once
         compgen -G "$minimal/modules/*-${file##*/}" > /dev/null || cp "$root$file" "$minimal/modules/$((number++))-${file##*/}"
@@ -108,7 +108,7 @@ keep_only "$units/sysinit.target.wants" systemd-journald.service systemd-tmpfile
 keep_only "$units/sockets.target.wants" 'systemd-journald?(-dev-log).socket' 'systemd-udevd-*.socket'
 for target in multi-user timers local-fs; do keep_only "$units/$target.target.wants" none; done
 keep_only "$usr/lib/systemd/system-generators" systemd-fstab-generator
-keep_only "$usr/lib/udev/rules.d" 50-udev-default.rules 60-block.rules 60-persistent-storage.rules 64-btrfs.rules \
+keep_only "$usr/lib/udev/rules.d" 50-udev-default.rules 60-block.rules 60-persistent-storage.rules \
     80-drivers.rules 99-systemd.rules
 keep_only "$usr/lib/tmpfiles.d" systemd.conf var.conf tmp.conf provision.conf
 keep_only "$usr/lib/systemd/system-preset" none

@@ -103,7 +103,7 @@ def listen_for_magic_packets(rack_name: str) -> None:
     while True:
         if (mac := magic_mac(heard.recv(2048))) is not None:
             for name, each in power.machines(rack_name).items():
-                if each.node.mac == mac:
+                if mac in each.node.all_nics:
                     print(f"magic packet for {name}", flush=True)
                     power.switch(rack_name, "on", [name])
 

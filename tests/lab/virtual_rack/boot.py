@@ -129,18 +129,22 @@ class Run:
         self.progress.reached["firmware"] = 0.0
         self.console = self.machine.serial.open("rb")
         self.progress.road = self.node.road
+        self.progress.mac = self.node.mac
         self.line("firmware", f"powered on, {nodes.FIRMWARES[self.node.firmware]}, {self.node.mac}")
 
     def concerns(self, fact: watch.Fact) -> bool:
         """Whether a fact is about this node."""
         if fact.mac is not None:
-            return fact.mac == self.node.mac
-        return fact.address is not None and fact.address == self.progress.address
+            return fact.mac in self.node.all_nics
+        return fact.address is not None and fact.address in self.progress.addresses
 
     def take(self, fact: watch.Fact) -> None:
         """Note a fact, and show it when it is progress."""
+        starts = len(self.progress.disk_starts)
         if self.progress.apply(fact, self.seconds()) and not fact.fatal:
             self.line(self.progress.stage, fact.detail)
+        elif len(self.progress.disk_starts) > starts:
+            self.line("disk", f"again: {fact.detail}")
 
     def listen(self) -> None:
         """Read what came on the serial console."""
@@ -237,6 +241,7 @@ class Run:
             version=version, stage=progress.stage, verdict=verdict, reason=reason,
             seconds=round(progress.reached["done"], 1) if "done" in progress.reached else None,
             stages={stage: round(at, 1) for stage, at in progress.reached.items()},
+            addresses=progress.addresses, disk_starts=progress.disk_starts,
             differences=differences, evidence=evidence,
         )  # fmt: skip
         for stage, seconds in progress.spent(self.seconds()).items():

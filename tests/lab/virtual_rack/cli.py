@@ -122,11 +122,18 @@ def parser() -> argparse.ArgumentParser:
     switched.add_argument("names", nargs="*", metavar="NODE", help="all when none is named")
     switched.set_defaults(call=lambda given: power.switch(given.rack, given.action, given.names))
 
-    disk = commands.add_parser("disk", help="print a digest of what is on machines' disks, or put empty disks in")
+    disk = commands.add_parser("disk", help="print a digest of what is on machines' disks, or put others in")
     disk.add_argument("rack")
-    disk.add_argument("action", choices=("digest", "blank"))
-    disk.add_argument("names", nargs="*", metavar="NODE", help="all when none is named")
-    disk.set_defaults(call=lambda given: power.disks(given.rack, given.action, given.names))
+    disk.add_argument("action", choices=("digest", "blank", "preset"))
+    disk.add_argument("names", nargs="*", metavar="NODE", help="or NODE/2: its second disk; all when none is named")
+    disk.add_argument(
+        "--image",
+        type=Path,
+        default=release.DISK_IMAGE,
+        metavar="FILE",
+        help="what preset puts on the disks (default: the release, as it is installed, without a config)",
+    )
+    disk.set_defaults(call=lambda given: power.disks(given.rack, given.action, given.names, given.image))
 
     processors = commands.add_parser("bmc", help="start the machines' service processors: Redfish and Wake-on-LAN")
     processors.add_argument("rack")

@@ -11,7 +11,7 @@ import struct
 from pathlib import Path
 from typing import BinaryIO
 
-from .system import LabError, make_directory, output, run
+from .system import LabError, copy_sparsely, make_directory, output, run
 
 SECTOR = 512
 MIB = 1 << 20
@@ -19,12 +19,15 @@ GRUB = Path("/usr/lib/grub")
 
 #: Number, label, type and size of the partitions, in MiB. USR-A is as large as usr.squashfs.
 EFI, BIOS, USR, OEM, ROOT = 1, 2, 3, 6, 9
+#: All of Flatcar's disks have the same partition USR-A, and those of one release the same file system OEM
+USR_PARTITION = "7130c94a-213a-4e5a-8e26-6cce9662f132"
+OEM_FILE_SYSTEM = "0e301a7e-8c05-4cc5-9d5c-2f4f8e6ac6b5"
 TYPES = {EFI: "ef00", BIOS: "ef02", USR: "8300", OEM: "8300", ROOT: "8300"}
 LABELS = {EFI: "EFI-SYSTEM", BIOS: "BIOS-BOOT", USR: "USR-A", OEM: "OEM", ROOT: "ROOT"}
 SIZES = {EFI: 36, BIOS: 2, OEM: 16, ROOT: 64}
 
 MODULES = (
-    "part_gpt", "fat", "ext2", "normal", "configfile", "search", "search_label", "serial", "terminal", "echo", "test",
+    "part_gpt", "fat", "btrfs", "normal", "configfile", "search", "search_label", "serial", "terminal", "echo", "test",
     "linux",
 )  # fmt: skip
 
@@ -45,6 +48,7 @@ if [ -f ($root)/flatcar/first_boot ]; then
 else
   echo "STANDIN-DISK: boot of {version} on $grub_platform, $config"
 fi
+set linux_append=""
 if [ -f ($oem)/grub.cfg ]; then source ($oem)/grub.cfg; fi
 linux ($root)/flatcar/vmlinuz-a root=LABEL=ROOT rw mount.usr=PARTLABEL=USR-A {arguments} $first $linux_append
 initrd ($root)/flatcar/initrd-a
@@ -70,6 +74,7 @@ def build(target: Path, work: Path, kernel: Path, initrd: Path, usr: Path, versi
         for word in (f"--new={number}:0:+{sizes[number]}M", f"--typecode={number}:{TYPES[number]}",
                      f"--change-name={number}:{label}")
     ]  # fmt: skip
+    table.append(f"--partition-guid={USR}:{USR_PARTITION}")
     run("sgdisk", "--clear", "--set-alignment=2048", *table, target)
     starts = {number: start(target, number) for number in LABELS}
     core = boot_programs(work)
@@ -78,8 +83,24 @@ def build(target: Path, work: Path, kernel: Path, initrd: Path, usr: Path, versi
         for number, content in (
             (EFI, efi_system(work, sizes[EFI], kernel, initrd, version)),
             (USR, usr),
-            (OEM, ext4(work, "OEM", sizes[OEM])),
-            (ROOT, ext4(work, "ROOT", sizes[ROOT])),
+            (
+                OEM,
+                file_system(
+                    work,
+                    OEM,
+                    sizes,
+                    "mkfs.btrfs",
+                    "--quiet",
+                    "--mixed",
+                    "--metadata",
+                    "single",
+                    "--data",
+                    "single",
+                    "--uuid",
+                    OEM_FILE_SYSTEM,
+                ),
+            ),
+            (ROOT, file_system(work, ROOT, sizes, "mkfs.ext4", "-q", "-F")),
         ):
             put(image, content, starts[number])
 
@@ -139,21 +160,16 @@ def efi_system(work: Path, size: int, kernel: Path, initrd: Path, version: str) 
     return partition
 
 
-def ext4(work: Path, label: str, size: int) -> Path:
-    """An empty file system."""
-    partition = work / label
+def file_system(work: Path, number: int, sizes: dict[int, int], *make: str) -> Path:
+    """An empty file system, by the command that makes it."""
+    partition = work / LABELS[number]
     with partition.open("wb") as file:
-        file.truncate(size * MIB)
-    run("mkfs.ext4", "-q", "-F", "-L", label, partition)
+        file.truncate(sizes[number] * MIB)
+    run(*make, "-L", LABELS[number], partition)
     return partition
 
 
 def put(image: BinaryIO, content: Path, sector: int) -> None:
-    """Copy a file to its place, without the parts that are zero there already."""
+    """Copy a file to its place."""
     with content.open("rb") as source:
-        place = sector * SECTOR
-        while block := source.read(MIB):
-            if block.strip(b"\0"):
-                image.seek(place)
-                image.write(block)
-            place += len(block)
+        copy_sparsely(source, image, sector * SECTOR)

@@ -22,9 +22,20 @@ ROADS = {
 
 ORDERS = ("network", "disk")
 
+BUSES = ("virtio", "nvme")
+"""How a disk is attached, which is what its names come from: ``virtio-SERIAL``, ``nvme-MODEL_SERIAL``."""
+
 NAME = re.compile(r"[a-z0-9]([a-z0-9.-]{0,61}[a-z0-9])?")
 SERIAL = re.compile(r"[A-Za-z0-9_-]{1,20}")
 MAC = re.compile(r"[0-9a-f]{2}(:[0-9a-f]{2}){5}")
+
+
+@dataclass(frozen=True)
+class Disk:
+    """One of a machine's disks."""
+
+    serial: str | None = None
+    bus: str = "virtio"
 
 
 @dataclass(frozen=True)
@@ -41,9 +52,23 @@ class Node:
     files: dict[str, str] = field(default_factory=dict)
     road: str = "ram"
     serial: str | None = None
-    """The serial number of its disk, which is then ``/dev/disk/by-id/virtio-SERIAL``."""
+    """The serial number of its disk, where it has the one disk that every machine has."""
+    disks: tuple[Disk, ...] = ()
+    """What it has instead of that: the first is the one that its firmware tries before the others."""
+    nics: tuple[str, ...] = ()
+    """The MAC addresses of its network cards in the order of their slots, where *mac*, from which it boots, is not the only one."""
     order: str = "network"
     """What its firmware tries first."""
+
+    @property
+    def all_disks(self) -> tuple[Disk, ...]:
+        """Its disks, whichever way they were named."""
+        return self.disks or (Disk(self.serial),)
+
+    @property
+    def all_nics(self) -> tuple[str, ...]:
+        """The MAC addresses of its network cards."""
+        return self.nics or (self.mac,)
 
 
 def problems_of(entry: Any) -> list[str]:
@@ -70,8 +95,9 @@ def problems_of(entry: Any) -> list[str]:
         found.append(f"road: {entry['road']!r} is not one of {', '.join(ROADS)}")
     if entry.get("order", "network") not in ORDERS:
         found.append(f"order: {entry['order']!r} is not one of {', '.join(ORDERS)}")
-    if not SERIAL.fullmatch(entry.get("serial") or "-"):
-        found.append(f"serial: {entry['serial']!r} is not made of up to 20 of A-Z, a-z, 0-9, _ and -")
+    found += serial_problems(entry, "serial")
+    found += disks_problems(entry)
+    found += nics_problems(entry)
     if not isinstance(entry.get("hostname", ""), str | None):
         found.append("hostname: no string")
     users, files = entry.get("users", []), entry.get("files", {})
@@ -80,6 +106,55 @@ def problems_of(entry: Any) -> list[str]:
     if not isinstance(files, dict) or not all(isinstance(part, str) for item in files.items() for part in item):
         found.append("files: no object of paths and contents")
     return found
+
+
+def serial_problems(entry: dict[str, Any], key: str) -> list[str]:
+    """What is wrong with a serial number, which may be absent."""
+    serial = entry.get("serial")
+    if serial is None or (isinstance(serial, str) and SERIAL.fullmatch(serial)):
+        return []
+    return [f"{key}: {serial!r} is not made of up to 20 of A-Z, a-z, 0-9, _ and -"]
+
+
+def disks_problems(entry: dict[str, Any]) -> list[str]:
+    """What is wrong with a node's disks."""
+    disks = entry.get("disks") or []
+    if not isinstance(disks, list) or not all(isinstance(disk, dict) for disk in disks):
+        return ['disks: no list of {"serial": "…", "bus": "…"}']
+    found = ["disks: serial is for a machine with one disk; say it for each of the disks"] * bool(
+        disks and entry.get("serial")
+    )
+    for place, disk in enumerate(disks):
+        found += [f"disks[{place}].{key}: no such key" for key in disk if key not in Disk.__dataclass_fields__]
+        found += serial_problems(disk, f"disks[{place}].serial")
+        if disk.get("bus", "virtio") not in BUSES:
+            found.append(f"disks[{place}].bus: {disk['bus']!r} is not one of {', '.join(BUSES)}")
+        if disk.get("bus") == "nvme" and not disk.get("serial"):
+            found.append(f"disks[{place}].serial: missing; a disk on nvme needs one")
+    serials = [disk.get("serial") for disk in disks if disk.get("serial")]
+    if len(set(serials)) < len(serials):
+        found.append("disks: two of them have the same serial")
+    return found
+
+
+def nics_problems(entry: dict[str, Any]) -> list[str]:
+    """What is wrong with a node's network cards."""
+    nics = entry.get("nics") or []
+    if not isinstance(nics, list) or not all(isinstance(nic, str) and MAC.fullmatch(nic.lower()) for nic in nics):
+        return ["nics: no list of MAC addresses, each as 52:54:00:77:00:11"]
+    lower = [nic.lower() for nic in nics]
+    if nics and (lower.count(entry["mac"].lower()) != 1 or len(set(lower)) < len(lower)):
+        return ["nics: has to have each network card once, and mac among them"]
+    return []
+
+
+def owned(entry: Any, key: str) -> list[str]:
+    """What nobody else may have of what an entry has."""
+    if not isinstance(entry, dict):
+        return []
+    nics = entry.get("nics") or []
+    more = nics if key == "mac" and isinstance(nics, list) else []
+    return list(dict.fromkeys(each.lower() for each in (entry.get(key), *more) if isinstance(each, str)))
 
 
 def parse(text: str) -> tuple[str, list[Node]]:
@@ -95,9 +170,9 @@ def parse(text: str) -> tuple[str, list[Node]]:
     for key in ("name", "mac", "address"):
         seen: dict[str, int] = {}
         for place, entry in enumerate(entries):
-            value = entry.get(key) if isinstance(entry, dict) else None
-            if isinstance(value, str) and seen.setdefault(value.lower(), place) != place:
-                problems.append(f"nodes[{place}].{key}: {value} is also that of nodes[{seen[value.lower()]}]")
+            for value in owned(entry, key):
+                if seen.setdefault(value, place) != place:
+                    problems.append(f"nodes[{place}].{key}: {value} is also that of nodes[{seen[value]}]")
     if problems:
         raise LabError("\n  ".join(["has problems:", *problems]))
     nodes = [
@@ -107,6 +182,8 @@ def parse(text: str) -> tuple[str, list[Node]]:
                 "mac": entry["mac"].lower(),
                 "users": tuple(entry.get("users", ())),
                 "files": dict(entry.get("files", {})),
+                "disks": tuple(Disk(**disk) for disk in entry.get("disks") or ()),
+                "nics": tuple(nic.lower() for nic in entry.get("nics") or ()),
             }
         )
         for entry in entries

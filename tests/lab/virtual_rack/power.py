@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import re
 from dataclasses import asdict
 from pathlib import Path
 
@@ -73,12 +74,26 @@ def switch(rack_name: str, action: str, names: list[str], first: str | None = No
         print(f"{each.node.name}: {'on' if each.running() else 'off'}", flush=True)
 
 
-def disks(rack_name: str, action: str, names: list[str]) -> None:
-    """Print a digest of what is on the machines' disks, or put empty disks in."""
+def disks(rack_name: str, action: str, names: list[str], image: Path | None) -> None:
+    """Print a digest of what is on the machines' disks; before that, put others in: empty ones, or ones with an image."""
     require_root()
     rack.check_name(rack_name)
-    for each in chosen(rack_name, names):
-        with plug(rack_name, each.node.name):
-            if action == "blank":
-                each.blank()
-            print(f"{each.node.name}: {each.disk_digest()}", flush=True)
+    for name, number in map(disk_name, names or machines(rack_name)):
+        (each,) = chosen(rack_name, [name])
+        if number is not None and number > len(each.disks):
+            raise LabError(f"{name} has no disk {number}; it has {len(each.disks)}")
+        with plug(rack_name, name):
+            each.furnish()
+            for place, disk in enumerate(each.disks, 1):
+                if number in (None, place):
+                    if action != "digest":
+                        each.put_in(disk, image if action == "preset" else None)
+                    print(f"{name}{f'/{place}' * (place > 1)}: {machine.digest(disk)}", flush=True)
+
+
+def disk_name(text: str) -> tuple[str, int | None]:
+    """A machine and the number of one of its disks: ``NODE`` are all of them, ``NODE/2`` is the second one."""
+    name, _, number = text.partition("/")
+    if number and not re.fullmatch(r"[1-9]", number):
+        raise LabError(f"{text}: a disk is called NODE/1, NODE/2 and so on")
+    return name, int(number) if number else None

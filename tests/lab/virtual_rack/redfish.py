@@ -68,5 +68,4 @@ class Plugs(AbstractSystemsDriver):
         return "UEFI" if self._machine(identity).node.firmware == "uefi" else "Legacy"
 
     def get_nics(self, identity: str) -> list[dict[str, Any]]:
-        mac = self._machine(identity).node.mac
-        return [{"id": mac, "mac": mac}]
+        return [{"id": mac, "mac": mac} for mac in self._machine(identity).node.all_nics]

@@ -38,6 +38,9 @@ KERNEL = "flatcar_production_pxe.vmlinuz"
 INITRD = "flatcar_production_pxe_image.cpio.gz"
 DISK = "flatcar_production_image.bin.bz2"
 
+DISK_IMAGE = paths.RELEASES / "stable" / BOARD / "current" / DISK
+"""That of the stable release."""
+
 SIGNER = "Kindling's virtual rack (throw-away key) <lab@kindling.test>"
 
 
@@ -149,7 +152,7 @@ def publish(version: str) -> None:
     require_root()
     channel = channel_of(version)
     require_programs("mmdebstrap", "mksquashfs", "zstd", "cpio", "gpg", "gpgconf", "gpg-agent", "apt-config",
-                     "lbzip2", "sgdisk", "grub-mkimage", "mcopy", "mkfs.vfat", "mkfs.ext4")  # fmt: skip
+                     "lbzip2", "sgdisk", "grub-mkimage", "mcopy", "mkfs.vfat", "mkfs.ext4", "mkfs.btrfs")  # fmt: skip
     image = node_image.ensure()
     board = paths.RELEASES / channel / BOARD
     with lock(Path("/run/lock/kindling-release.lock"), "the release"):

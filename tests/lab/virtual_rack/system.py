@@ -12,6 +12,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import IO
 
 from . import paths
 
@@ -134,6 +135,15 @@ def make_directory(directory: Path) -> None:
         part.mkdir(exist_ok=True)
         if part.is_relative_to(paths.CHECKOUT) or part in paths.CACHE.parents:
             give_to_caller(part)
+
+
+def copy_sparsely(source: IO[bytes], target: IO[bytes], place: int = 0) -> None:
+    """Copy all that is not zero to where it belongs, from *place* on, in what is zero there already."""
+    while block := source.read(1 << 20):
+        if block.strip(b"\0"):
+            target.seek(place)
+            target.write(block)
+        place += len(block)
 
 
 def write_file(file: Path, text: str, mode: int = 0o644) -> None:

@@ -177,7 +177,12 @@ class Progress:
 
     reached: dict[str, float] = field(default_factory=dict)
     road: str = "ram"
-    address: str | None = None
+    mac: str | None = None
+    """That of the network card from which the node boots; what others do is noted, and is no progress."""
+    addresses: dict[str, str | None] = field(default_factory=dict)
+    """The addresses that the node has, with the MAC address that each was given to."""
+    disk_starts: list[str] = field(default_factory=list)
+    """What its disk's boot loader said, each time: a kernel argument of a config costs one more start."""
     failure: str | None = None
     notes: deque[str] = field(default_factory=lambda: deque(maxlen=15))
     """What else the boot host saw of the node, and what the node complained about, each with its source."""
@@ -192,7 +197,12 @@ class Progress:
     def apply(self, fact: Fact, seconds: float) -> bool:
         """Take a fact in; True when the node reached a new stage by it."""
         if fact.address:
-            self.address = fact.address
+            self.addresses[fact.address] = fact.mac or self.addresses.pop(fact.address, self.mac)
+        if fact.stage == "disk":
+            self.disk_starts.append(fact.detail)
+        if fact.stage == "dhcp" and self.mac and fact.mac not in (None, self.mac):
+            self.note(f"network card {fact.mac} got {fact.detail}")
+            return False
         # A prompt is the end only of the whole way: the firmware's, a shell's or the installer's is none.
         if fact.stage == "done" and self.stage != self.eve:
             return False
@@ -205,15 +215,24 @@ class Progress:
         elif fact.fatal or (fact.leaves and not self.may_leave):
             self.failure = self.failure or fact.detail
         elif fact.trouble or (fact.stage is None and fact.detail):
-            note = f"{fact.source}: {fact.detail}"
-            if note not in self.notes:
-                self.notes.append(note)
+            self.note(f"{fact.source}: {fact.detail}")
         return advanced
+
+    def note(self, text: str) -> None:
+        """Remember what may explain a failure later."""
+        if text not in self.notes:
+            self.notes.append(text)
 
     def spent(self, end: float) -> dict[str, float]:
         """Seconds in each stage that was reached, the last one until the end."""
         times = pairwise([*self.reached.values(), end])
         return {stage: left - came for stage, (came, left) in zip(self.reached, times, strict=True)}
+
+    @property
+    def address(self) -> str | None:
+        """The last address that the network card has got from which the node boots."""
+        own = [address for address, mac in self.addresses.items() if mac == self.mac]
+        return own[-1] if own else None
 
     @property
     def eve(self) -> str:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import base64
 import json
 import subprocess
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest
 from virtual_rack import nodes, readback
-from virtual_rack.nodes import Node
+from virtual_rack.nodes import Disk, Node
 from virtual_rack.readback import Found
 from virtual_rack.system import LabError
 
@@ -37,6 +38,28 @@ def test_everything_is_read():
     assert (node.hostname, node.users, node.files) == ("h", ("core",), {"/etc/x": "y"})
 
 
+def test_a_machine_has_one_disk_and_one_network_card_unless_more_are_named():
+    (one, more) = read(
+        {**ENTRY, "serial": "s"},
+        {
+            **ENTRY,
+            "name": "two",
+            "mac": "52:54:00:77:00:12",
+            "address": "10.77.0.12",
+            "disks": [{"serial": "a", "bus": "nvme"}, {}],
+            "nics": ["52:54:00:77:00:BB", "52:54:00:77:00:12"],
+        },
+    )
+    assert (one.all_disks, one.all_nics) == ((Disk("s"),), ("52:54:00:77:00:aa",))
+    assert more.all_disks == (Disk("a", "nvme"), Disk())
+    assert more.all_nics == ("52:54:00:77:00:bb", "52:54:00:77:00:12")
+
+
+def test_what_a_rack_remembers_of_its_machines_can_be_read_again():
+    (node,) = read({**ENTRY, "disks": [{"serial": "a"}], "nics": [ENTRY["mac"]]})
+    assert read(asdict(node)) == [node]
+
+
 def test_every_problem_is_told_at_once():
     with pytest.raises(LabError) as told:
         read(
@@ -51,6 +74,35 @@ def test_every_problem_is_told_at_once():
                 "road": "train",
                 "order": "cd",
                 "serial": "a,b",
+            },
+            {
+                **ENTRY,
+                "name": "seventh",
+                "mac": "52:54:00:77:00:17",
+                "address": "10.77.0.17",
+                "serial": "s",
+                "disks": [
+                    {"serial": "a", "bus": "scsi", "size": 1},
+                    {"serial": "a,b"},
+                    {"serial": "a"},
+                    {"bus": "nvme"},
+                ],
+                "nics": ["52:54:00:77:00:18"],
+            },
+            {
+                **ENTRY,
+                "name": "eighth",
+                "mac": "52:54:00:77:00:19",
+                "address": "10.77.0.19",
+                "disks": 2,
+                "nics": "52:54:00:77:00:19",
+            },
+            {
+                **ENTRY,
+                "name": "ninth",
+                "mac": "52:54:00:77:00:20",
+                "address": "10.77.0.20",
+                "nics": ["52:54:00:77:00:20", "52:54:00:77:00:aa"],
             },
             {**ENTRY, "name": "fourth", "mac": "52-54-00-77-00-13", "address": "10.77.0.13", "users": "core"},
             7,
@@ -67,10 +119,20 @@ def test_every_problem_is_told_at_once():
         "nodes[3].road",
         "nodes[3].order",
         "nodes[3].serial",
-        "nodes[4].mac",
-        "nodes[4].users",
-        "nodes[5].is no object",
+        "nodes[4].disks",
+        "nodes[4].disks[0].size",
+        "nodes[4].disks[0].bus",
+        "nodes[4].disks[1].serial",
+        "nodes[4].disks[3].serial",
+        "nodes[4].disks",
+        "nodes[4].nics",
+        "nodes[5].disks",
+        "nodes[5].nics",
+        "nodes[7].mac",
+        "nodes[7].users",
+        "nodes[8].is no object",
         "nodes[1].mac",
+        "nodes[6].mac",
     ]
 
 

@@ -6,9 +6,7 @@ import hashlib
 from pathlib import Path
 
 import pytest
-from virtual_rack import bmc, machine, node_image, rack, release, system
-from virtual_rack.machine import Machine
-from virtual_rack.nodes import Node
+from virtual_rack import bmc, node_image, rack, release, system
 from virtual_rack.system import LabError
 
 
@@ -87,20 +85,3 @@ def test_a_magic_packet_is_found_wherever_it_lies(heard):
 @pytest.mark.parametrize("heard", [b"", frame(MAC)[:-1], frame(MAC).replace(MAC, MAC[::-1], 1), b"\xff" * 64])
 def test_other_frames_wake_nobody(heard):
     assert bmc.magic_mac(heard) is None
-
-
-def test_a_disks_digest_is_that_of_what_is_on_it(tmp_path: Path, monkeypatch):
-    monkeypatch.setattr(machine.paths, "STATE", tmp_path)
-    there = Machine("r1", Node("n1", "52:54:00:77:00:11", "bios", "10.77.0.11", "9999.2.0"))
-    empty = there.disk_digest()
-    with there.disk.open("r+b") as disk:
-        disk.seek(5_000_000)
-        disk.write(bytes(100))
-        assert there.disk_digest() == empty
-        disk.seek(machine.DISK_BYTES - 1)
-        disk.write(b"x")
-    written = there.disk_digest()
-    assert written != empty
-    assert there.disk.stat().st_blocks < 1 << 14
-    there.blank()
-    assert there.disk_digest() == empty

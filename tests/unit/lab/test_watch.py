@@ -191,6 +191,26 @@ def test_stages_are_reached_once_and_in_order():
     assert progress.address == ADDRESS
 
 
+def test_what_its_other_network_card_gets_is_noted_and_is_not_its_address():
+    other = "52:54:00:77:00:12"
+    progress = Progress({"firmware": 0.0}, mac=MAC)
+    for message in (f"1 DHCPACK(lan0) 10.77.0.12 {other}", f"1 DHCPACK(lan0) {ADDRESS} {MAC}"):
+        progress.apply(watch.read_journal(message), 1.0)
+    assert progress.reached == {"firmware": 0.0, "dhcp": 1.0}
+    progress.apply(watch.read_journal('10.77.0.12 "GET /boot.ipxe HTTP/1.1" 200 147 "iPXE"'), 2.0)
+    assert (progress.stage, progress.address) == ("ipxe", ADDRESS)
+    assert progress.addresses == {ADDRESS: MAC, "10.77.0.12": other}
+    assert list(progress.notes) == [f"network card {other} got 10.77.0.12"]
+
+
+def test_each_start_of_the_disk_is_told_though_it_is_one_stage():
+    progress = way("dhcp", "ipxe", "disk", road="disk")
+    for _ in range(2):
+        assert not progress.apply(watch.read_serial("STANDIN-DISK: first boot of 1"), 9.0)
+    assert progress.disk_starts == ["", "first boot of 1", "first boot of 1"]
+    assert progress.apply(Fact("done"), 10.0)
+
+
 def test_the_seconds_in_each_stage_add_up_to_the_whole():
     progress = Progress({"firmware": 0.0, "dhcp": 6.0, "ipxe": 6.5, "kernel": 10.0})
     assert progress.spent(12.5) == {"firmware": 6.0, "dhcp": 0.5, "ipxe": 3.5, "kernel": 2.5}

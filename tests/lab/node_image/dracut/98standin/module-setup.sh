@@ -12,7 +12,7 @@ depends() {
 install() {
     local systemd=$initdir/usr/lib/systemd unit
 
-    inst_multiple cat cp grep ip journalctl ln ls mkdir modprobe mount mountpoint poweroff reboot rm sed sleep sync tail touch umount
+    inst_multiple cat cp grep ip journalctl ln ls mkdir modprobe mount mountpoint poweroff reboot rm sed sleep sync tail umount
 
     # Flatcar's kernel arguments instead of upstream's
     cp "$moddir/ignition-generator" "$systemd/system-generators/ignition-generator"
@@ -40,9 +40,9 @@ install() {
         printf '[Service]\nExecStartPre=-/usr/sbin/standin-failure\n' > "$systemd/system/$unit.d/10-standin.conf"
     done
 
-    # As Flatcar in a RAM boot: the MAC is the DHCP client's id, so that the lease is the firmware's
+    # A lease is asked for on every network card, as the system itself does
     mkdir -p "$initdir/etc/systemd/network"
-    cp "$moddir/zz-default.network" "$initdir/etc/systemd/network/"
+    cp "$moddir"/*.network "$initdir/etc/systemd/network/"
 
     # Debian builds Ignition with SELinux relabelling switched on; there is no policy here, and nothing to relabel
     printf '#!/bin/sh\nexit 0\n' > "$initdir/usr/sbin/setfiles"
@@ -58,8 +58,9 @@ install() {
         systemd-ask-password-console.path systemd-tmpfiles-setup.service systemd-tmpfiles-setup-dev.service; do
         ln -sf /dev/null "$systemd/system/$unit"
     done
+    # a btrfs of one device needs nobody who waits for others, and so no driver before it is mounted
     rm -f "$systemd"/system-generators/{dracut-rootfs-generator,systemd-debug-generator,systemd-gpt-auto-generator} \
-        "$initdir"/usr/lib/udev/rules.d/{50-firmware,60-cdrom_id,70-uaccess,71-seat,73-seat-late}.rules \
+        "$initdir"/usr/lib/udev/rules.d/{50-firmware,60-cdrom_id,64-btrfs,70-uaccess,71-seat,73-seat-late}.rules \
         "$initdir"/usr/lib/udev/rules.d/{75-net-description,80-net-setup-link}.rules "$initdir"/etc/udev/rules.d/*
     inst_simple /usr/lib/systemd/journald.conf.d/standin.conf
     mkdir -p "$systemd/system/systemd-udev-trigger.service.d"
@@ -67,6 +68,6 @@ install() {
 }
 
 installkernel() {
-    instmods virtio_net virtio_blk virtio_pci virtio_scsi virtio_rng sd_mod loop squashfs overlay vfat nls_cp437 \
+    instmods virtio_net virtio_blk virtio_pci virtio_rng nvme loop squashfs overlay vfat nls_cp437 \
         nls_ascii nls_utf8 btrfs qemu_fw_cfg efivarfs af_packet autofs4
 }

@@ -136,7 +136,7 @@ class Run:
         """Whether a fact is about this node."""
         if fact.mac is not None:
             return fact.mac in self.node.all_nics
-        return fact.address is not None and fact.address in self.progress.addresses
+        return fact.address is not None and fact.address in self.progress.addresses.values()
 
     def take(self, fact: watch.Fact) -> None:
         """Note a fact, and show it when it is progress."""

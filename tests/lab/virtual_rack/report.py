@@ -29,8 +29,8 @@ class Result:
     seconds: float | None
     """From power-on to a system with its config applied."""
     stages: dict[str, float] = field(default_factory=dict)
-    addresses: dict[str, str | None] = field(default_factory=dict)
-    """The addresses that its network cards got, last one last, each with the MAC address that it was given to."""
+    addresses: dict[str | None, str] = field(default_factory=dict)
+    """The last address of each of its network cards, by MAC address."""
     disk_starts: list[str] = field(default_factory=list)
     """What the boot loader on its disk said, each time that it was started."""
     differences: list[str] = field(default_factory=list)

@@ -179,8 +179,8 @@ class Progress:
     road: str = "ram"
     mac: str | None = None
     """That of the network card from which the node boots; what others do is noted, and is no progress."""
-    addresses: dict[str, str | None] = field(default_factory=dict)
-    """The addresses that the node has, with the MAC address that each was given to."""
+    addresses: dict[str | None, str] = field(default_factory=dict)
+    """The last address of each of its network cards, by MAC address: two may have the same."""
     disk_starts: list[str] = field(default_factory=list)
     """What its disk's boot loader said, each time: a kernel argument of a config costs one more start."""
     failure: str | None = None
@@ -197,7 +197,8 @@ class Progress:
     def apply(self, fact: Fact, seconds: float) -> bool:
         """Take a fact in; True when the node reached a new stage by it."""
         if fact.address:
-            self.addresses[fact.address] = fact.mac or self.addresses.pop(fact.address, self.mac)
+            owner = fact.mac or next((mac for mac, known in self.addresses.items() if known == fact.address), self.mac)
+            self.addresses[owner] = fact.address
         if fact.stage == "disk":
             self.disk_starts.append(fact.detail)
         if fact.stage == "dhcp" and self.mac and fact.mac not in (None, self.mac):
@@ -231,8 +232,7 @@ class Progress:
     @property
     def address(self) -> str | None:
         """The last address that the network card has got from which the node boots."""
-        own = [address for address, mac in self.addresses.items() if mac == self.mac]
-        return own[-1] if own else None
+        return self.addresses.get(self.mac)
 
     @property
     def eve(self) -> str:

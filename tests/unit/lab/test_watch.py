@@ -199,8 +199,15 @@ def test_what_its_other_network_card_gets_is_noted_and_is_not_its_address():
     assert progress.reached == {"firmware": 0.0, "dhcp": 1.0}
     progress.apply(watch.read_journal('10.77.0.12 "GET /boot.ipxe HTTP/1.1" 200 147 "iPXE"'), 2.0)
     assert (progress.stage, progress.address) == ("ipxe", ADDRESS)
-    assert progress.addresses == {ADDRESS: MAC, "10.77.0.12": other}
+    assert progress.addresses == {MAC: ADDRESS, other: "10.77.0.12"}
     assert list(progress.notes) == [f"network card {other} got 10.77.0.12"]
+
+
+def test_two_network_cards_with_one_address_are_both_known():
+    progress = Progress({"firmware": 0.0}, mac=MAC)
+    for mac in (MAC, "52:54:00:77:00:12"):
+        progress.apply(watch.read_journal(f"1 DHCPACK(lan0) {ADDRESS} {mac}"), 1.0)
+    assert (progress.address, progress.addresses) == (ADDRESS, {MAC: ADDRESS, "52:54:00:77:00:12": ADDRESS})
 
 
 def test_each_start_of_the_disk_is_told_though_it_is_one_stage():

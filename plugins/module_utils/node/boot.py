@@ -108,6 +108,20 @@ FIELDS = (
         default="flatcar",
     ),
     Field(
+        "flatcar_other_flatcar_disks",
+        fields.choice("refuse", "allow"),
+        "where another disk of the machine has what Flatcar looks for by name (`OEM`, `ROOT`, `EFI-SYSTEM` and the like): "
+        "`refuse`: the machine is not installed, because it may start a mixture of both; `allow`: it is",
+        default="refuse",
+    ),
+    Field(
+        "flatcar_install_boot_entry",
+        fields.boolean,
+        "have the installation make a boot entry of the disk in the firmware, before all others: the machine then starts the disk "
+        "before it tries the network; for UEFI alone, a machine that has started by BIOS is installed without",
+        default=False,
+    ),
+    Field(
         "flatcar_local_boot",
         _local_boot,
         "how the machine is sent to its own disk: `auto`: iPXE starts it, else leaves with an error; `sanboot`: iPXE starts it, "

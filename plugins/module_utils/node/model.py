@@ -63,6 +63,8 @@ class Node:
     install_disk_serial: str | None
     install_disk_min_gib: int
     wipe: str
+    other_flatcar_disks: str
+    install_boot_entry: bool
     local_boot: str
     console: tuple[str, ...]
     kernel_arguments: tuple[str, ...]

@@ -45,6 +45,8 @@ EVERYTHING = {
     "flatcar_install_disk_serial": "S1",
     "flatcar_install_disk_min_gib": 100,
     "flatcar_wipe": "any",
+    "flatcar_other_flatcar_disks": "allow",
+    "flatcar_install_boot_entry": True,
     "flatcar_local_boot": "exit-error",
     "flatcar_console": "ttyS0,115200n8",
     "flatcar_kernel_arguments": ["quiet"],

@@ -102,6 +102,8 @@ def test_an_exact_version_knows_its_channel(variables, channel):
         ({"flatcar_install_disk_min_gib": 8}, "flatcar_install_disk_min_gib", "expected a whole number from 10"),
         ({"flatcar_wipe": "all"}, "flatcar_wipe", "expected flatcar or any, got 'all'"),
         ({"flatcar_wipe": True}, "flatcar_wipe", "expected flatcar or any"),
+        ({"flatcar_other_flatcar_disks": True}, "flatcar_other_flatcar_disks", "expected refuse or allow"),
+        ({"flatcar_install_boot_entry": "yes"}, "flatcar_install_boot_entry", "expected true or false"),
         ({"flatcar_local_boot": "reboot"}, "flatcar_local_boot", "or the URL of a boot program, got 'reboot'"),
         ({"flatcar_local_boot": "http://b/${serial}.efi"}, "flatcar_local_boot", "or the URL of a boot program"),
         (

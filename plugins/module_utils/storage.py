@@ -221,7 +221,7 @@ def _done_to_partition(partition: Object) -> str:
     which = f"partition {partition.get('number') or 'of any number'}{label}"
     if partition.get("should_exist") is False:
         return f"{which} is deleted"
-    return f"{which} is {'deleted and ' if partition.get('wipepartitionentry') else ''}made where it is not so already"
+    return f"{which} is {'deleted and ' if partition.get('wipe_partition_entry') else ''}made where it is not so already"
 
 
 def _loss_of_raid(raid: Object) -> str:

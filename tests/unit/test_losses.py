@@ -30,6 +30,7 @@ def storage(**sections):
 
 
 PARTITION = {"number": 1, "label": "data", "size_mib": 0}
+REPLACED = {"wipe_partition_entry": True}
 LOSING = {
     "a table that is wiped": storage(disks=[{"device": DATA, "wipe_table": True}]),
     "a partition without wipe": storage(disks=[{"device": DATA, "partitions": [PARTITION]}]),
@@ -63,6 +64,12 @@ LOSING = {
         }
     },
 }
+
+
+def test_a_partition_that_is_replaced_is_said_to_be_deleted():
+    own = node(flatcar_ram_disks=DATA, **storage(disks=[{"device": DATA, "partitions": [PARTITION | REPLACED]}]))
+    ((_, what, _),) = losses(own, build_config(own)[0])
+    assert what.startswith("partition 1 (data) is deleted and made where it is not so already")
 
 
 @pytest.mark.parametrize("config", LOSING.values(), ids=LOSING)

@@ -110,6 +110,18 @@ class Storage:
         inner = (target if isinstance(target, Place) else self.places(target, seen | {below}) for target in targets)
         return {place for found in inner for place in ([found] if isinstance(found, Place) else found)}
 
+    def makes(self, device: str) -> bool:
+        """Whether the config itself makes a *device*, which need not be there before."""
+        disk, number = split_partition(plain(device))
+        if number is None or plain(device) in self._links:
+            return plain(device) in self._links
+        return disk in self._links or any(
+            use.kind == "disks"
+            and identities(disk) & identities(use.device)
+            and number in [partition.get("number") for partition in use.entry.get("partitions", ())]
+            for use in self.uses
+        )
+
     def is_own(self, disk: str) -> bool:
         """Whether *disk* is known to be the one that Flatcar is on."""
         return disk == _FLATCARS_DISK or bool(self._own & identities(disk))
@@ -221,7 +233,9 @@ def _done_to_partition(partition: Object) -> str:
     which = f"partition {partition.get('number') or 'of any number'}{label}"
     if partition.get("should_exist") is False:
         return f"{which} is deleted"
-    return f"{which} is {'deleted and ' if partition.get('wipe_partition_entry') else ''}made where it is not so already"
+    return (
+        f"{which} is {'deleted and ' if partition.get('wipe_partition_entry') else ''}made where it is not so already"
+    )
 
 
 def _loss_of_raid(raid: Object) -> str:

@@ -10,16 +10,20 @@ from typing import Any
 from .. import ipxe
 from ..butane import dumps
 from ..node import Node, kernel_line
+from .data_disks import data_lines
 from .parts import DIRECTORY, PROGRAMS, UNITS, check_hosts, ignition, lines, private_file, program
 from .reporting import config_digest, with_report
 
 _HOME = f"{DIRECTORY}/install"
 _PROGRAM = "kindling-install.sh"
+_LOOKS = "kindling-disks.sh"
 
-#: Seconds: how long a disk may take to show, how long flatcar-install may take, and the pause between tries to report.
+#: Seconds: how long a disk may take to show, and the pause between tries to report.
 _DISK_WAIT = 60
-_TIMEOUT = 3600
 _PAUSE = 5
+
+#: At how many places a disk is looked at that has nothing that is known.
+_SAMPLES = 1000
 
 #: One run, whatever becomes of it: nothing starts it again. flatcar-install needs a home for what it saves when it fails.
 _UNIT = f"""\
@@ -54,13 +58,23 @@ class Installer:
 
 
 def build(
-    node: Node, config: Mapping[str, Any], *, version: str, hosts: Sequence[str], token: str, key: str
+    node: Node,
+    config: Mapping[str, Any],
+    *,
+    version: str,
+    hosts: Sequence[str],
+    token: str,
+    key: str,
+    timeout: int = 3600,
+    half_written: bool = False,
 ) -> Installer:
     """The installer of *node*, whose own Ignition config is *config*.
 
     *version* is the exact release. *hosts* are the URLs of the node's boot hosts by address, such as ``http://10.0.0.1``;
-    the first has the images, and all are told. *token* is that of the arming. *key* is the text of the file with the public
-    keys one of which has to have signed the image; it replaces those that flatcar-install knows.
+    the first has the images, and all are told. *token* is that of the arming, and makes the final config one that no other
+    order has. *key* is the text of the file with the public keys one of which has to have signed the image; it replaces those
+    that flatcar-install knows. flatcar-install may take *timeout* seconds. *half_written* is whether an earlier installation
+    of this disk has begun and not ended: what it has left there is then no foreign data.
     Raises ``ValueError`` for a node that has no disk to be installed to, or whose config is in the way.
     """
     if not node.install_disk:
@@ -79,16 +93,23 @@ def build(
             ("serial", node.install_disk_serial or ""),
             ("min_gib", node.install_disk_min_gib),
             ("wipe", node.wipe),
+            ("half_written", "yes" if half_written else "no"),
+            ("other_flatcar", node.other_flatcar_disks),
+            ("boot_entry", "yes" if node.install_boot_entry else "no"),
+            ("efi", "/sys/firmware/efi"),
             ("token", token),
             ("disk_wait", _DISK_WAIT),
-            ("timeout", _TIMEOUT),
+            ("samples", _SAMPLES),
+            ("timeout", timeout),
             ("pause", _PAUSE),
             *(("boot_host", host) for host in hosts),
+            *data_lines(node, config),
         )
     )
     files = [
         {"path": "/etc/hostname", "mode": 0o644, "overwrite": True, "contents": {"inline": f"{node.hostname}\n"}},
         program(_PROGRAM),
+        program(_LOOKS),
         private_file(f"{_HOME}/install.conf", conf),
         private_file(f"{_HOME}/config.ign", final),
         private_file(f"{_HOME}/key.asc", key),

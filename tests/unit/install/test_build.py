@@ -62,13 +62,14 @@ def test_the_installer_carries_the_final_config_and_its_digest():
 
 def test_the_script_gets_all_that_it_asks_for():
     options = {"flatcar_install_disk_serial": "S 1", "flatcar_wipe": "any", "flatcar_install_disk_min_gib": 100}
-    made = build(node(**options), hosts=["http://10.1.0.1", "http://10.1.0.2/"])
+    options |= {"flatcar_other_flatcar_disks": "allow", "flatcar_install_boot_entry": True}
+    made = build(node(**options), hosts=["http://10.1.0.1", "http://10.1.0.2/"], timeout=7200, half_written=True)
     mode, text = files(json.loads(made.config))["/etc/kindling/install/install.conf"]
     assert mode == 0o600
     given = conf(text)
     assert [value for key, value in given if key == "boot_host"] == ["http://10.1.0.1", "http://10.1.0.2"]
     own = {key: value for key, value in given if key != "boot_host"}
-    assert own | {"sha512": "", "disk_wait": "", "timeout": "", "pause": ""} == {
+    assert own | {"sha512": "", "disk_wait": "", "samples": "", "pause": ""} == {
         "node": "n1",
         "version": "9999.2.0",
         "digest": made.digest,
@@ -78,9 +79,14 @@ def test_the_script_gets_all_that_it_asks_for():
         "serial": "S 1",
         "min_gib": "100",
         "wipe": "any",
+        "half_written": "yes",
+        "other_flatcar": "allow",
+        "boot_entry": "yes",
+        "efi": "/sys/firmware/efi",
         "token": TOKEN,
         "disk_wait": "",
-        "timeout": "",
+        "samples": "",
+        "timeout": "7200",
         "pause": "",
     }
 

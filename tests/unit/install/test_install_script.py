@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import pathlib
 import re
 import shutil
@@ -15,28 +16,21 @@ import pytest
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
 
-from machine import GIB, SCRIPTS, BootHost, Machine, ext4, luks, partition_table, swap
-from test_build import TOKEN, build, files, node
+from machine import (
+    GIB,
+    SCRIPTS,
+    BootHost,
+    ext4,
+    luks,
+    partition_table,
+    swap,
+)
+from test_build import TOKEN, build, node
 
 pytestmark = pytest.mark.slow
 
 WRITTEN = "flatcar-install -d"
-
-
-@pytest.fixture
-def boot_host():
-    host = BootHost()
-    yield host
-    host.close()
-
-
-@pytest.fixture
-def machine(tmp_path, boot_host):
-    def make(**variables):
-        made = build(node(**variables), hosts=[boot_host.url])
-        return Machine(tmp_path, files(json.loads(made.config)), boot_host)
-
-    return make
+HEALTHY = "switched off and on, this machine boots its own disk as before"
 
 
 def stages(boot_host):
@@ -46,12 +40,13 @@ def stages(boot_host):
 
 def failure(machine):
     """Runs the script, which has to refuse before it writes anything; the message that it reported."""
-    before = machine.disk.read_bytes()
+    before = machine.untouched()
     done = machine.run()
     assert done.returncode == 1, done.stdout + done.stderr
     assert stages(machine.boot_host) == ["failed"]
-    assert machine.disk.read_bytes() == before
+    assert machine.untouched() == before
     report = machine.boot_host.reports[TOKEN, "failed"]
+    assert report["message"].endswith("; nothing has been written: " + HEALTHY)
     assert f"FAILED ({report['message'].split(': ')[0]})" in done.stdout
     assert "to try again: playbooks/install.yml --limit n1" in done.stdout
     return report["message"]
@@ -64,7 +59,7 @@ def test_an_empty_disk_is_installed_and_each_stage_is_reported_in_its_order(mach
     assert stages(boot_host) == ["started", "flatcar-install", "installed", "systemctl"]
     (call,) = [event for event in boot_host.events if event.startswith(WRITTEN)]
     assert call == (
-        f"flatcar-install -d {one.by_id}/ata-DISK_1 -V 9999.2.0 -b {boot_host.url}/images/amd64-usr "
+        f"flatcar-install -d {one.disk} -V 9999.2.0 -b {boot_host.url}/images/amd64-usr -o  "
         f"-k {one.install}/key.asc -i {one.install}/config.ign"
     )
     assert boot_host.events[-1] == "systemctl --no-block reboot"
@@ -74,18 +69,9 @@ def test_an_empty_disk_is_installed_and_each_stage_is_reported_in_its_order(mach
     assert report["log"] == ""
 
 
-LABELS = ("EFI-SYSTEM", "BIOS-BOOT", "USR-A", "USR-B", "OEM", "OEM-CONFIG", "ROOT")
-
-
-def flatcar_disk(machine):
-    partition_table(machine.disk)
-    for label in LABELS:
-        machine.partition(label, ext4 if label in ("OEM", "ROOT") else None)
-
-
 def test_an_earlier_flatcar_is_no_foreign_data(machine, boot_host):
     one = machine()
-    flatcar_disk(one)
+    one.flatcar()
     assert one.run().returncode == 0
     assert stages(boot_host) == ["started", "flatcar-install", "installed", "systemctl"]
 
@@ -94,7 +80,7 @@ FOREIGN = {
     "a file system on the whole disk": (lambda m: ext4(m.disk), "sda has ext4"),
     "encryption on the whole disk": (lambda m: luks(m.disk), "sda has crypto_LUKS"),
     "swap on the whole disk": (lambda m: swap(m.disk), "sda has swap"),
-    "another partition": (lambda m: (flatcar_disk(m), m.partition("DATA")), "is a partition called 'DATA'"),
+    "another partition": (lambda m: (m.flatcar(), m.partition("DATA")), "is a partition called 'DATA'"),
     "a partition without a name": (lambda m: (partition_table(m.disk), m.partition("")), "is a partition called ''"),
     "a name that begins alike": (lambda m: (partition_table(m.disk), m.partition("ROOT2")), "called 'ROOT2'"),
     "an encrypted root": (lambda m: (partition_table(m.disk), m.partition("ROOT", luks)), "sda1 has crypto_LUKS"),
@@ -156,12 +142,6 @@ def _missing(machine):
     (machine.by_id / "ata-DISK_1").unlink()
 
 
-def _other_disk_begins_alike(machine):
-    other = machine.dev / "sdb"
-    other.touch()
-    (machine.by_id / "ata-DISK_10").symlink_to(other)
-
-
 @pytest.mark.parametrize(
     ("spoil", "message"),
     [
@@ -169,9 +149,9 @@ def _other_disk_begins_alike(machine):
         (lambda m: m.rows[0].update(TYPE="part"), "disk: .* is no whole disk but of type part"),
         (lambda m: m.rows[0].update(SERIAL="S10"), "disk: .* has the serial number 'S10', not 'S1'"),
         (lambda m: m.rows[0].update(SERIAL=""), "disk: .* has the serial number '', not 'S1'"),
-        (lambda m: setattr(m, "size", 10 * GIB - 1), "disk: .* has 9 GiB, fewer than 10"),
+        (lambda m: os.truncate(m.disk, 10 * GIB - 1), "disk: .* has 9 GiB, fewer than 10"),
         (lambda m: setattr(m, "sector", 4096), "disk: .* has sectors of 4096 bytes"),
-        (_other_disk_begins_alike, "disk: .*/ata-DISK_10 is another disk, and its name begins"),
+        (lambda m: setattr(m, "read_only", 1), "disk: .* is read-only"),
         (lambda m: (m.install / "config.ign").write_text("{}"), "config: .* SHA-512 is another"),
         (lambda m: setattr(m, "broken", "lsblk"), "disk: line"),
     ],
@@ -203,7 +183,10 @@ def test_without_a_boot_host_that_knows_of_it_nothing_is_written(machine, boot_h
     done = one.run()
     assert done.returncode == 1
     assert set(stages(boot_host)) == {"refused started", "failed"}
-    assert "is the machine still armed?" in boot_host.reports[TOKEN, "failed"]["message"]
+    message = boot_host.reports[TOKEN, "failed"]["message"]
+    assert message.startswith(f"announce: {boot_host.url} has not taken the report that the installation begins")
+    assert "is the machine still armed?; nothing has been written: " in message
+    assert "install_without_peer" not in message
 
 
 def test_an_installation_that_nobody_knows_of_does_not_restart_the_machine(machine, boot_host):
@@ -224,7 +207,7 @@ def test_a_failure_is_reported_with_the_end_of_its_log_and_nothing_is_tried_twic
     assert done.returncode == 1
     assert stages(boot_host) == ["started", "flatcar-install", "failed"]
     report = boot_host.reports[TOKEN, "failed"]
-    assert report["message"] == "write: flatcar-install has failed; the disk is not usable"
+    assert report["message"] == "write: flatcar-install has failed; the disk is half-written"
     assert 'gpg: "BAD"\tsignature \\ \n' in report["log"]
     assert "(token)\nthe end\n" in report["log"]
     assert TOKEN not in json.dumps(report)
@@ -240,17 +223,39 @@ def test_an_installation_that_hangs_is_a_failure(machine, boot_host):
     assert stages(boot_host) == ["started", "failed"]
 
 
-def test_one_boot_host_of_two_is_enough_and_both_are_told_if_they_can_be(machine, boot_host):
-    other = BootHost()
-    one = machine()
-    conf = one.install / "install.conf"
-    conf.write_text(f"boot_host={other.url}\n{conf.read_text()}")
+def test_both_boot_hosts_of_a_pair_know_of_it_before_the_first_byte_is_written(pair, boot_host):
+    one, peer = pair
     assert one.run().returncode == 0
-    assert stages(other) == ["started", "installed"]
-    other.close()
-    boot_host.events.clear()
-    assert one.run().returncode == 0
+    assert stages(peer) == ["started", "installed"]
     assert stages(boot_host) == ["started", "flatcar-install", "installed", "systemctl"]
+
+
+def test_where_one_of_a_pair_does_not_know_of_it_nothing_is_written_and_the_other_takes_nothing_for_half_written(
+    pair, boot_host
+):
+    one, peer = pair
+    peer.refused.add("started")
+    message = failure(one)
+    assert message.startswith(f"announce: {peer.url} has not taken the report")
+    assert "-e install_without_peer=true" in message
+    assert peer.events == ["refused started"] * 12 + ["failed"]
+
+
+def test_a_failure_after_one_of_a_pair_was_told_says_that_it_takes_the_disk_for_half_written(pair, boot_host):
+    one, peer = pair
+    boot_host.refused.add("started")
+    assert one.run().returncode == 1
+    assert stages(peer) == ["started", "failed"]
+    message = peer.reports[TOKEN, "failed"]["message"]
+    assert "nothing has been written, but a boot host takes the disk for half-written" in message
+
+
+@pytest.mark.parametrize(("silent", "restarts"), [("first", False), ("second", True)])
+def test_the_boot_host_that_decides_has_to_know_that_it_is_installed(pair, boot_host, silent, restarts):
+    one, peer = pair
+    (boot_host if silent == "first" else peer).refused.add("installed")
+    assert (one.run().returncode == 0) == restarts
+    assert ("systemctl" in stages(boot_host)) == restarts
 
 
 def test_a_boot_host_that_is_away_for_a_while_is_asked_again(machine, boot_host):
@@ -263,10 +268,10 @@ def test_a_boot_host_that_is_away_for_a_while_is_asked_again(machine, boot_host)
             time.sleep(0.01)
         boot_host.refused.clear()
 
-    thread = threading.Thread(target=come_back)
+    thread = threading.Thread(target=come_back, daemon=True)
     thread.start()
     done = one.run()
-    thread.join()
+    thread.join(timeout=10)
     assert done.returncode == 0
     assert boot_host.events[-2:] == ["installed", "systemctl --no-block reboot"]
 

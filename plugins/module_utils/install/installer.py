@@ -22,7 +22,7 @@ _LOOKS = "kindling-disks.sh"
 _DISK_WAIT = 60
 _PAUSE = 5
 
-#: At how many places a disk is looked at that has nothing that is known.
+#: At how many places at most a disk is looked at that has nothing that is known.
 _SAMPLES = 1000
 
 #: One run, whatever becomes of it: nothing starts it again. flatcar-install needs a home for what it saves when it fails.

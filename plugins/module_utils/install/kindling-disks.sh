@@ -72,7 +72,7 @@ samples() { # device margin: the bytes of its ends and of places all over it, an
   else
     bytes "$1" "$2" "$ends"
     bytes "$1" $(($2 + size - ends)) "$ends"
-    count=$(((size - 2 * ends) / (32 * 1024 ** 2)))
+    count=$(((size - 2 * ends) / (128 * 1024 ** 2)))
     count=$((count < conf[samples] ? count : conf[samples]))
     for ((number = 0; number < count; number++)); do
       bytes "$1" $(($2 + ends + (size - 2 * ends) * number / count)) "$piece"

@@ -258,7 +258,7 @@ check_image() { # all that flatcar-install asks for before it writes, and by wha
 
 fetch() { # curl's options and a URL
   curl --fail --location --silent --show-error --connect-timeout 10 --max-time 60 --retry 10 --retry-connrefused \
-    --retry-delay "${conf[pause]}" "$@" 2>> "$log"
+    --retry-delay 5 "$@" 2>> "$log"
 }
 
 look_at_keys() { # gpg's words; an agent is for secret keys

@@ -339,7 +339,7 @@ finish() {
   stage="finish"
   written=whole
   report installed "Flatcar ${conf[version]} is on $disk" "${urls[@]}" || [[ " ${missing[*]} " != *" ${urls[0]} "* ]] \
-    || fail "${urls[0]} has not taken the report that the installation is complete: this machine would be installed again, so it does not restart"
+    || fail "${urls[0]} has not taken the report that the installation is complete: it would send this machine to its installer again, so it does not restart"
   say "Flatcar ${conf[version]} is installed on $disk; restarting from it"
   systemctl --no-block reboot
 }

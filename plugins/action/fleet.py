@@ -16,6 +16,7 @@ from ansible_collections.kindling.flatcar.plugins.module_utils.generation import
 from ansible_collections.kindling.flatcar.plugins.module_utils.problems import InventoryError
 from ansible_collections.kindling.flatcar.plugins.module_utils.programs import choices_of
 from ansible_collections.kindling.flatcar.plugins.module_utils.shown import without_tokens
+from ansible_collections.kindling.flatcar.plugins.plugin_utils.installs import directories, ended_armings
 from ansible_collections.kindling.flatcar.plugins.plugin_utils.problems import describe
 from ansible_collections.kindling.flatcar.plugins.plugin_utils.survey import Fleet, Known, fleet_of, survey
 from ansible_collections.kindling.flatcar.plugins.plugin_utils.variables import Variables
@@ -23,6 +24,14 @@ from ansible_collections.kindling.flatcar.plugins.plugin_utils.variables import 
 #: Tops of a generation: what the web server alone may read, and what nobody but root.
 PRIVATE = ["web"]
 SECRET = [INDEX, SHOWN]
+
+_ENDED = "!!! ARMINGS END: WHAT WAS ORDERED IS NOT WHAT THE INVENTORY SAYS NOW !!!"
+
+
+_REFUSED_LOSSES = (
+    "Not published: disks would lose data that did not before, at the next network boot and with no arming. If that is meant, "
+    "somebody has to publish it (site.yml without fleet_refuse_losses; in the container, `kindling publish`). It is:"
+)
 
 
 class ActionModule(ActionBase):
@@ -41,6 +50,8 @@ class ActionModule(ActionBase):
                 "group": {"type": "str", "default": "www-data"},
                 "keep": {"type": "int", "default": 5},
                 "files_dir": {"type": "path"},
+                "key": {"type": "str", "no_log": True},
+                "refuse_losses": {"type": "bool", "default": False},
             },
             required_if=[("state", "published", ["networks"])],
         )
@@ -67,8 +78,14 @@ class ActionModule(ActionBase):
         return survey(self._variables, {host: known}).checked().fleets[host]
 
     def _publish(self, fleet: Fleet, options: Mapping[str, Any], task_vars: dict[str, Any]) -> dict[str, Any]:
-        served = self._ask_boot_tree({"path": options["path"], "key": True}, task_vars)
-        key = bytes.fromhex(served["key"])
+        self._places = {
+            name: value
+            for name, value in directories(task_vars["inventory_hostname"], self._variables).items()
+            if name in ("installs_dir", "supervised")
+        }
+        asked = {"path": options["path"], "key": True, "given_key": options["key"]}
+        served = self._ask_boot_tree(asked, task_vars)
+        key = bytes.fromhex(options["key"] or served["key"])  # a secret that was given is masked in the answer
         files = build_files(fleet.nodes, fleet.networks, _versions(options), fleet.configs, key, self._secrets)
         manifest = manifest_of(files)
         differing = changes(served["manifest"], manifest)
@@ -76,8 +93,15 @@ class ActionModule(ActionBase):
             "changed": manifest != served["manifest"],
             "changes": {kind: [without_tokens(path) for path in paths] for kind, paths in differing.items()},
         }
+        if options["refuse_losses"]:
+            self._refuse_losses(served["manifest"], files, options, task_vars)
+        ended = ended_armings(served["armings"], files)
+        for line in ended.values():
+            self._display.warning(line)
+        result["ended"] = list(ended)
         if self._task.diff and result["changed"]:
-            result["diff"] = self._differences(served["manifest"], files, fleet.configs, key, options, task_vars)
+            told = [{"prepared": "".join(f"{line}\n" for line in (_ENDED, *ended.values()))}] if ended else []
+            result["diff"] = told + self._differences(served["manifest"], files, fleet.configs, key, options, task_vars)
         if self._task.check_mode or not result["changed"]:
             return result
         arguments = {
@@ -111,6 +135,20 @@ class ActionModule(ActionBase):
         comparison = difference.Comparison(before, difference.tree(manifest_of(files), files), key)
         return comparison.differences(texts(comparison.paths()), configs, self._secrets)
 
+    def _refuse_losses(
+        self,
+        manifest: Mapping[str, str],
+        files: Mapping[str, str],
+        options: Mapping[str, Any],
+        task_vars: dict[str, Any],
+    ) -> None:
+        index = [path for path in (INDEX,) if path in manifest]
+        asked = {"path": options["path"], "read": index}
+        before = difference.tree(manifest, self._ask_boot_tree(asked, task_vars)["texts"])
+        lost = difference.newly_lost_unasked(before, difference.tree(manifest_of(files), files))
+        if lost:
+            raise AnsibleActionFail("\n".join((_REFUSED_LOSSES, *lost)))
+
     def _secrets(self, node: str) -> list[str]:
         return [secret.text for secret in self._variables.secrets(node)]
 
@@ -128,7 +166,7 @@ class ActionModule(ActionBase):
 
     def _boot_tree(self, arguments: dict[str, Any], task_vars: dict[str, Any]) -> dict[str, Any]:
         return self._execute_module(
-            module_name="kindling.flatcar.boot_tree", module_args=arguments, task_vars=task_vars
+            module_name="kindling.flatcar.boot_tree", module_args=self._places | arguments, task_vars=task_vars
         )
 
     def _ship(self, archive: bytes) -> str:
@@ -147,6 +185,7 @@ def _summary(fleet: Fleet) -> dict[str, Any]:
     """What the roles need to know of a boot host's nodes."""
     return {
         "nodes": [node.name for node in fleet.nodes],
+        "known_as": {node.name: [node.name, *node.mac] for node in fleet.nodes},
         "images": wanted_images(fleet.nodes),
         "programs": [program.printable() for program in fleet.programs],
         "program_choices": choices_of(fleet.nodes),

@@ -4,9 +4,12 @@
 from __future__ import annotations
 
 import base64
+import hashlib
+import hmac
+import secrets
 import tempfile
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,24 +18,29 @@ from ansible.inventory.manager import split_host_pattern
 from ansible.plugins.action import ActionBase
 from ansible.plugins.loader import module_loader
 from ansible_collections.kindling.flatcar.plugins.module_utils import arming, limits
-from ansible_collections.kindling.flatcar.plugins.module_utils.fleet import network_of
+from ansible_collections.kindling.flatcar.plugins.module_utils.fleet import name_of, network_of, report_token_of
 from ansible_collections.kindling.flatcar.plugins.module_utils.install import config_digest
-from ansible_collections.kindling.flatcar.plugins.module_utils.install.order import key_text, order
+from ansible_collections.kindling.flatcar.plugins.module_utils.install.order import TIMEOUT, key_text, order, witness
+from ansible_collections.kindling.flatcar.plugins.module_utils.install.terms import differences, terms_of
+from ansible_collections.kindling.flatcar.plugins.module_utils.node import Node
 from ansible_collections.kindling.flatcar.plugins.module_utils.problems import InventoryError
 from ansible_collections.kindling.flatcar.plugins.plugin_utils.installs import (
     MODULE,
+    clock,
     directories,
     given_key,
     last_report,
     table,
     who,
 )
-from ansible_collections.kindling.flatcar.plugins.plugin_utils.problems import describe
+from ansible_collections.kindling.flatcar.plugins.plugin_utils.problems import count, describe
 from ansible_collections.kindling.flatcar.plugins.plugin_utils.survey import (
     BOOT_HOSTS,
     NODES,
+    Fleet,
     Known,
     fleet_of,
+    racks_of,
     survey,
 )
 from ansible_collections.kindling.flatcar.plugins.plugin_utils.variables import Variables
@@ -44,6 +52,11 @@ _POLL = 3.0  # seconds
 
 _POWER = "community.general.redfish_command"
 
+_OVERWRITTEN = {"flatcar": "an empty disk, or Flatcar", "any": "WHATEVER IS THERE"}
+
+#: Megabits a second, of a boot host's interface that does not say.
+_SPEED = 1000
+
 
 class ActionModule(ActionBase):
     _requires_connection = True
@@ -54,15 +67,25 @@ class ActionModule(ActionBase):
             argument_spec={
                 "state": {
                     "type": "str",
-                    "choices": ["meant", "planned", "checked", "armed", "awaited", "disarmed"],
+                    "choices": [
+                        *("meant", "planned", "checked", "told", "drawn", "witnessed", "armed", "awaited", "disarmed"),
+                    ],
                     "required": True,
                 },
-                "nodes": {"type": "list", "elements": "str", "required": True},
+                "nodes": {"type": "list", "elements": "str"},
                 "limit": {"type": "str", "default": ""},
                 "plan": {"type": "dict"},
+                "checked": {"type": "list", "elements": "dict"},
+                "seed": {"type": "str", "no_log": True},
+                "batches": {"type": "list", "elements": "raw", "default": []},
                 "expires": {"type": "int", "default": 7200},
+                "again": {"type": "bool", "default": False},
+                "without_peer": {"type": "bool", "default": False},
                 "timeout": {"type": "int", "default": 2700},
                 "armings": {"type": "dict"},
+                "all_nodes": {"type": "list", "elements": "str", "default": []},
+                "max_fail_percentage": {"type": "float", "default": 0},
+                "machines": {"type": "list", "elements": "str", "default": []},
                 "forget": {"type": "bool", "default": False},
                 "power": {"type": "bool", "default": True},
             }
@@ -89,23 +112,25 @@ class ActionModule(ActionBase):
 
     def _planned(self, options: Mapping[str, Any]) -> dict[str, Any]:
         """Where the nodes are armed, and what shall be published for them."""
+        if not arming.SHORTEST <= options["expires"] <= arming.LONGEST:
+            raise AnsibleActionFail(
+                f"Nothing was armed. install_expires is {options['expires']}: machines are armed for {arming.SHORTEST} seconds to "
+                f"{arming.LONGEST} (a day), and not longer than somebody looks after them"
+            )
         try:
             found = survey(self._variables, {host: Known() for host in self._variables.group(BOOT_HOSTS)}).checked()
         except InventoryError as invalid:
             raise AnsibleActionFail(describe(invalid.problems)) from None
-        names, home, wanted = set(options["nodes"]), {}, {}
+        names, home, peers, wanted = set(options["nodes"]), {}, {}, {}
         for host, fleet in found.fleets.items():
             for node in fleet.nodes:
-                # Of a pair, the one that answers first decides; the other sends machines to it
-                if node.name in names and not network_of(node, fleet.networks).standby:
+                network = network_of(node, fleet.networks)
+                # Of a pair, the one that answers first decides; the other sends machines to it, and is told
+                if node.name in names and not network.standby:
                     home[node.name] = host
-                    wanted[node.name] = {
-                        "mode": node.boot_mode,
-                        "version": node.version,
-                        "address": str(node.address),
-                        "macs": list(node.mac),
-                        "config": config_digest(fleet.configs[node.name]),
-                    }
+                    wanted[node.name] = _wanted(node, config_digest(fleet.configs[node.name]))
+                    if network.peer and not options["without_peer"]:
+                        peers[node.name] = network.peer
         _refuse(
             "Nothing was armed. Only nodes with flatcar_boot_mode: install are installed; say so in the inventory and run "
             "site.yml, or leave them out of --limit:",
@@ -115,44 +140,112 @@ class ActionModule(ActionBase):
                 if node["mode"] != "install"
             ),
         )
-        switched = sorted(node.name for node in found.nodes if node.name in names and node.bmc)
+        switched = sorted(name for name, node in wanted.items() if node["bmc"])
         if options["power"] and switched and not module_loader.find_plugin_with_context(_POWER).resolved:
             raise AnsibleActionFail(
                 f"Nothing was armed. {', '.join(switched)} would be switched on by flatcar_bmc, for which this controller lacks "
                 "the collection community.general: ansible-galaxy collection install -r requirements.yml, or leave it to "
                 "others with -e install_power=false"
             )
-        return {"changed": False, "boot_hosts": sorted(set(home.values())), "home": home, "wanted": wanted}
+        return {
+            "changed": False,
+            "boot_hosts": sorted(set(home.values())),
+            "witnesses": sorted(set(peers.values())),
+            "home": home,
+            "peers": peers,
+            "wanted": wanted,
+        }
+
+    def _told(self, options: Mapping[str, Any]) -> dict[str, Any]:
+        """Says before anything is armed what will happen to which disk."""
+        plan, found = options["plan"], {}
+        for checked in options["checked"]:
+            found |= checked["nodes"]
+        names = [name for name in options["nodes"] if name in found]
+        rows = [("NODE", "MAC", "DISK", "SERIAL", "MAY BE OVERWRITTEN", "RELEASE", "SWITCHED ON")]
+        for name in names:
+            terms, under_way = plan["wanted"][name]["terms"], found[name]["under_way"]
+            rows.append(
+                (
+                    name,
+                    ", ".join(mac.replace("-", ":") for mac in terms["macs"]),
+                    terms["disk"],
+                    terms["serial"] or "any",
+                    _OVERWRITTEN[terms["wipe"]],
+                    found[name]["version"],
+                    "not now: is being installed" if under_way else _switched(plan["wanted"][name], options["power"]),
+                )
+            )
+        until = clock(int(time.time()) + options["expires"])
+        batches = list(_batches(len(names), options["batches"]))
+        text = (
+            f"{count(len(names), 'machine')} will be installed, each armed for {_duration(options['expires'])}"
+            f"{f', the first {batches[0]} until {until}' if len(batches) > 1 else f', until {until}'}:"
+        )
+        slow = max((found[name]["bytes"] * max(batches) / found[name]["speed"] for name in names), default=0)
+        late = (
+            f"\nThe biggest batch ({max(batches)}) needs {_duration(int(slow))} for its images alone, by the speed of its boot "
+            "host's network, and is armed for less: say a longer -e install_expires, or a smaller -e install_batch."
+            if slow > options["expires"]
+            else ""
+        )
+        self._display.display(f"\n{text}\n{table(rows)}{late}\n")
+        return {"changed": False, "msg": text}
+
+    def _drawn(self, _options: Mapping[str, Any]) -> dict[str, Any]:
+        """What this run's tokens are made of: both boot hosts of a pair are told the same."""
+        return {"changed": False, "seed": secrets.token_hex(32)}
 
     # On a boot host, delegated to it
 
     def _checked(self, options: Mapping[str, Any]) -> dict[str, Any]:
         names = self._own(options)
-        self._published(names, options["plan"])
-        return {"changed": False, "msg": f"{len(names)} of {self._host} can be armed"}
+        served = self._published(names, options["plan"])
+        under_way = self._under_way(names, options["plan"], served)
+        nodes = {}
+        for name in names:
+            index = served["index"][name]
+            nodes[name] = {
+                "version": index["version"],
+                "bytes": served["images"][f"{index['board']}/{index['version']}"],
+                "speed": self._speed() * 1e6 / 8,
+                "under_way": name in under_way,
+            }
+        return {"changed": False, "nodes": nodes}
+
+    def _witnessed(self, options: Mapping[str, Any]) -> dict[str, Any]:
+        """Have the other boot host of a pair know of the armings that its peer is about to make."""
+        names = [name for name in options["nodes"] if options["plan"]["peers"].get(name) == self._host]
+        if not names or self._task.check_mode:
+            return {"changed": bool(names)}
+        orders = []
+        for node, _, hosts, network in self._machines(names):
+            terms = terms_of(node, version="", config="", host=hosts[0])
+            # Here the boot host is the peer: the one that decides is the other
+            orders.append(witness(node, token=_token(options, node), hosts=hosts[::-1], network=network, terms=terms))
+        self._arm(orders, options, again=True)
+        return {"changed": True}
 
     def _armed(self, options: Mapping[str, Any]) -> dict[str, Any]:
         names = self._own(options)
         if not names:
-            return {"changed": False, "armings": {}}
+            return {"changed": False, "armings": {}, "armed": []}
         served = self._published(names, options["plan"])
+        under_way = {} if options["again"] else self._under_way(names, options["plan"], served)
+        to_arm = [name for name in names if name not in under_way]
         if self._task.check_mode:
-            return {"changed": True, "armings": {}, "msg": f"would arm {', '.join(names)}"}
-        armed = self._module(
-            state="armed",
-            src=self._ship(self._orders(names, served)),
-            who=who(),
-            seconds=options["expires"],
-            clock=time.time(),
-        )
-        told = self._module(state="read", nodes=names)["armings"]
-        for name in names:
-            self._tell(name, f"armed until {_clock(armed['until'])} by the clock of {self._host}")
-        return {
-            "changed": True,
-            "until": armed["until"],
-            "armings": {name: {"number": told[name][0]["number"], "when": told[name][0]["when"]} for name in names},
-        }
+            return {"changed": bool(to_arm), "armings": {}, "armed": [], "msg": f"would arm {', '.join(to_arm)}"}
+        for name in under_way:
+            self._tell(name, f"is being installed since {clock(under_way[name]['when'])}; waiting for that")
+        found = {name: {"number": one["number"], "when": one["when"]} for name, one in under_way.items()}
+        if to_arm:
+            armed = self._arm(self._orders(to_arm, served, options), options, again=options["again"])
+            told = self._module(state="read", machines=to_arm)["armings"]
+            for name in to_arm:
+                latest = next(one for one in told if one["node"] == name)
+                found[name] = {"number": latest["number"], "when": latest["when"]}
+                self._tell(name, f"armed until {clock(armed['until'])}")
+        return {"changed": bool(to_arm), "armings": found, "armed": to_arm}
 
     def _awaited(self, options: Mapping[str, Any]) -> dict[str, Any]:
         """What became of the armings, by node, once the last of them has ended or the time is over."""
@@ -163,7 +256,7 @@ class ActionModule(ActionBase):
             late = time.monotonic() > give_up
             told = self._ask(list(armings))
             for name, state in states.items():
-                new = _state(told.get(name, []), armings[name]) if told is not None else state
+                new = _state(told, armings[name]) if told is not None else state
                 if late and not _is_over(new):
                     new = new | {"state": "late", "message": f"still {new['state']} after {options['timeout']} s"}
                 if new["state"] != state["state"]:
@@ -173,21 +266,53 @@ class ActionModule(ActionBase):
                 time.sleep(_POLL)
         if states:
             self._module(state="settled")
-            self._display.display(f"\n{_outcome(states)}\n")
+            self._display.display(f"\n{_outcome(states)}\n{self._left(states, options)}")
         return {"changed": False, "nodes": states}
 
+    def _left(self, states: Mapping[str, Mapping[str, Any]], options: Mapping[str, Any]) -> str:
+        """After a batch: what is still armed, and who was not begun, where no other batch will be."""
+        told = self._ask(list(states)) or []
+        armed = [one for one in told if one["armed"] and one["node"] in states]
+        lines = [f"{one['node']} is still armed until {clock(one['until'])}" for one in armed]
+        if armed:
+            lines.append(f"To disarm: playbooks/disarm.yml --limit {','.join(one['node'] for one in armed)}")
+        failed = sum(state["state"] != "running" for state in states.values())
+        rest = options["all_nodes"][_position(options["all_nodes"], options["nodes"]) :]
+        if rest and failed * 100 > options["max_fail_percentage"] * len(options["nodes"]):
+            lines.append(f"Too many have failed; not begun: {', '.join(rest)}")
+        return "".join(f"{line}\n" for line in lines)
+
     def _disarmed(self, options: Mapping[str, Any]) -> dict[str, Any]:
-        result = self._module(state="disarmed", nodes=options["nodes"], forget=options["forget"], who=who())
+        """Of all machines where none is named."""
+        machines = [word for name in options["nodes"] or () for word in self._known_as(name)] + options["machines"]
+        named = {"machines": machines} if options["nodes"] is not None or options["machines"] else {}
+        result = self._module(state="disarmed", forget=options["forget"], who=who(), **named)
         for name, what in result["disarmed"].items():
             self._tell(name, _DISARMED[what])
         return {key: result[key] for key in ("changed", "disarmed")}
+
+    def _known_as(self, name: str) -> list[str]:
+        """All by which the boot host may know the node, as far as an inventory with mistakes says it.
+
+        The same address may be another machine's behind another boot host.
+        """
+        wanted = (*_MACS, *_ADDRESSES, _RACK)
+        values = self._variables.read(name, lambda known: [one for one in wanted if one in known]).values
+        here = values.pop(_RACK, None) in racks_of(self._host, self._variables)
+        words = [name]
+        for variable, value in values.items():
+            if variable in _ADDRESSES and not here:
+                continue
+            words += [str(word) for word in (value if isinstance(value, list | tuple) else [value])]
+        return words
 
     def _own(self, options: Mapping[str, Any]) -> list[str]:
         return [name for name in options["nodes"] if options["plan"]["home"].get(name) == self._host]
 
     def _published(self, names: list[str], plan: Mapping[str, Any]) -> dict[str, Any]:
         """What the boot host serves; fails unless that is what the inventory says now."""
-        served = self._module(state="read", nodes=names)
+        words = [word for name in names for word in _words(plan["wanted"][name]["terms"])]
+        served = self._module(state="read", machines=words)
         _refuse(
             f"Nothing was armed: {self._host} does not serve what the inventory says now. Run site.yml first, for:",
             (
@@ -198,22 +323,89 @@ class ActionModule(ActionBase):
         )
         return served
 
-    def _orders(self, names: list[str], served: Mapping[str, Any]) -> list[arming.Order]:
-        facts = self._task_vars["hostvars"][self._host]["ansible_facts"]
+    def _under_way(
+        self, names: list[str], plan: Mapping[str, Any], served: Mapping[str, Any]
+    ) -> dict[str, Mapping[str, Any]]:
+        """The armings under which machines are being installed, by node, whatever it was called then."""
+        running = [one for one in served["armings"] if one["under_way"]]
+        return {
+            name: one
+            for name in names
+            for one in running
+            if _words(plan["wanted"][name]["terms"])
+            & {one["node"], one["address"], *one["more_addresses"], *one["macs"]}
+        }
+
+    def _orders(self, names: list[str], served: Mapping[str, Any], options: Mapping[str, Any]) -> list[arming.Order]:
         key = given_key(self._host, self._variables) or key_text(base64.b64decode(served["keyring"]))
-        try:
-            fleet = fleet_of(self._host, names, self._variables, Known(facts))
-        except InventoryError as invalid:
-            raise AnsibleActionFail(describe(invalid.problems)) from None
+        own_key = self._own_key()
+        latest = {one["node"]: one for one in reversed(served["armings"])}
         orders = []
-        for node in fleet.nodes:
+        for node, fleet, hosts, network in self._machines(names):
             published = served["index"][node.name]
             config = fleet.configs[node.name]
             if config_digest(config) != published["config"]:
                 raise AnsibleActionFail(f"{node.name}: the inventory was changed while this ran: run again")
-            host = f"http://{network_of(node, fleet.networks).address}"
-            orders.append(order(node, config, host=host, version=published["version"], key=key))
+            size = served["images"][f"{published['board']}/{published['version']}"]
+            orders.append(
+                order(
+                    node,
+                    config,
+                    token=_token(options, node),
+                    hosts=hosts if node.name in options["plan"]["peers"] else hosts[:1],
+                    network=network,
+                    version=published["version"],
+                    key=key,
+                    report_token=report_token_of(own_key, node.name),
+                    timeout=max(TIMEOUT, int(2 * size * len(names) * 8 / (self._speed() * 1e6))),
+                    half_written=latest.get(node.name, {}).get("half_written", False),
+                )
+            )
         return orders
+
+    def _machines(self, names: Collection[str]) -> Iterator[tuple[Node, Fleet, list[str], str]]:
+        """The nodes with their fleet, the URLs of this boot host and of its peer, and the name of their network."""
+        facts = self._task_vars["hostvars"][self._host]["ansible_facts"]
+        try:
+            fleet = fleet_of(self._host, names, self._variables, Known(facts))
+        except InventoryError as invalid:
+            raise AnsibleActionFail(describe(invalid.problems)) from None
+        for node in fleet.nodes:
+            network = network_of(node, fleet.networks)
+            addresses = [address for address in (network.address, network.peer_address) if address]
+            yield node, fleet, [f"http://{address}" for address in addresses], name_of(network)
+
+    def _own_key(self) -> bytes:
+        """Secret: with ``-vvv`` a connection prints what it gets, unless it is told not to."""
+        connection = self._connection._play_context
+        before, connection.no_log = connection.no_log, True
+        try:
+            found = self._execute_module(
+                module_name="kindling.flatcar.boot_tree",
+                module_args={"path": directories(self._host, self._variables)["fleet_dir"], "key": True},
+                task_vars=self._task_vars,
+            )
+        finally:
+            connection.no_log = before
+        if found.get("failed"):
+            raise AnsibleActionFail(f"{self._host}: {found.get('msg', 'the module boot_tree failed')}")
+        return bytes.fromhex(found["key"])
+
+    def _speed(self) -> int:
+        """Of the slowest interface to machines that this boot host says the speed of, in megabits a second."""
+        facts = self._task_vars["hostvars"][self._host]["ansible_facts"]
+        speeds = [fact.get("speed") for fact in facts.values() if isinstance(fact, Mapping) and "device" in fact]
+        return min((speed for speed in speeds if isinstance(speed, int) and speed > 0), default=_SPEED)
+
+    def _arm(self, orders: list[arming.Order], options: Mapping[str, Any], again: bool) -> dict[str, Any]:
+        return self._module(
+            state="armed",
+            src=self._ship(orders),
+            who=who(),
+            seconds=options["expires"],
+            clock=time.time(),
+            again=again,
+        )
 
     def _ship(self, orders: Iterable[arming.Order]) -> str:
         """Tokens and configs in one file, which none but its owner reads: never in arguments, which everybody sees."""
@@ -235,10 +427,10 @@ class ActionModule(ActionBase):
             raise AnsibleActionFail(f"{self._host}: {result.get('msg', 'the module failed')}")
         return result
 
-    def _ask(self, names: list[str]) -> dict[str, Any] | None:
+    def _ask(self, names: list[str]) -> list[dict[str, Any]] | None:
         """What was reported; None where the boot host cannot be asked now: machines go on without us."""
         try:
-            return self._module(state="read", nodes=names)["armings"]
+            return self._module(state="read", machines=names)["armings"]
         except (AnsibleConnectionFailure, AnsibleActionFail) as failure:
             self._display.display(f"{self._host} cannot be asked, trying again: {failure}", stderr=True)
             return None
@@ -256,6 +448,57 @@ _DISARMED = {
 }
 
 
+#: What says in the inventory by what a machine is known, and where it stands.
+_MACS = ("flatcar_mac",)
+_ADDRESSES = ("flatcar_address", "flatcar_more_addresses")
+_RACK = "flatcar_rack"
+
+
+def _wanted(node: Node, config: str) -> dict[str, Any]:
+    """What the inventory says of a node, before its boot host is asked for the exact release."""
+    return {
+        "mode": node.boot_mode,
+        "version": node.version,
+        "bmc": node.bmc["type"] if node.bmc else None,
+        "terms": terms_of(node, version=node.version, config=config, host=""),
+    }
+
+
+def _token(options: Mapping[str, Any], node: Node) -> str:
+    digest = hmac.digest(bytes.fromhex(options["seed"]), node.name.encode(), hashlib.sha256)
+    return base64.urlsafe_b64encode(digest).decode().rstrip("=")
+
+
+def _words(terms: Mapping[str, Any]) -> set[str]:
+    return {terms["node"], terms["address"], *terms["more_addresses"], *terms["macs"]}
+
+
+def _switched(wanted: Mapping[str, Any], power: bool) -> str:
+    return f"by {wanted['bmc']}" if power and wanted["bmc"] else "by hand"
+
+
+def _batches(number: int, sizes: Iterable[Any]) -> Iterator[int]:
+    """How many machines are armed at a time, batch by batch: the last size goes on."""
+    sizes = list(sizes) or [number]
+    while number > 0:
+        size = sizes.pop(0) if len(sizes) > 1 else sizes[0]
+        most = max(1, number * int(size[:-1]) // 100) if isinstance(size, str) and size.endswith("%") else int(size)
+        yield min(most, number)
+        number -= most
+
+
+def _duration(seconds: int) -> str:
+    minutes, rest = divmod(seconds, 60)
+    hours, minutes = divmod(minutes, 60)
+    parts = [f"{value} {unit}" for value, unit in ((hours, "h"), (minutes, "min"), (rest, "s")) if value]
+    return " ".join(parts[:2]) or "no time"
+
+
+def _position(names: list[str], batch: Collection[str]) -> int:
+    """Where in all *names* those that follow the *batch* begin."""
+    return max((names.index(name) + 1 for name in batch if name in names), default=0)
+
+
 def _refuse(message: str, problems: Iterable[str]) -> None:
     problems = list(problems)
     if problems:
@@ -268,18 +511,29 @@ def _differs(wanted: Mapping[str, Any], index: Mapping[str, Any] | None, served:
         return
     if index["mode"] != "install":
         yield f"it is published with the mode {index['mode']}"
-    for what in ("address", "macs"):
-        if index[what] != wanted[what]:
-            yield f"its {what} {'is' if what == 'address' else 'are'} published as {index[what]}"
-    if index["config"] != wanted["config"]:
-        yield "its config is not the one that is published"
+    # Which release a channel stands at, and its own address, the boot host knows
+    host = index.get("order", {}).get("host", "")
+    yield from differences(_published_terms(index), wanted["terms"] | {"version": index["version"], "host": host})
     if wanted["version"] not in ("current", index["version"]):
         yield f"Flatcar {index['version']} is published, {wanted['version']} is wanted"
     if f"{index['board']}/{index['version']}" not in served["images"]:
         yield f"the disk image of Flatcar {index['version']} ({index['board']}) is not mirrored"
 
 
-def _state(told: list[Mapping[str, Any]], armed: Mapping[str, Any]) -> dict[str, Any]:
+def _published_terms(index: Mapping[str, Any]) -> dict[str, Any]:
+    """A node that is published in another mode has no order, and yet a place and a config."""
+    macs = [mac.replace(":", "-") for mac in index["macs"]]
+    known = {
+        "address": index["address"],
+        "macs": macs,
+        "config": index["config"],
+        "version": index["version"],
+        "host": "",
+    }
+    return index.get("order") or known
+
+
+def _state(told: Iterable[Mapping[str, Any]], armed: Mapping[str, Any]) -> dict[str, Any]:
     """How far the machine is, by the boot host's clock."""
     found = next((arming for arming in told if arming["number"] == armed["number"]), None)
     if found is None:
@@ -310,7 +564,3 @@ def _outcome(states: Mapping[str, Mapping[str, Any]]) -> str:
     ]
     logs = [f"\nThe end of {name}'s log:\n{state['log']}" for name, state in states.items() if state.get("log")]
     return "\n".join((table(rows), *logs))
-
-
-def _clock(when: int) -> str:
-    return time.strftime("%H:%M:%S UTC", time.gmtime(when))

@@ -10,7 +10,13 @@ from typing import Any
 from ansible.plugins.action import ActionBase
 from ansible_collections.kindling.flatcar.plugins.module_utils.fleet import network_of
 from ansible_collections.kindling.flatcar.plugins.module_utils.install import config_digest
-from ansible_collections.kindling.flatcar.plugins.module_utils.status import Wanted, status_of, text
+from ansible_collections.kindling.flatcar.plugins.module_utils.status import (
+    Wanted,
+    by_word,
+    status_of,
+    strangers,
+    text,
+)
 from ansible_collections.kindling.flatcar.plugins.plugin_utils.installs import table
 from ansible_collections.kindling.flatcar.plugins.plugin_utils.output import OUTPUT_OPTIONS, put_out
 from ansible_collections.kindling.flatcar.plugins.plugin_utils.problems import count
@@ -46,6 +52,10 @@ class ActionModule(ActionBase):
         }
         names = _names(variables.group(NODES), wanted, options["hosts"])
         statuses = [status_of(name, wanted.get(name), read) for name in names]
+        if options["hosts"] is None or set(options["hosts"]) & set(hosts):
+            known = {*variables.group(NODES), *(word for one in wanted.values() for word in one.known_as)}
+            asked_for = {host: answer for host, answer in read.items() if host in (options["hosts"] or hosts)}
+            statuses += strangers(asked_for, known)
         summary = _summary(statuses)
         put_out(options, f"{table(text(statuses))}\n\n{summary}", {"nodes": statuses, "summary": summary})
         return {"changed": False, "msg": summary}
@@ -66,6 +76,7 @@ def _wanted(found: Survey) -> dict[str, Wanted]:
             version=node.version,
             config=config_digest(config),
             boot_hosts=tuple(host for _, host in sorted(serving[name])),
+            known_as=(*map(str, (node.address, *node.more_addresses)), *(mac.replace(":", "-") for mac in node.mac)),
         )
         for name, (node, config) in made.items()
     }
@@ -85,7 +96,7 @@ def _answer(read: Mapping[str, Any] | None) -> Mapping[str, Any] | str:
         return "not asked"
     if "index" not in read:
         return str(read.get("msg") or "no answer")
-    return read
+    return {**read, "armings": by_word(read["armings"])}
 
 
 def _summary(statuses: list[Mapping[str, Any]]) -> str:

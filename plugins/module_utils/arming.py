@@ -1,12 +1,10 @@
 """Armings: which machines may be installed now. Runs on the boot host; needs the standard library alone.
 
 The web server asks the file system at every request, and gives an installer only if all of this is there: the files of the
-arming; a URL signed for it, for the address that asks and for a time that is not over; a gate, an empty file in memory; and
-no report that the install ended. Whatever is missing, the machine boots its own disk.
-
-Gates are one directory that one rename replaces: that rename arms all machines of a batch and ends all armings that they had,
-and whoever is killed before it has armed nothing. They are forgotten when the boot host starts anew, because its clock may be
-wrong then, and a clock that was put back would bring an arming of last month to life.
+arming; a URL signed for it, for the address that asks and for a time that is not over; its gate (see ``gates``); its order, an
+empty file of the served generation that is there as long as the inventory says what it said when the machine was armed; and
+the placeholders of the reports that end an install, which those reports replace. Whatever is missing, the machine boots its
+own disk.
 
 Nothing of ours runs when a machine reports. So every run first settles what happened since: see ``_settle``.
 """
@@ -15,7 +13,6 @@ from __future__ import annotations
 
 import base64
 import contextlib
-import fcntl
 import gzip
 import hashlib
 import json
@@ -30,8 +27,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from .gates import Gates, new_batch
+from .locks import locked
+
 #: What a machine reports, in the order in which it gets there.
 STAGES = ("started", "failed", "installed", "running")
+
+#: Those after which the installer is not given any more. Until they come, executable files stand in their places: only what is
+#: there opens, so that a report that was lost, or cannot be read, opens nothing.
+ENDS = ("failed", "installed", "running")
+
+#: The shortest and the longest time for which machines are armed, in seconds.
+SHORTEST, LONGEST = 60, 24 * 3600
 
 #: Stands in scripts where the boot host, whose secret and clock count, fills in signature and time.
 UNSIGNED = "SIGNATURE/EXPIRES"
@@ -42,15 +49,24 @@ SERVED = ("install.ipxe", "install.ign")
 #: Served as long as an install was begun and not ended: the machine's disk is half-written.
 UNFINISHED = "unfinished.ipxe"
 
+#: Below a generation's ``web``: ``orders/ADDRESS/DIGEST``.
+ORDERS = "orders"
+
 _RECORD = "arming.json"
 _SCRIPT = "script.ipxe"
 _HALF_WRITTEN = "half-written"
+_WITNESS = "witness"
+_GATE = "gate"
+_ORDER = "order"
+_FROM = "from"
 _NEW = ".new-"
-_GATES = "gates-"
 _TOKEN = re.compile(r"[A-Za-z0-9_-]{43}")
 _ADDRESS = re.compile(r"[0-9a-f.:]{2,45}")
 _MAC = re.compile(r"[0-9a-f]{2}(-[0-9a-f]{2}){5}")
+_DIGEST = re.compile(r"[0-9a-f]{32}")
+_NETWORK = re.compile(r"[0-9a-f.:]{2,45}-[0-9]{1,3}")
 _SECRET = re.compile(r'^set \$secure_link_secret "?([A-Za-z0-9]{32,})"?;$', re.MULTILINE)
+_PATIENCE = 60  # seconds, in which another run ends that arms or disarms
 _REPORT_BYTES = 16 << 10
 _TEXT, _LOG = 200, 4000  # characters that are believed of a report's values
 _KEYS = ("hostname", "version", "config", "message", "log")
@@ -62,10 +78,11 @@ class ArmingError(Exception):
 
 @dataclass(frozen=True)
 class Places:
-    """``installs`` is kept, ``live`` is memory that a restart of the host empties; *gid* is the web server's group."""
+    """``installs`` is kept; ``published`` is what the web server serves; *gid* is the web server's group."""
 
     installs: Path
-    live: Path
+    published: Path
+    gates: Gates
     gid: int
 
     @property
@@ -81,16 +98,24 @@ class Places:
 class Order:
     """One machine to arm. ``files`` are texts by name; ``script`` is what the machine is given instead of its own.
 
-    ``macs`` are written with hyphens. ``about`` is kept with the arming, for people and for `status`.
+    ``macs`` are written with hyphens; ``digest`` is that of all that matters to the order; ``network`` is the node's, from which
+    reports are taken, such as ``10.0.0.0-24``; ``limit`` is in how many seconds an install that was begun has ended, one way or
+    the other. The other boot host of a pair is a ``witness``: it gives no installer, and takes the reports.
+    ``about`` is kept with the arming, for people and for `status`.
     """
 
     token: str
     node: str
     address: str
     macs: tuple[str, ...]
+    digest: str
+    network: str
+    limit: int
     script: str
     files: Mapping[str, str]
-    about: Mapping[str, str]
+    about: Mapping[str, Any]
+    witness: bool = False
+    more_addresses: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -105,7 +130,10 @@ class Arming:
     who: str
     when: int
     until: int
-    about: Mapping[str, str]
+    about: Mapping[str, Any]
+    limit: int = 0
+    witness: bool = False
+    more_addresses: tuple[str, ...] = ()
 
 
 # --- shipping ------------------------------------------------------------------------------------------------------
@@ -118,24 +146,37 @@ def pack(orders: Iterable[Order]) -> bytes:
 
 def unpack(archive: bytes) -> list[Order]:
     """The orders in an archive, checked as far as they become names of files."""
-    orders = [Order(**entry | {"macs": tuple(entry["macs"])}) for entry in json.loads(gzip.decompress(archive))]
+    orders = [Order(**_with_tuples(entry)) for entry in json.loads(gzip.decompress(archive))]
     for order in orders:
-        if not (_TOKEN.fullmatch(order.token) and _ADDRESS.fullmatch(order.address)):
+        if not (_TOKEN.fullmatch(order.token) and all(map(_ADDRESS.fullmatch, (order.address, *order.more_addresses)))):
             raise ArmingError(f"{order.node}: its token or its address {order.address} is none")
         if not order.macs or not all(_MAC.fullmatch(mac) for mac in order.macs):
             raise ArmingError(
                 f"{order.node}: expected MAC addresses with hyphens, got {', '.join(order.macs) or 'none'}"
             )
-        if set(order.files) != {*SERVED, UNFINISHED}:
+        if not (_DIGEST.fullmatch(order.digest) and _NETWORK.fullmatch(order.network)):
+            raise ArmingError(f"{order.node}: its digest or its network {order.network} is none")
+        expected = {UNFINISHED} if order.witness else {*SERVED, UNFINISHED}
+        if set(order.files) != expected:
             raise ArmingError(
-                f"{order.node}: expected {', '.join((*SERVED, UNFINISHED))}, got {', '.join(order.files)}"
+                f"{order.node}: expected {', '.join(sorted(expected))}, got {', '.join(order.files) or 'nothing'}"
             )
     return orders
 
 
-def sign(secret: str, token: str, address: str, until: int) -> str:
-    """What stands in place of ``UNSIGNED``: nginx's secure_link works out the same for the address that asks."""
-    digest = hashlib.md5(f"{until} {token} {address} {secret}".encode(), usedforsecurity=False).digest()
+def _with_tuples(entry: Mapping[str, Any]) -> dict[str, Any]:
+    """What JSON has as lists."""
+    return {key: tuple(value) if isinstance(value, list) else value for key, value in entry.items()}
+
+
+def digest_of(terms: Mapping[str, Any]) -> str:
+    """What an order is published as: 32 hexadecimal digits for all that matters to it."""
+    return hashlib.sha256(json.dumps(terms, sort_keys=True).encode()).hexdigest()[:32]
+
+
+def sign(secret: str, token: str, network: str, until: int) -> str:
+    """What stands in place of ``UNSIGNED``: nginx's secure_link works out the same for the network that is asked from."""
+    digest = hashlib.md5(f"{until} {token} {network} {secret}".encode(), usedforsecurity=False).digest()
     return f"{base64.urlsafe_b64encode(digest).decode().rstrip('=')}/{until}"
 
 
@@ -153,39 +194,84 @@ def read_secret(path: Path) -> str:
 # --- arming --------------------------------------------------------------------------------------------------------
 
 
-def arm(places: Places, orders: Collection[Order], who: str, secret: str, seconds: int) -> int:
+def arm(places: Places, orders: Collection[Order], who: str, secret: str, seconds: int, again: bool = False) -> int:
     """Arm all machines in *orders*, from now on for so many seconds; returns when that is over.
 
-    What they had been armed with before ends at the same moment.
+    What they had been armed with before has ended by then. Raises ``ArmingError``, with nothing changed, for a machine whose
+    order is not published, and unless *again*, for one that is being installed.
     """
+    if not SHORTEST <= seconds <= LONGEST:
+        raise ArmingError(f"machines are armed for {SHORTEST} to {LONGEST} seconds, not for {seconds}")
     with _locked(places):
         armings = _settle(places)
+        _check(places, armings, orders, again)
         now = int(time.time())
         until = now + seconds
+        batch = new_batch(seconds)
         history = _History(places, armings)
         last = max((arming.number for arming in armings), default=0)
         for number, order in enumerate(orders, last + 1):
-            about = dict(order.about)
-            arming = Arming(order.token, number, order.node, order.address, order.macs, who, now, until, about)
-            signature = sign(secret, order.token, order.address, until)
-            _write_arming(places, arming, _signed(order, signature), history.half_written(arming))
+            arming = _recorded(order, number, who, now, until)
+            signature = sign(secret, order.token, order.network, until)
+            links = {
+                _GATE: places.gates.place(batch, order.token),
+                _ORDER: places.published / ORDERS / order.address / order.digest,
+            }
+            _write_arming(places, arming, order, _signed(order, signature), links, history.half_written(arming))
+            _hold_places(places, order.token)
+        _sync(places.reports)
         _sync(places.armed)
         _log(places, [_entry("armed", who, now, order) | {"until": until} for order in orders])
-        _settle(places, opened={order.token for order in orders})
+        words = {word for order in orders for word in _words(order)}
+        former = [arming.token for arming in armings if words.intersection(_words(arming))]
+        tokens = [order.token for order in orders if not order.witness]
+        _settle(places, closed=former, opening=(batch, tokens))
     return until
 
 
-def disarm(places: Places, nodes: Collection[str], who: str, forget: bool = False) -> dict[str, str]:
-    """End the armings of *nodes*; says of each that there was something to say of what became of it.
+def _check(places: Places, armings: Iterable[Arming], orders: Collection[Order], again: bool) -> None:
+    for order in orders:
+        if not order.witness and not (places.published / ORDERS / order.address / order.digest).is_file():
+            raise ArmingError(f"{order.node}: what is ordered is not what is published: run site.yml, then again")
+    if again:
+        return
+    words = {word: order.node for order in orders for word in _words(order)}
+    for arming in armings:
+        if words.keys() & set(_words(arming)) and _is_under_way(places, arming):
+            raise ArmingError(
+                f"{arming.node} is being installed since {_clock(_when_started(places, arming))}: wait for it, or give a new "
+                "order in its place with -e install_again=true"
+            )
+
+
+def _recorded(order: Order, number: int, who: str, now: int, until: int) -> Arming:
+    return Arming(
+        token=order.token,
+        number=number,
+        node=order.node,
+        address=order.address,
+        macs=order.macs,
+        who=who,
+        when=now,
+        until=until,
+        about=dict(order.about),
+        limit=order.limit,
+        witness=order.witness,
+        more_addresses=order.more_addresses,
+    )
+
+
+def disarm(places: Places, words: Collection[str] | None, who: str, forget: bool = False) -> dict[str, str]:
+    """End the armings of the machines that *words* name, by their nodes' names, MAC addresses with hyphens or addresses, or of
+    all; says of each that there was something to say of, by its node's name, what became of it.
 
     A machine whose disk is half-written is still told so instead of being sent to it, unless it is to be forgotten.
     """
     with _locked(places):
-        armings = _settle(places)
-        history = _History(places, armings)
-        told, ended, gates = {}, [], _gates(places)
+        history = _History(places, _settle(places))
+        told, ended, gates = {}, [], places.gates.tokens()
         for arming in history.latest:
-            if arming.node not in nodes:
+            if not _is_meant(arming, words):
                 continue
             half_written = history.half_written(arming)
             if arming.token in gates or (half_written and forget):
@@ -202,21 +288,30 @@ def disarm(places: Places, nodes: Collection[str], who: str, forget: bool = Fals
     return told
 
 
-def would_disarm(places: Places, nodes: Collection[str], forget: bool = False) -> list[str]:
-    """Those of *nodes* for which ``disarm`` would change something."""
+def would_disarm(places: Places, words: Collection[str] | None, forget: bool = False) -> list[str]:
+    """The nodes for which ``disarm`` would change something."""
     history = _History(places, _armings(places))
-    gates = _gates(places)
+    gates = places.gates.tokens()
     return [
         arming.node
         for arming in history.latest
-        if arming.node in nodes and (arming.token in gates or (forget and history.half_written(arming)))
+        if _is_meant(arming, words) and (arming.token in gates or (forget and history.half_written(arming)))
     ]
 
 
 def settle(places: Places) -> None:
-    """Take what is over off the disk."""
+    """Take what is over off the disk, and close the gates of orders that what is published does not have."""
     with _locked(places):
         _settle(places)
+
+
+def _words(machine: Order | Arming) -> tuple[str, ...]:
+    """All by which somebody may know a machine."""
+    return (machine.node, machine.address, *machine.more_addresses, *machine.macs)
+
+
+def _is_meant(arming: Arming, words: Collection[str] | None) -> bool:
+    return words is None or any(word in words for word in _words(arming))
 
 
 def _signed(order: Order, signature: str) -> dict[str, str]:
@@ -225,16 +320,46 @@ def _signed(order: Order, signature: str) -> dict[str, str]:
     return {name: text.replace(unsigned, signed) for name, text in files.items()}
 
 
-def _write_arming(places: Places, arming: Arming, files: Mapping[str, str], half_written: bool) -> None:
+def _write_arming(
+    places: Places,
+    arming: Arming,
+    order: Order,
+    files: Mapping[str, str],
+    links: Mapping[str, Path],
+    half_written: bool,
+) -> None:
     """The arming's directory, complete before it has its name."""
     new = Path(tempfile.mkdtemp(prefix=_NEW, dir=places.armed))
     _write(new / _RECORD, json.dumps(vars(arming), indent=0), 0o600)
-    for name, text in (*files.items(), *([(_HALF_WRITTEN, "")] if half_written else [])):
+    marks = [name for name, so in ((_HALF_WRITTEN, half_written), (_WITNESS, order.witness)) if so]
+    for name, text in (*files.items(), *((mark, "") for mark in marks)):
         _write(new / name, text, 0o640, places.gid)
-    os.chown(new, -1, places.gid)
-    new.chmod(0o750)
+    for name, target in ({} if order.witness else links).items():
+        (new / name).symlink_to(target)
+    network = new / _FROM / order.network
+    network.mkdir(parents=True)
+    for address in (order.address, *order.more_addresses):
+        _write(network / address, "", 0o640, places.gid)
+    for directory in (new, network.parent, network):
+        os.chown(directory, -1, places.gid)
+        directory.chmod(0o750)
     _sync(new)
     new.rename(places.armed / arming.token)
+
+
+def _hold_places(places: Places, token: str) -> None:
+    """What the reports that end the install will replace, for the web server to replace it.
+
+    All of it is there before it has its name: what is not executable yet would pass for a report.
+    """
+    owner = places.reports.stat()
+    new = Path(tempfile.mkdtemp(prefix=_NEW, dir=places.reports))
+    for stage in ENDS:
+        _write(new / stage, "", 0o700)
+    for path in (*new.iterdir(), new):
+        os.chown(path, owner.st_uid, owner.st_gid)
+    _sync(new)
+    new.rename(places.reports / token)
 
 
 def _forget(places: Places, arming: Arming) -> None:
@@ -270,7 +395,7 @@ class _History:
         """Whether an install of the machine was begun, and none ended since."""
         half_written = False
         for former in self.of([arming]):
-            if _reported(self._places, former, "installed"):
+            if _reported(self._places, former, "installed") or _reported(self._places, former, "running"):
                 half_written = False
             elif _reported(self._places, former, "started") or _file(self._places, former, _HALF_WRITTEN).exists():
                 half_written = True
@@ -289,37 +414,66 @@ def _keys(arming: Arming) -> tuple[str, ...]:
 
 
 def _settle(
-    places: Places, opened: Collection[str] = frozenset(), closed: Collection[str] = frozenset()
+    places: Places, closed: Collection[str] = frozenset(), opening: tuple[str, Collection[str]] | None = None
 ) -> list[Arming]:
-    """Open and close gates, and bring everything else into line with what happened; the armings that are left.
+    """Close and open gates, and bring everything else into line with what happened; the armings that are left.
 
-    In this order, whatever step it is killed before: what is known of half-written disks is written down where the machine
-    will be pointed; machines are pointed to their latest arming; one rename switches the gates; what is over goes. A
-    machine is pointed to an arming as long as that is open, or as long as its disk is half-written.
+    In this order, whatever step it is killed before: gates close; what is known of half-written disks is written down where the
+    machine will be pointed; machines are pointed to their latest arming; one rename opens the gates of a batch; what is over
+    goes. A machine is pointed to an arming as long as that is open or witnessed, or as long as its disk is half-written.
     """
-    for left in places.armed.glob(f"{_NEW}*"):
+    for left in (*places.armed.glob(f"{_NEW}*"), *places.reports.glob(f"{_NEW}*")):
         shutil.rmtree(left)
     history = _History(places, _armings(places))
-    gates = _gates(places)
-    wanted = (gates | set(opened)) - set(closed)
-    armed = {arming.token for arming in history.latest if arming.token in wanted and _is_open(places, arming)}
+    gates = places.gates.tokens()
+    armed = {
+        arming.token
+        for arming in history.latest
+        if arming.token in gates and arming.token not in closed and _is_open(places, arming)
+    }
+    places.gates.close(gates - armed)
+    batch, tokens = opening or ("", ())
+    armed.update(tokens)
     scripts = {}
     for arming in history.latest:
         half_written = history.half_written(arming)
         if half_written:
             _mark(places, arming)
-        if half_written or arming.token in armed:
-            scripts |= {Path(arming.address, f"{mac}.ipxe"): arming.token for mac in arming.macs}
+        if half_written or arming.token in armed or _is_witnessed(places, arming):
+            addresses = (arming.address, *arming.more_addresses)
+            scripts |= {Path(address, f"{mac}.ipxe"): arming.token for address in addresses for mac in arming.macs}
+        if half_written:  # whatever address it has by now
+            scripts |= {Path(_HALF_WRITTEN, f"{mac}.ipxe"): arming.token for mac in arming.macs}
     _point(places, scripts)
-    if armed != gates:
-        _switch(places, armed)
+    if tokens:
+        places.gates.open(batch, tokens)
     return list(_take_away(places, history, armed))
 
 
 def _is_open(places: Places, arming: Arming) -> bool:
     """Whether the web server still honours it."""
-    ended = any(_reported(places, arming, stage) for stage in ("installed", "failed"))
-    return not ended and time.time() <= arming.until
+    awaited = all(_is_awaited(places, arming, stage) for stage in ENDS)
+    return awaited and time.time() <= arming.until and _file(places, arming, _ORDER).is_file()
+
+
+def _is_witnessed(places: Places, arming: Arming) -> bool:
+    """Whether the other boot host's install may begin at any time, without a word from anybody here but its machine."""
+    return arming.witness and all(_is_awaited(places, arming, stage) for stage in ENDS)
+
+
+def _is_awaited(places: Places, arming: Arming, stage: str) -> bool:
+    return os.access(places.reports / arming.token / stage, os.X_OK)
+
+
+def _is_under_way(places: Places, arming: Arming) -> bool:
+    """Whether its install was begun, has not ended, and may still run."""
+    if not _reported(places, arming, "started") or any(_reported(places, arming, stage) for stage in ENDS):
+        return False
+    return time.time() < _when_started(places, arming) + arming.limit
+
+
+def _when_started(places: Places, arming: Arming) -> int:
+    return int((places.reports / arming.token / "started").stat().st_ctime)
 
 
 def _mark(places: Places, arming: Arming) -> None:
@@ -350,23 +504,6 @@ def _point(places: Places, wanted: Mapping[Path, str]) -> None:
             directory.rmdir()
 
 
-def _switch(places: Places, tokens: Iterable[str]) -> None:
-    """Let these and no others be armed, by one rename."""
-    places.live.mkdir(mode=0o750, parents=True, exist_ok=True)
-    os.chown(places.live, -1, places.gid)  # names of gates are tokens
-    gates = Path(tempfile.mkdtemp(prefix=_GATES, dir=places.live))
-    for token in tokens:
-        (gates / token).touch()
-    gates.chmod(0o755)
-    new = places.live / _NEW
-    new.unlink(missing_ok=True)
-    new.symlink_to(gates.name)
-    new.replace(places.live / "armed")
-    for old in places.live.glob(f"{_GATES}*"):
-        if old != gates:
-            shutil.rmtree(old)
-
-
 def _take_away(places: Places, history: _History, armed: Collection[str]) -> Iterator[Arming]:
     """Take away what is over; what is left of the armings."""
     kept = history.kept()
@@ -386,17 +523,10 @@ def _armings(places: Places) -> list[Arming]:
         if _TOKEN.fullmatch(directory.name):
             try:
                 recorded = json.loads((directory / _RECORD).read_text(encoding="utf-8"))
-                found.append(Arming(**recorded | {"macs": tuple(recorded["macs"])}))
+                found.append(Arming(**_with_tuples(recorded)))
             except (FileNotFoundError, ValueError, TypeError, KeyError) as damage:
                 raise ArmingError(f"{directory} is damaged ({damage}): remove it, and arm its machine again") from None
     return found
-
-
-def _gates(places: Places) -> set[str]:
-    try:
-        return {path.name for path in (places.live / "armed").iterdir()}
-    except FileNotFoundError:
-        return set()
 
 
 def _file(places: Places, arming: Arming, name: str) -> Path:
@@ -404,7 +534,16 @@ def _file(places: Places, arming: Arming, name: str) -> Path:
 
 
 def _reported(places: Places, arming: Arming, stage: str) -> bool:
-    return (places.reports / arming.token / stage).is_file()
+    return _is_report(places.reports / arming.token / stage)
+
+
+def _is_report(path: Path) -> bool:
+    """Not so what holds its place."""
+    try:
+        mode = path.lstat().st_mode
+    except OSError:
+        return False
+    return stat.S_ISREG(mode) and not mode & stat.S_IXUSR
 
 
 # --- the log -------------------------------------------------------------------------------------------------------
@@ -434,27 +573,30 @@ def _log(places: Places, entries: Iterable[Mapping[str, Any]]) -> None:
 # --- reading -------------------------------------------------------------------------------------------------------
 
 
-def read(places: Places, names: Collection[str] | None = None) -> dict[str, list[dict[str, Any]]]:
-    """What is recorded of the nodes *names*, or of all: their armings, the latest first, each with what was reported."""
+def read(places: Places, words: Collection[str] | None = None) -> list[dict[str, Any]]:
+    """The armings of the machines that *words* name (see ``disarm``), or of all, the latest first, each with what was reported."""
     history = _History(places, _armings(places))
-    gates, latest = _gates(places), {arming.token for arming in history.latest}
-    told: dict[str, list[dict[str, Any]]] = {}
-    for arming in sorted(history.of(history.latest), key=lambda arming: -arming.number):
-        if names is not None and arming.node not in names:
-            continue
-        told.setdefault(arming.node, []).append(
-            {
-                "number": arming.number,
-                "who": arming.who,
-                "when": arming.when,
-                "until": arming.until,
-                "about": dict(arming.about),
-                "armed": arming.token in gates and arming.token in latest and _is_open(places, arming),
-                "half_written": arming.token in latest and history.half_written(arming),
-                "reports": read_reports(places, arming.token),
-            }
-        )
-    return told
+    gates, latest = places.gates.tokens(), {arming.token for arming in history.latest}
+    return [
+        {
+            "number": arming.number,
+            "node": arming.node,
+            "address": arming.address,
+            "more_addresses": list(arming.more_addresses),
+            "macs": list(arming.macs),
+            "who": arming.who,
+            "when": arming.when,
+            "until": arming.until,
+            "about": dict(arming.about),
+            "witness": arming.witness,
+            "armed": arming.token in gates and arming.token in latest and _is_open(places, arming),
+            "under_way": _is_under_way(places, arming),
+            "half_written": arming.token in latest and history.half_written(arming),
+            "reports": read_reports(places, arming.token),
+        }
+        for arming in sorted(history.of(history.latest), key=lambda arming: -arming.number)
+        if _is_meant(arming, words)
+    ]
 
 
 def read_tokens(places: Places, hashes: Mapping[str, str]) -> dict[str, dict[str, Any]]:
@@ -480,7 +622,7 @@ def read_reports(places: Places, token: str) -> dict[str, dict[str, Any]]:
             continue
         try:
             status = os.fstat(handle)
-            if stat.S_ISREG(status.st_mode):
+            if stat.S_ISREG(status.st_mode) and not status.st_mode & stat.S_IXUSR:  # else it holds the report's place
                 reports[stage] = {**_believed(os.read(handle, _REPORT_BYTES + 1)), "when": int(status.st_ctime)}
         finally:
             os.close(handle)
@@ -499,6 +641,10 @@ def _believed(content: bytes) -> dict[str, str]:
     return {key: _printable(text, _LOG if key == "log" else _TEXT) for key, text in texts.items()}
 
 
+def _clock(when: int) -> str:
+    return time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime(when))
+
+
 def _printable(text: str, longest: int) -> str:
     """The end of *text*, where a log says what went wrong, without what a terminal would obey."""
     return "".join(letter if letter.isprintable() or letter == "\n" else "?" for letter in text[-longest:])
@@ -509,9 +655,15 @@ def _printable(text: str, longest: int) -> str:
 
 @contextlib.contextmanager
 def _locked(places: Places) -> Iterator[None]:
-    """One run after the other: each takes a moment, and the lock ends with the process that holds it."""
-    with (places.installs / ".lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+    """One run after the other: each takes a moment."""
+    path = places.installs / ".lock"
+    with contextlib.ExitStack() as stack:
+        try:
+            stack.enter_context(locked(path, _PATIENCE))
+        except BlockingIOError:
+            raise ArmingError(
+                f"another run holds {path} for more than {_PATIENCE} s: let it end (`fuser -v {path}` names it), then run again"
+            ) from None
         yield
 
 
@@ -533,7 +685,11 @@ def _sync(directory: Path) -> None:
 
 
 __all__ = (
+    "ENDS",
+    "LONGEST",
+    "ORDERS",
     "SERVED",
+    "SHORTEST",
     "STAGES",
     "UNFINISHED",
     "UNSIGNED",
@@ -542,6 +698,7 @@ __all__ = (
     "Order",
     "Places",
     "arm",
+    "digest_of",
     "disarm",
     "pack",
     "read",

@@ -47,7 +47,7 @@ def wanted(network: Network, nodes: Iterable[Node], defaults: Mapping[str, str])
     """What a server has to know of *network*, whose nodes are among *nodes*; *defaults* as for ``boot_table``."""
     base = f"http://{network.address}"
     own = [node for node in nodes if node.rack in network.racks]
-    machines = [Machine(node.hostname, node.mac, node.address) for node in own]
+    machines = [machine for node in own for machine in _machines(node)]
     return Wanted(
         network.subnet,
         network.address,
@@ -55,6 +55,15 @@ def wanted(network: Network, nodes: Iterable[Node], defaults: Mapping[str, str])
         tuple(_boots(base, defaults)),
         tuple(sorted(machines, key=lambda machine: machine.address)),
     )
+
+
+def _machines(node: Node) -> Iterator[Machine]:
+    """NICs with an address of their own are machines of their own to a server."""
+    alike = tuple(mac for mac, address in node.nics() if address in (None, node.address))
+    yield Machine(node.hostname, alike, node.address)
+    for number, (mac, address) in enumerate(node.nics(), 1):
+        if address not in (None, node.address):
+            yield Machine(f"{node.hostname}-{number}", (mac,), address)
 
 
 def choosers(network: Network, nodes: Iterable[Node]) -> list[str]:
@@ -183,6 +192,11 @@ def printed(network: Network, nodes: Iterable[Node], defaults: Mapping[str, str]
         blocks.append(
             f"# Not told below: {', '.join(strays)} chose a boot program of their own (flatcar_boot_program)\n"
         )
+    blocks.append(
+        f"# Where a machine has other NICs, too: send the classless static route {known.server}/32 (option 121, with the\n"
+        "# default route repeated) to those below and to no others; by these it reaches the boot host then, whichever lease\n"
+        "# came first\n"
+    )
     blocks += [f"# ---- {where}\n{write(known)}" for name, (write, where) in SERVERS.items() if server in (None, name)]
     return "\n".join(blocks)
 

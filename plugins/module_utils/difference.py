@@ -10,7 +10,8 @@ from typing import Any, NamedTuple
 
 from .fleet import INDEX, SHOWN, SecretsOf, token_of
 from .install import without_report
-from .losses import Loss, lines, who
+from .install.terms import text_of
+from .losses import EACH_BOOT, Loss, lines, who
 from .shown import Hiding, shown, shown_again, shown_both
 
 _FIELDS = re.compile(r"[\s,]+")
@@ -21,7 +22,7 @@ _SHOWN = 20
 #: Of lines about disks that newly lose data, many more.
 _SHOWN_LOSSES = 200
 
-_OF_A_NODE = re.compile(rf"web/(ipxe|ignition)/[^/]+/|{SHOWN}/")
+_OF_A_NODE = re.compile(rf"web/(ipxe|ignition|nearby|orders|reporters)/[^/]+/|{SHOWN}/|web/taken/")
 _RESERVATIONS = ("dnsmasq/dhcp-hosts", "dnsmasq/dns-hosts")
 
 
@@ -40,6 +41,13 @@ def tree(manifest: Mapping[str, str], texts: Mapping[str, str]) -> Tree:
 def overview(manifest: Mapping[str, str]) -> list[str]:
     """The paths in a served generation whose texts tell which nodes change."""
     return [path for path in (INDEX, *_RESERVATIONS) if path in manifest]
+
+
+def newly_lost_unasked(before: Tree, after: Tree) -> list[str]:
+    """A line for each loss that is new, and that comes without anybody's arming: with the next network boot."""
+    was, now = ({name: _losses_in(entry) for name, entry in side.nodes.items()} for side in (before, after))
+    unasked = {name: [loss for loss in found if loss.when == EACH_BOOT] for name, found in _only(now, was).items()}
+    return lines(unasked)
 
 
 class _Part(NamedTuple):
@@ -171,6 +179,9 @@ class Comparison:
             texts = [side.texts.get(path, "") for side, path in zip(sides, scripts, strict=True)]
             said = Hiding(hidden, self._key).pair(*texts)
             yield _Part("iPXE script, when it boots from the network next", *_told(said, "its token"))
+        orders = [text_of(entry.get("order", {})) for entry in (old, new)]
+        if orders[0] != orders[1]:
+            yield _Part("what it is installed as, when it is armed next", *orders)
         if old["config"] != new["config"] or (old["mode"] == "ram") != (new["mode"] == "ram"):
             acts = "when it boots into RAM next" if new["mode"] == "ram" else "only when it is installed again"
             yield _Part(
@@ -234,4 +245,4 @@ def _lines_by_field(texts: Mapping[str, str]) -> dict[str, list[str]]:
     return found
 
 
-__all__ = ("Comparison", "Tree", "overview", "tree")
+__all__ = ("Comparison", "Tree", "newly_lost_unasked", "overview", "tree")

@@ -11,12 +11,14 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from typing import Any
 
 from . import ipxe
+from .arming import ORDERS, digest_of
 from .butane import dumps, translate
-from .install import check_config, with_report
+from .install import check_config, config_digest, with_report
+from .install.terms import terms_of
 from .losses import losses, unnamed_in_ram
 from .networks import VARIABLE, Network
 from .node import FRAGMENT, Node, check_butane, kernel_line, merge_layers
-from .owners import duplicates, problem_of
+from .owners import duplicates, problem_of, variable_of_address
 from .problems import Problem
 from .provenance import OriginOf, source_at, traced_butane
 from .shown import shown
@@ -68,13 +70,14 @@ def _check_place(node: Node, networks: Iterable[Network]) -> Iterator[Problem]:
     network = network_of(node, networks)
     if network is None:
         return
-    if node.address not in network.subnet:
-        message = f"{node.address} is outside of {node.rack}'s network {network.subnet}"
-        yield problem_of(node, "flatcar_address", message)
+    for address in (node.address, *node.more_addresses):
+        if address not in network.subnet:
+            message = f"{address} is outside of {node.rack}'s network {network.subnet}"
+            yield problem_of(node, variable_of_address(node, address), message)
     for address in node.addresses():
         whose = _whose(address, network)
         if whose:
-            variable = "flatcar_address" if address == node.address else "flatcar_interfaces"
+            variable = variable_of_address(node, address)
             yield problem_of(node, variable, f"{address} is {whose}: choose another")
 
 
@@ -151,25 +154,44 @@ def build_files(
     """The generation's files by their path: scripts and configs below ``web/``, reservations below ``dnsmasq/``, the index,
     which tells programs what is published, and configs that are not served, without secrets, for people.
 
-    A script or config lies below the address that may have it; a config below a name that nobody can guess, too.
-    *key* is the boot host's, for ``token_of``.
+    A script lies below the address that may have it; a config below a name that nobody can guess, for that address and for the
+    node's network. What the web
+    server asks for before it gives an installer or takes a report are files whose presence says yes. *key* is the boot host's,
+    for ``token_of`` and ``report_token_of``.
     """
     nodes, networks = list(nodes), list(networks)
-    files = {"web/boot.ipxe": ipxe.first_script(), "web/ipxe/unknown.ipxe": ipxe.unknown_script()}
+    files = {
+        "web/boot.ipxe": ipxe.first_script(),
+        "web/ipxe/unknown.ipxe": ipxe.unknown_script(),
+        "web/ipxe/over.ipxe": ipxe.over_script(),
+    }
     index = {}
     for node in nodes:
         token = token_of(key, node.name) if node.boot_mode == "ram" else None
         config = dumps(configs[node.name])
         network = network_of(node, networks)
+        report_token = report_token_of(key, node.name)
         script = build_script(node, network, versions, token)
-        files |= {f"web/ipxe/{node.address}/{mac.replace(':', '-')}.ipxe": script for mac in node.mac}
+        for mac, address in node.nics():
+            files[f"web/ipxe/{address or node.address}/{mac.replace(':', '-')}.ipxe"] = script
         if token:
-            served = with_report(configs[node.name], name=node.name, hosts=[f"http://{network.address}"], token=token)
-            files[f"web/ignition/{token}/{node.address}.ign"] = dumps(served)
+            served = with_report(
+                configs[node.name], name=node.name, hosts=[f"http://{network.address}"], token=report_token
+            )
+            # Flatcar asks DHCP on every NIC, and by whichever lease came first for its config
+            own = (f"web/ignition/{token}/{address}.ign" for address in (node.address, *node.more_addresses))
+            files |= dict.fromkeys((*own, f"web/nearby/{token}/{name_of(network)}"), dumps(served))
         else:
             files[f"{SHOWN}/{node.address}.yml"] = shown(configs[node.name], secrets_of(node.name), key)
+        entry = _index_entry(node, versions, config, report_token)
+        if node.boot_mode == "install" and not network.standby:
+            entry["order"] = _terms(node, network, versions, configs[node.name])
+            files[f"web/{ORDERS}/{node.address}/{digest_of(entry['order'])}"] = f"{node.name}\n"
+        for address in (node.address, *node.more_addresses):
+            files[f"web/reporters/{report_token}/{name_of(network)}/{address}"] = f"{node.name}\n"
         lost = [loss._asdict() for loss in losses(node, configs[node.name])]
-        index[node.name] = _index_entry(node, versions, config, token) | ({"losses": lost} if lost else {})
+        index[node.name] = entry | ({"losses": lost} if lost else {})
+    files |= {f"web/taken/{address}": f"{whose}\n" for address, whose in _taken(nodes, networks)}
     files[INDEX] = json.dumps({"nodes": index}, indent=0, sort_keys=True) + "\n"
     return files | _reservations(nodes, networks)
 
@@ -178,6 +200,38 @@ def token_of(key: bytes, name: str) -> str:
     """What nobody can guess in the URL of a node's config. It stays the same as long as the boot host's *key* does."""
     digest = hmac.digest(key, name.encode(), "sha256")
     return base64.urlsafe_b64encode(digest).decode().rstrip("=")
+
+
+def report_token_of(key: bytes, name: str) -> str:
+    """What a node reports with. It outlives every change of its config, and a boot host that was made anew with the old *key*."""
+    return token_of(key, f"report {name}")
+
+
+def _terms(node: Node, network: Network, versions: Versions, config: Mapping[str, Any]) -> dict[str, Any]:
+    """What an arming of *node* has to be an order for."""
+    host = f"http://{network.address}"
+    return terms_of(node, version=versions(node.image()), config=config_digest(config), host=host)
+
+
+def name_of(network: Network) -> str:
+    """How the web server calls a network, by the address of who asks."""
+    return f"{network.subnet.network_address}-{network.subnet.prefixlen}"
+
+
+def _taken(nodes: Iterable[Node], networks: Iterable[Network]) -> Iterator[tuple[Any, str]]:
+    """Addresses that no node reports from, but the one whose they are: those that machines boot by have their scripts."""
+    for network in networks:
+        for whose, address in (
+            ("this boot host", network.address),
+            ("the other boot host", network.peer_address),
+            ("the gateway", network.gateway),
+            ("the relay", network.relay),
+        ):
+            if address:
+                yield address, whose
+    for node in nodes:
+        own = (node.address, *node.more_addresses)
+        yield from ((address, node.name) for address in node.addresses() if address not in own)
 
 
 def build_script(node: Node, network: Network, versions: Versions, token: str | None) -> str:
@@ -192,8 +246,9 @@ def build_script(node: Node, network: Network, versions: Versions, token: str | 
     return ipxe.ram_script(node.hostname, version, images, config, kernel_line(node), local, peer)
 
 
-def _index_entry(node: Node, versions: Versions, config: str, token: str | None) -> dict[str, Any]:
-    """``version`` is the exact release that the boot host serves; of a node on its disk, the one that it asks for."""
+def _index_entry(node: Node, versions: Versions, config: str, report_token: str) -> dict[str, Any]:
+    """``version`` is the exact release that the boot host serves; of a node on its disk, the one that it asks for.
+    ``token`` is the SHA-256 of the one that it reports with."""
     return {
         "mode": node.boot_mode,
         "rack": node.rack,
@@ -204,7 +259,7 @@ def _index_entry(node: Node, versions: Versions, config: str, token: str | None)
         "channel": node.channel,
         "version": node.version if node.boot_mode == "disk" else versions(node.image()),
         "config": hashlib.sha256(config.encode()).hexdigest(),
-        **({"token": hashlib.sha256(token.encode()).hexdigest()} if token else {}),
+        "token": hashlib.sha256(report_token.encode()).hexdigest(),
     }
 
 
@@ -217,9 +272,21 @@ def _reservations(nodes: Iterable[Node], networks: Iterable[Network]) -> dict[st
     for node in nodes:
         domain = node.domain or network_of(node, networks).domain
         named = [] if _NO_NAME_TO_DNSMASQ.fullmatch(node.hostname) else [node.hostname]
-        dhcp.append(",".join((*node.mac, "id:*", str(node.address), *named)) + "\n")
+        dhcp += [",".join(words) + "\n" for words in _reservation(node, network_of(node, networks), named)]
         dns.append(f"{node.address} {f'{node.hostname}.{domain} ' if domain else ''}{node.hostname}\n")
     return {"dnsmasq/dhcp-hosts": "".join(sorted(dhcp)), "dnsmasq/dns-hosts": "".join(sorted(dns))}
+
+
+def _reservation(node: Node, network: Network, named: list[str]) -> Iterator[tuple[str, ...]]:
+    """dnsmasq gives an address of two NICs to that which asks, while the other still has it. Where it gives none, both may ask."""
+    if network.mode != "authoritative":
+        yield (*node.mac, "id:*", str(node.address), *named)
+        return
+    for mac, address in node.nics():
+        if address == node.address:
+            yield (mac, "id:*", str(address), *named)
+        else:
+            yield (mac, "id:*", str(address)) if address else (mac, "ignore")
 
 
 __all__ = (
@@ -230,7 +297,9 @@ __all__ = (
     "build_script",
     "check_fleet",
     "check_racks",
+    "name_of",
     "network_of",
+    "report_token_of",
     "token_of",
     "wanted_images",
 )

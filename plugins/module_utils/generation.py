@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
-import fcntl
 import hashlib
 import io
 import json
@@ -25,10 +24,12 @@ from pathlib import Path, PurePosixPath
 
 from . import history
 from .file_tree import make_directories
+from .locks import locked
 
 CURRENT = "current"
 GENERATIONS = "generations"
 KEY = "key"
+KEY_FORM = re.compile("[0-9a-f]{64}")
 _MANIFEST = "manifest"
 _UNFINISHED = ".unfinished-"
 
@@ -101,22 +102,22 @@ def read_key(root: Path) -> str | None:
         key = (root / KEY).read_text(encoding="ascii").strip()
     except FileNotFoundError:
         return None
-    if not re.fullmatch("[0-9a-f]{64}", key):
+    if not KEY_FORM.fullmatch(key):
         raise GenerationError(
             f"{root / KEY} is not the key that was written there: remove it to have a new one (nodes get new URLs then)"
         )
     return key
 
 
-def make_key(root: Path) -> str:
-    """The boot host's key; made where it has none yet."""
-    if read_key(root) is None:
+def make_key(root: Path, given: str | None = None) -> str:
+    """The boot host's key: the *given* one; or else the one that it has, and a new one where it has none yet."""
+    if read_key(root) is None or given not in (None, read_key(root)):
         make_directories(root)
         with _locked(root):
             new = root / f".{KEY}"
             new.unlink(missing_ok=True)
-            if read_key(root) is None:  # still: another run may have made it before we had the lock
-                _write(new, f"{new_key()}\n".encode(), -1, 0o600)
+            if given or read_key(root) is None:  # still: another run may have made it before we had the lock
+                _write(new, f"{given or new_key()}\n".encode(), -1, 0o600)
                 _sync_all(root)
                 new.replace(root / KEY)
                 _sync(root)
@@ -300,10 +301,9 @@ def releases_of(generation: Path) -> list[tuple[str, str]]:
 
 @contextlib.contextmanager
 def _locked(root: Path) -> Iterator[None]:
-    """The lock ends with the process that holds it, however that ends."""
-    with (root / ".lock").open("w") as lock:
+    with contextlib.ExitStack() as stack:
         try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            stack.enter_context(locked(root / ".lock"))
         except BlockingIOError:
             raise GenerationError(f"another run is publishing below {root}: let it end, then run again") from None
         yield
@@ -444,6 +444,7 @@ __all__ = (
     "CURRENT",
     "GENERATIONS",
     "KEY",
+    "KEY_FORM",
     "Access",
     "GenerationError",
     "changes",

@@ -19,6 +19,7 @@ LOCAL_PROGRAM = "programs/localboot-x64.efi"
 #: Milliseconds without any progress, after which a download is begun anew.
 _STALLED = 60_000
 _WAIT = 60
+_PAUSE = 5
 
 #: BIOS: the first disk. UEFI: a new iPXE starts the disk's own loader; an old one cannot, and leaves with an error, so
 #: that the firmware goes on to its next boot entry (leaving without one ends in the set-up screen of many firmwares).
@@ -52,7 +53,7 @@ def first_script() -> str:
     return (
         "#!ipxe\n"
         "echo Kindling: ${netX/mac} has ${netX/ip}\n"
-        "chain --replace ipxe/${netX/mac:hexhyp}.ipxe ||\n"
+        f"{_chain('own', 'ipxe/${netX/mac:hexhyp}.ipxe')}"
         "echo Kindling: no script for this machine could be fetched; going on to its own disk\n"
         f"{LOCAL_DISK}"
     )
@@ -97,57 +98,66 @@ def ram_script(
 
 
 def install_script(
-    name: str,
-    version: str,
-    images: str,
-    config: str,
-    arguments: Iterable[str],
-    unfinished: str,
-    local: str = LOCAL_DISK,
+    name: str, version: str, images: str, config: str, arguments: Iterable[str], refused: Iterable[str]
 ) -> str:
     """For a node that is installed now: the same system in RAM, with the installer's config.
 
-    *unfinished* is the URL of the script that keeps a machine away from a disk that is half written.
+    *refused* are the URLs that tell whether the machine's disk is half written, as ``armed_script`` has them.
     """
     return (
         f"#!ipxe\necho Kindling: {name} is armed: Flatcar {version} will be installed to its disk\n"
         f"{_fetch_and_boot(version, images, config, arguments, TRIES)}"
         f"echo Kindling: {name} could not fetch Flatcar {version} from {images}; nothing was written now\n"
-        f"{_chain('unfinished', unfinished)}"
-        f"{local}"
+        f"{_ask_for_ever(name, refused)}"
     )
 
 
-def armed_script(name: str, install: str, unfinished: str, local: str = LOCAL_DISK) -> str:
+def armed_script(name: str, asked: Iterable[str]) -> str:
     """What an armed node is given instead of its own script.
 
-    The URL *install* answers while the arming lasts, *unfinished* while an installation has begun and not ended; where
-    neither answers, the machine's disk is whole, and its own.
+    *asked* are the URLs of scripts that say what it does now: install, wait because its disk is half written, or boot its own
+    disk. Each is always answered, by the first boot host or by the other one of a pair; so what is not answered is nobody's
+    word, and decides nothing.
     """
+    return f"#!ipxe\n{_ask_for_ever(name, asked)}"
+
+
+def over_script() -> str:
+    """For a machine that has asked for an arming that is none any more, and whose disk is whole."""
     return (
         "#!ipxe\n"
-        f"{_chain('install', install)}"
-        f"echo Kindling: {name} is armed no more\n"
-        f"{_chain('unfinished', unfinished)}"
-        f"echo Kindling: {name} boots its own disk\n"
-        f"{local}"
+        "echo Kindling: ${netX/mac} is armed no more, and its disk is whole\n"
+        f"{_chain('own', '/ipxe/own/${netX/mac:hexhyp}.ipxe')}"
+        f"{LOCAL_DISK}"
     )
 
 
-def unfinished_script(name: str, again: str) -> str:
+def unfinished_script(name: str, again: Iterable[str]) -> str:
     """For a node whose installation has begun and not ended: it waits, and never starts its half-written disk.
 
-    *again* is the URL of the first script: once somebody has armed the node anew, the machine goes on by itself. It does
+    *again* are the URLs of its script: once somebody has armed the node anew, the machine goes on by itself. It does
     not switch itself off, because an old iPXE has no command for that, and a machine that is off cannot say why.
     """
+    asked = "".join(f"chain --replace --timeout {_STALLED} {url} ||\n" for url in again)
     return (
         "#!ipxe\n"
         ":wait\n"
         f"echo Kindling: the installation of {name} was begun and has not ended; its disk is half written and not started\n"
         f"echo Kindling: arm it again with playbooks/install.yml --limit {name}; this machine asks every {_WAIT} seconds\n"
         f"sleep {_WAIT} ||\n"
-        f"chain --replace {again} ||\n"
+        f"{asked}"
         "goto wait\n"
+    )
+
+
+def _ask_for_ever(name: str, urls: Iterable[str]) -> str:
+    asked = "".join(f"chain --replace --timeout {_STALLED} {url} ||\n" for url in urls)
+    return (
+        ":ask\n"
+        f"{asked}"
+        f"echo Kindling: nobody says whether the disk of {name} is whole, so it is not started; asking again\n"
+        f"sleep {_PAUSE} ||\n"
+        "goto ask\n"
     )
 
 
@@ -210,6 +220,7 @@ __all__ = (
     "first_script",
     "install_script",
     "local_boot",
+    "over_script",
     "ram_script",
     "unfinished_script",
     "unknown_script",

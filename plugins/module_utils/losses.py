@@ -21,7 +21,8 @@ _UNKNOWN = "unknown disks"
 _NAMED = 10
 
 #: When a config acts, by the mode of its node.
-_WHEN = {"ram": "at each boot"}
+EACH_BOOT = "at each boot"
+_WHEN = {"ram": EACH_BOOT}
 _ONCE = "at its first boot after an installation"
 
 _OVERWRITTEN = {
@@ -112,4 +113,4 @@ def who(names: Collection[str]) -> str:
     return f"{named} and {len(names) - _NAMED:,} more" if len(names) > _NAMED else named
 
 
-__all__ = ("Loss", "lines", "losses", "unnamed_in_ram", "who")
+__all__ = ("EACH_BOOT", "Loss", "lines", "losses", "unnamed_in_ram", "who")

@@ -22,7 +22,7 @@ NETWORK = (
         required=True,
     ),
     Field("subnet", fields.subnet, "the network in CIDR form, such as 10.0.0.0/24", required=True),
-    Field("racks", fields.one_or_more(fields.text), "the racks whose nodes stand on this network", required=True),
+    Field("racks", fields.one_or_more(fields.line), "the racks whose nodes stand on this network", required=True),
     Field(
         "mode",
         fields.choice(*MODES),
@@ -65,7 +65,7 @@ NETWORK = (
     ),
     Field(
         "peer",
-        fields.text,
+        fields.line,
         "the boot host that serves the same racks beside this one, by its name in the inventory, so that either can fail;"
         " it has to name this one, and both have to say their `address`",
     ),
@@ -77,6 +77,10 @@ NETWORK = (
         "Without it nobody answers them",
     ),
 )
+
+
+#: No gateway: the machine and the boot host are on one network.
+_ON_LINK = "0.0.0.0"  # noqa: S104 nothing listens there
 
 
 @dataclass(frozen=True)
@@ -127,7 +131,24 @@ class Network:
             "tag": self._tag(),
             "own": [str(address) for address in self.own],
             "quarantine": self._quarantine(),
+            "routes": self._routes(),
+            "nearby": self._nearby(),
         }
+
+    def _nearby(self) -> list[str]:
+        """Where NICs of nodes may have addresses that are not their own: quarantine, and all where another server gives them."""
+        if self.mode != "authoritative":
+            return [str(self.subnet)]
+        return self._quarantine()["blocks"] if self.quarantine else []
+
+    def _routes(self) -> list[str]:
+        """Option 121 (RFC 3442), as dnsmasq has it: destinations, each with its gateway. By it a machine with more NICs reaches the
+        boot hosts from one that is known, whichever lease came first; and its default route, which it takes from nowhere else then.
+        """
+        routes = []
+        for host in filter(None, (self.address, self.peer_address)):
+            routes += [f"{host}/32", _ON_LINK if host in self.subnet else str(self.gateway or self.relay)]
+        return [*routes, *(["0.0.0.0/0", str(self.gateway)] if self.gateway else [])]
 
     def _tag(self) -> str:
         """dnsmasq gives each request its interface's name as a tag. That has to do for a proxy: dnsmasq 2.91 never comes

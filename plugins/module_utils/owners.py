@@ -214,11 +214,20 @@ def _of_nodes(nodes: Iterable[Node], networks: Mapping[str, Network]) -> Iterato
     for node in nodes:
         network = networks.get(node.rack)
         for address in node.addresses():
-            variable = "flatcar_address" if address == node.address else "flatcar_interfaces"
-            yield address, _Taken(f"{node.name}'s own address", _said(node, variable), network)
+            yield (
+                address,
+                _Taken(f"{node.name}'s own address", _said(node, variable_of_address(node, address)), network),
+            )
         domain = node.domain or (network and network.domain)
         for name in (node.hostname, *([f"{node.hostname}.{domain}"] if domain else [])):
             yield name, _Taken(f"{node.name}'s own name", _said(node, "flatcar_hostname"), network)
+
+
+def variable_of_address(node: Node, address: Any) -> str:
+    """Which variable of *node* says that it has this *address*."""
+    if address == node.address:
+        return "flatcar_address"
+    return "flatcar_more_addresses" if address in node.more_addresses else "flatcar_interfaces"
 
 
 def _of_bmc(node: Node, option: str, message: str, other: Any) -> Problem:
@@ -229,4 +238,4 @@ def _said_of_bmc(node: Node, option: str) -> Any:
     return node.given[_BMC].get(option, node.given[_BMC])
 
 
-__all__ = ("Segment", "check_owners", "duplicates", "problem_of")
+__all__ = ("Segment", "check_owners", "duplicates", "problem_of", "variable_of_address")

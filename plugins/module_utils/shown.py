@@ -21,7 +21,7 @@ from .secrets import SHORTEST, name_of_entry
 #: Keys of an Ignition config, lists left out, whose values are secrets.
 _SECRET = re.compile(r"passwd\.(users|groups)\.passwordHash|storage\.luks\.keyFile\.source|.*\.httpHeaders\.value")
 _INNER = re.compile(r"ignition\.config\.(replace|merge)\.source")
-_TOKEN = re.compile(r"(?<=/ignition/)[\w-]+(?=[/.])")
+_TOKEN = re.compile(r"(?<=/ignition/)[\w-]+(?=[/.])|(?<=/reporters/)[\w-]+(?=/)|(?<=/nearby/)[\w-]+(?=/)")
 
 
 def without_tokens(text: str) -> str:

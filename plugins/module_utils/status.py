@@ -3,39 +3,53 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from .arming import STAGES
 
+#: No machine's word: all armings.
+_ANY = ""
+
 
 @dataclass(frozen=True)
 class Wanted:
-    """A node as the inventory has it now; ``boot_hosts`` are those that serve it, the one that decides first."""
+    """A node as the inventory has it now; ``boot_hosts`` are those that serve it, the one that decides first. ``known_as`` are its
+    MAC addresses with hyphens and its address: by them boot hosts know its machine, too, whatever it was called."""
 
     mode: str
     version: str
     config: str
     boot_hosts: tuple[str, ...]
+    known_as: tuple[str, ...] = ()
+
+
+def by_word(armings: Iterable[Mapping[str, Any]]) -> dict[str, list[Mapping[str, Any]]]:
+    """*armings*, as the module ``arming`` tells them, by all that their machines were known as."""
+    found: dict[str, list[Mapping[str, Any]]] = {}
+    for arming in armings:
+        for word in {_ANY, arming["node"], arming["address"], *arming["more_addresses"], *arming["macs"]}:
+            found.setdefault(word, []).append(arming)
+    return found
 
 
 def status_of(name: str, wanted: Wanted | None, read: Mapping[str, Mapping[str, Any] | str]) -> dict[str, Any]:
     """The status of the node *name*.
 
     *wanted* is None for a node that the inventory has mistakes of. *read* is what the module ``arming`` told of each boot
-    host, or a text that says why nothing is known.
+    host, its armings ``by_word``, or a text that says why nothing is known.
     """
     hosts = wanted.boot_hosts if wanted else tuple(host for host, told in read.items() if _knows(told, name))
     answers = {host: read.get(host, "not asked") for host in hosts}
     told = [answer for answer in answers.values() if not isinstance(answer, str)]
     index = next((answer["index"][name] for answer in told if name in answer["index"]), None)
-    armings = next((answer["armings"][name] for answer in told if name in answer["armings"]), [])
+    words = (name, *(wanted.known_as if wanted else ()))
+    armings = next((found for answer in told if (found := _armings(answer, words))), [])
     latest = armings[0] if armings else None
     reports = [(stage, report, arming["number"]) for arming in armings for stage, report in arming["reports"].items()]
-    if not wanted or wanted.mode == "ram":
-        own = [answer["reports"][name] for answer in told if name in answer["reports"]]
-        reports += [(stage, report, 0) for found in own for stage, report in found.items()]
+    own = [answer["reports"][name] for answer in told if name in answer["reports"]]
+    reports += [(stage, report, 0) for found in own for stage, report in found.items()]
     last = max(reports, key=lambda found: (found[1]["when"], found[2], STAGES.index(found[0])), default=None)
     running = max(
         (found for found in reports if found[0] == "running"), key=lambda found: found[1]["when"], default=None
@@ -63,8 +77,28 @@ def status_of(name: str, wanted: Wanted | None, read: Mapping[str, Mapping[str, 
     return status | {"drift": list(_drift(status, wanted, index, latest, bool(told)))}
 
 
+def strangers(read: Mapping[str, Mapping[str, Any] | str], known: Collection[str]) -> list[dict[str, Any]]:
+    """The statuses of machines that are armed or half-written, and are none that the inventory has: *known* are all names, MAC
+    addresses and addresses that it has."""
+    found = {}
+    for host, answer in read.items():
+        for arming in [] if isinstance(answer, str) else answer["armings"].get(_ANY, ()):
+            words = {arming["node"], arming["address"], *arming["more_addresses"], *arming["macs"]}
+            if (arming["armed"] or arming["half_written"]) and not words & known:
+                told = {**answer, "armings": {arming["node"]: [arming]}, "index": {}, "reports": {}}
+                status = status_of(arming["node"], None, {host: told})
+                drift = [f"not in the inventory: disarm.yml -e machines={arming['node']}"]
+                found[arming["node"]] = status | {"boot_host": host, "drift": drift}
+    return list(found.values())
+
+
+def _armings(answer: Mapping[str, Any], words: Iterable[str]) -> list[Mapping[str, Any]]:
+    found = {arming["number"]: arming for word in words for arming in answer["armings"].get(word, ())}
+    return [found[number] for number in sorted(found, reverse=True)]
+
+
 def _knows(told: Mapping[str, Any] | str, name: str) -> bool:
-    return not isinstance(told, str) and name in told["index"]
+    return not isinstance(told, str) and (name in told["index"] or name in told["armings"])
 
 
 def _version(wanted: Wanted | None, index: Mapping[str, Any] | None) -> str | None:
@@ -142,4 +176,4 @@ def _iso(when: int) -> str:
     return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(when))
 
 
-__all__ = ("Wanted", "status_of", "text")
+__all__ = ("Wanted", "by_word", "status_of", "strangers", "text")

@@ -26,19 +26,22 @@ attributes:
 options:
   state:
     description:
-      - V(read) tells what there is; V(armed) arms what is in O(src); V(disarmed) ends the armings of O(nodes); V(settled) takes
+      - V(read) tells what there is; V(armed) arms what is in O(src); V(disarmed) ends the armings of O(machines); V(settled) takes
         what is over off the disk.
     type: str
     choices: [read, armed, disarmed, settled]
     default: read
-  path:
+  installs_dir:
     description: The directory of armings and reports, which the role P(kindling.flatcar.web#role) makes.
     type: path
     default: /srv/kindling/installs
   live:
     description: The directory in memory that says what is armed.
     type: path
-    default: /run/kindling
+    default: /run/kindling-armed
+  supervised:
+    description: The directory that s6-svscan watches, where s6 keeps what is armed. It is systemd when not given.
+    type: path
   secret:
     description: The file with the secret that the web server includes.
     type: path
@@ -59,8 +62,9 @@ options:
     description: The file with the keys that images are signed with, which the role P(kindling.flatcar.flatcar_images#role) keeps.
     type: path
     default: /srv/kindling/images.partial/key.gpg
-  nodes:
-    description: The names of the nodes to speak of. All of them when not given, but V(disarmed) needs them.
+  machines:
+    description:
+      - The machines to speak of, each by its node's name, a MAC address or its address. All of them when not given.
     type: list
     elements: str
   src:
@@ -71,7 +75,7 @@ options:
     type: str
     default: ""
   seconds:
-    description: How long machines are armed.
+    description: How long machines are armed, from 60 to 86,400.
     type: int
     default: 7200
   clock:
@@ -79,6 +83,10 @@ options:
       - What time the controller has, in seconds since 1970. With O(state=armed), a boot host that differs by more than five minutes
         is refused, because nobody could tell when an arming ends.
     type: float
+  again:
+    description: With O(state=armed), arm machines although an install of them is under way.
+    type: bool
+    default: false
   forget:
     description: With O(state=disarmed), send machines to their disks even if an install has left these half-written.
     type: bool
@@ -96,21 +104,22 @@ now:
   returned: with O(state=read)
   type: int
 index:
-  description: What is published for each node.
+  description: What is published for each node, or for those of O(machines) that are named by their nodes' names.
   returned: with O(state=read)
   type: dict
 armings:
-  description: The armings of each node, the latest first, with what was reported.
+  description: The armings, the latest first, with what was reported.
   returned: with O(state=read)
-  type: dict
+  type: list
+  elements: dict
 reports:
-  description: What nodes in RAM reported.
+  description: What running nodes reported, by node.
   returned: with O(state=read)
   type: dict
 images:
-  description: The releases whose disk image is there, as board and version.
+  description: The releases whose disk image is there, as board and version, each with the bytes that an installation fetches.
   returned: with O(state=read)
-  type: list
+  type: dict
 keyring:
   description: The keys that images are signed with, in base64; empty where there are none.
   returned: with O(state=read)
@@ -120,19 +129,21 @@ until:
   returned: with O(state=armed)
   type: int
 disarmed:
-  description: The nodes of which there is something to say, and what.
+  description: The nodes, as they were called when they were armed, of which there is something to say, and what.
   returned: with O(state=disarmed)
   type: dict
 """
 
 import base64
-import grp
 import json
 import time
 from pathlib import Path
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.kindling.flatcar.plugins.module_utils import arming
+from ansible_collections.kindling.flatcar.plugins.module_utils.gates import GateError
+from ansible_collections.kindling.flatcar.plugins.module_utils.ipxe import INITRD, KERNEL
+from ansible_collections.kindling.flatcar.plugins.module_utils.places import OPTIONS, places_of
 
 _DISK_IMAGE = "flatcar_production_image.bin.bz2"
 _CLOCKS_DIFFER = 300  # seconds
@@ -142,54 +153,59 @@ def main() -> None:
     module = AnsibleModule(
         argument_spec={
             "state": {"type": "str", "choices": ["read", "armed", "disarmed", "settled"], "default": "read"},
-            "path": {"type": "path", "default": "/srv/kindling/installs"},
-            "live": {"type": "path", "default": "/run/kindling"},
             "secret": {"type": "path", "default": "/etc/kindling/secure-link.conf", "no_log": False},
-            "group": {"type": "str", "default": "www-data"},
             "fleet_dir": {"type": "path", "default": "/srv/kindling/fleet"},
             "images_dir": {"type": "path", "default": "/srv/kindling/images"},
             "keyring": {"type": "path", "default": "/srv/kindling/images.partial/key.gpg", "no_log": False},
-            "nodes": {"type": "list", "elements": "str"},
+            "machines": {"type": "list", "elements": "str"},
             "src": {"type": "path"},
             "who": {"type": "str", "default": ""},
             "seconds": {"type": "int", "default": 7200},
             "clock": {"type": "float"},
+            "again": {"type": "bool", "default": False},
             "forget": {"type": "bool", "default": False},
+            **OPTIONS,
         },
-        required_if=[("state", "armed", ["src"]), ("state", "disarmed", ["nodes"])],
+        required_if=[("state", "armed", ["src"])],
         supports_check_mode=True,
     )
     act = {"read": _read, "armed": _arm, "disarmed": _disarm, "settled": _settle}[module.params["state"]]
     try:
-        module.exit_json(**act(_places(module.params), module.params, module.check_mode))
-    except (arming.ArmingError, OSError) as error:
+        places = places_of(module.params, module.params["fleet_dir"])
+        if places is None:
+            module.exit_json(**_without_places(module.params))
+        module.exit_json(**act(places, module.params, module.check_mode))
+    except (arming.ArmingError, GateError, OSError) as error:
         module.fail_json(msg=f"{error}. No machine was armed.")
 
 
-def _places(params: dict) -> arming.Places:
-    installs = Path(params["path"])
-    if not (installs / "armed").is_dir():
-        raise arming.ArmingError(f"there is no {installs}: run site.yml first, whose role web makes it")
-    try:
-        gid = grp.getgrnam(params["group"]).gr_gid
-    except KeyError:
-        raise arming.ArmingError(f"the host has no group {params['group']}: run site.yml first") from None
-    return arming.Places(installs, Path(params["live"]), gid)
+def _without_places(params: dict) -> dict:
+    """Where nobody was ever armed, nobody has to be disarmed."""
+    if params["state"] == "disarmed":
+        return {"changed": False, "disarmed": {}}
+    raise arming.ArmingError(f"there is no {params['installs_dir']}: run site.yml first, whose role web makes it")
+
+
+def _words(params: dict) -> set | None:
+    """MAC addresses are written with hyphens where armings are kept."""
+    if params["machines"] is None:
+        return None
+    words = {word.strip() for word in params["machines"]}
+    return words | {word.lower().replace(":", "-") for word in words}
 
 
 def _read(places: arming.Places, params: dict, _check_mode: bool) -> dict:
-    names = params["nodes"]
-    index = _index(Path(params["fleet_dir"]))
-    if names is not None:
-        index = {name: index[name] for name in names if name in index}
+    words, index = _words(params), _index(Path(params["fleet_dir"]))
+    if words is not None:
+        index = {name: entry for name, entry in index.items() if name in words}
     hashes = {entry["token"]: name for name, entry in index.items() if "token" in entry}
     return {
         "changed": False,
         "now": int(time.time()),
         "index": index,
-        "armings": arming.read(places, names),
+        "armings": arming.read(places, words),
         "reports": arming.read_tokens(places, hashes),
-        "images": sorted(str(path.parent) for path in _images(Path(params["images_dir"]))),
+        "images": _images(Path(params["images_dir"])),
         "keyring": _keyring(Path(params["keyring"])),
     }
 
@@ -203,8 +219,15 @@ def _index(fleet_dir: Path) -> dict:
         raise arming.ArmingError(f"{fleet_dir}/current/index.json is damaged: run site.yml") from None
 
 
-def _images(images_dir: Path) -> list:
-    return [path.relative_to(images_dir) for path in images_dir.glob(f"*/*/{_DISK_IMAGE}") if not path.is_symlink()]
+def _images(images_dir: Path) -> dict:
+    """Of each release, the kernel, the initrd and the disk image are fetched."""
+    found = {}
+    for image in images_dir.glob(f"*/*/{_DISK_IMAGE}"):
+        release = image.parent
+        files = (path for name in (KERNEL, INITRD, _DISK_IMAGE) if (path := release / name).is_file())
+        if not image.is_symlink():
+            found[str(release.relative_to(images_dir))] = sum(path.stat().st_size for path in files)
+    return found
 
 
 def _keyring(path: Path) -> str:
@@ -225,14 +248,16 @@ def _arm(places: arming.Places, params: dict, check_mode: bool) -> dict:
         )
     if check_mode:
         return {"changed": bool(orders), "until": int(now) + params["seconds"]}
-    return {"changed": bool(orders), "until": arming.arm(places, orders, params["who"], secret, params["seconds"])}
+    until = arming.arm(places, orders, params["who"], secret, params["seconds"], params["again"])
+    return {"changed": bool(orders), "until": until}
 
 
 def _disarm(places: arming.Places, params: dict, check_mode: bool) -> dict:
-    changing = arming.would_disarm(places, params["nodes"], params["forget"])
+    words = _words(params)
+    changing = arming.would_disarm(places, words, params["forget"])
     if check_mode:
         return {"changed": bool(changing), "disarmed": dict.fromkeys(changing, "disarmed")}
-    told = arming.disarm(places, params["nodes"], params["who"], params["forget"])
+    told = arming.disarm(places, words, params["who"], params["forget"])
     return {"changed": bool(changing), "disarmed": told}
 
 

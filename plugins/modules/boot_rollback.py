@@ -12,6 +12,7 @@ description:
     does not undo that by accident.
   - Before the switch, all files of that generation are held against the digest in its name, and the releases that its scripts
     fetch have to be on the host.
+  - Armings whose order the served generation does not have are ended for good, before the switch and after it.
 version_added: 0.1.0
 author:
   - The Kindling developers
@@ -45,6 +46,21 @@ options:
     description: The directory of the releases that scripts fetch.
     type: path
     default: /srv/kindling/images
+  group:
+    description: The web server's group.
+    type: str
+    default: www-data
+  installs_dir:
+    description: The directory of armings and reports, which the role P(kindling.flatcar.web#role) makes.
+    type: path
+    default: /srv/kindling/installs
+  live:
+    description: The directory in memory that says what is armed.
+    type: path
+    default: /run/kindling-armed
+  supervised:
+    description: The directory that s6-svscan watches, where s6 keeps what is armed. It is systemd when not given.
+    type: path
 """
 
 EXAMPLES = r"""
@@ -67,6 +83,16 @@ reservations:
   description: Whether dnsmasq has other files to read than before.
   returned: success
   type: bool
+nodes:
+  description: The nodes that are published now.
+  returned: success
+  type: list
+  elements: str
+ended:
+  description: The nodes whose armings were ended, or in check mode would be.
+  returned: success
+  type: list
+  elements: str
 held:
   description: Why nothing is published while the served generation is held, and what to do; empty when it is not.
   returned: success
@@ -78,10 +104,13 @@ generations:
   elements: str
 """
 
+import json
 from pathlib import Path
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.kindling.flatcar.plugins.module_utils import generation
+from ansible_collections.kindling.flatcar.plugins.module_utils import arming, generation
+from ansible_collections.kindling.flatcar.plugins.module_utils.gates import GateError
+from ansible_collections.kindling.flatcar.plugins.module_utils.places import OPTIONS, places_of
 
 
 def main() -> None:
@@ -91,21 +120,29 @@ def main() -> None:
             "state": {"type": "str", "choices": ["listed", "switched", "released"], "default": "listed"},
             "generation": {"type": "str"},
             "images_dir": {"type": "path", "default": "/srv/kindling/images"},
+            **OPTIONS,
         },
         supports_check_mode=True,
     )
     root = Path(module.params["path"])
     try:
         before, _ = generation.served_history(root)
+        places = places_of(module.params, str(root))
+        settling = places if module.params["state"] == "switched" and not module.check_mode else None
+        _settle(settling)
+        armed = [found for found in arming.read(places) if found["armed"]] if places else []
         served, changed = change(root, module.params, before.current, module.check_mode)
+        _settle(settling)
         after, names = generation.served_history(root)
-    except (generation.GenerationError, OSError) as error:
+    except (generation.GenerationError, arming.ArmingError, GateError, OSError) as error:
         module.fail_json(msg=f"{root}: {error}. What was served before still is.")
     module.exit_json(
         changed=changed,
         served=served,
         message=_message(module.params["state"], before.current, served, changed, module.check_mode),
         reservations=_reservations(root, before.current) != _reservations(root, served),
+        nodes=_nodes(root, served),
+        ended=sorted(found["node"] for found in armed if not _is_ordered(root, served, found)),
         held=generation.hold_message(after) if after.is_held else "",
         generations=generation.listing(after, names),
     )
@@ -116,6 +153,24 @@ def change(root: Path, options: dict, served: str | None, check_mode: bool) -> t
     if options["state"] == "switched":
         return generation.go_back(root, options["generation"], Path(options["images_dir"]), check_mode)
     return served, options["state"] == "released" and generation.end_hold(root, check_mode)
+
+
+def _settle(places: arming.Places | None) -> None:
+    if places:
+        arming.settle(places)
+
+
+def _is_ordered(root: Path, name: str | None, found: dict) -> bool:
+    orders = root / generation.GENERATIONS / (name or "") / "web" / arming.ORDERS
+    return (orders / found["address"] / arming.digest_of(found["about"])).is_file()
+
+
+def _nodes(root: Path, name: str | None) -> list[str]:
+    try:
+        index = json.loads((root / generation.GENERATIONS / (name or "") / "index.json").read_text(encoding="utf-8"))
+    except (FileNotFoundError, ValueError):
+        return []
+    return sorted(index["nodes"])
 
 
 def _message(state: str, before: str | None, served: str | None, changed: bool, check_mode: bool) -> str:

@@ -11,6 +11,7 @@ description:
   - Tells what a boot host serves, or writes a new generation of files beside it and switches to it with one rename.
   - Whenever a run is killed, what is served is a complete generation.
   - Removes what a killed run left.
+  - An arming is an order for what is published. Before and after the switch, those are ended for good whose order is not.
   - Makes the boot host's key, out of which the URLs of its nodes' configs are made, when it is first asked for.
   - The action plugin M(kindling.flatcar.fleet) calls this module; there is rarely a reason to call it directly.
 version_added: 0.1.0
@@ -67,6 +68,20 @@ options:
       - Whoever asks for it has to keep it out of what Ansible prints, with C(no_log) for one.
     type: bool
     default: false
+  given_key:
+    description: The key that the boot host is to have, 64 hexadecimal digits. It keeps the one that it has when not given.
+    type: str
+  installs_dir:
+    description: The directory of armings and reports, which the role P(kindling.flatcar.web#role) makes.
+    type: path
+    default: /srv/kindling/installs
+  live:
+    description: The directory in memory that says what is armed.
+    type: path
+    default: /run/kindling-armed
+  supervised:
+    description: The directory that s6-svscan watches, where s6 keeps what is armed. It is systemd when not given.
+    type: path
 """
 
 EXAMPLES = r"""
@@ -90,6 +105,10 @@ key:
     - In check mode, a host that has none yet tells one that is not kept.
   returned: when O(key) is true
   type: str
+armings:
+  description: The armings that are open, as M(kindling.flatcar.arming) tells them.
+  returned: when O(src) is not given
+  type: list
 generation:
   description: The directory of the new generation.
   returned: when one was published
@@ -100,7 +119,9 @@ import grp
 from pathlib import Path
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.kindling.flatcar.plugins.module_utils import generation
+from ansible_collections.kindling.flatcar.plugins.module_utils import arming, generation
+from ansible_collections.kindling.flatcar.plugins.module_utils.gates import GateError
+from ansible_collections.kindling.flatcar.plugins.module_utils.places import OPTIONS, places_of
 
 
 def main() -> None:
@@ -111,17 +132,18 @@ def main() -> None:
             "digest": {"type": "str"},
             "private": {"type": "list", "elements": "str", "default": []},
             "secret": {"type": "list", "elements": "str", "default": []},
-            "group": {"type": "str", "default": "www-data"},
             "keep": {"type": "int", "default": 5},
             "read": {"type": "list", "elements": "str", "default": []},
-            "key": {"type": "bool", "default": False},
+            "key": {"type": "bool", "default": False, "no_log": False},
+            "given_key": {"type": "str", "no_log": True},
+            **OPTIONS,
         },
         required_by={"src": "digest"},
         supports_check_mode=True,
     )
     try:
         module.exit_json(**run(module.params, module.check_mode))
-    except (generation.GenerationError, OSError) as error:
+    except (generation.GenerationError, arming.ArmingError, GateError, OSError) as error:
         module.fail_json(
             msg=f"Publishing below {module.params['path']} failed: {error}. What was served before still is."
         )
@@ -135,19 +157,39 @@ def run(params: dict, check_mode: bool) -> dict:
         return {"changed": False, **_state(root, params, check_mode)}
     if check_mode:
         return {"changed": True}
+    places = places_of(params, params["path"])
+    if places:  # what a killed run has published ended them; going back to what was before must not bring them back
+        arming.settle(places)
     access = generation.Access(
         private=frozenset(params["private"]), secret=frozenset(params["secret"]), gid=_gid(params["group"])
     )
     published = generation.publish(root, Path(params["src"]), params["digest"], access, params["keep"])
+    if places:
+        arming.settle(places)
     return {"changed": True, "generation": str(published)}
 
 
 def _state(root: Path, params: dict, check_mode: bool) -> dict:
     manifest = generation.read_manifest(root)
-    state = {"manifest": manifest, "texts": _texts(root, manifest, params["read"])}
+    state = {"manifest": manifest, "texts": _texts(root, manifest, params["read"]), "armings": _armings(params)}
     if params["key"]:
-        state["key"] = (generation.read_key(root) or generation.new_key()) if check_mode else generation.make_key(root)
+        given = _given(params["given_key"])
+        there = given or generation.read_key(root) or generation.new_key()
+        state["key"] = there if check_mode else generation.make_key(root, given)
     return state
+
+
+def _given(key: str | None) -> str | None:
+    if key and not generation.KEY_FORM.fullmatch(key):
+        raise generation.GenerationError(
+            "fleet_key is no key: expected 64 hexadecimal digits, as `openssl rand -hex 32` prints"
+        )
+    return key or None
+
+
+def _armings(params: dict) -> list:
+    places = places_of(params, params["path"])
+    return [found for found in arming.read(places) if found["armed"]] if places else []
 
 
 def _texts(root: Path, manifest: dict, wanted: list) -> dict:

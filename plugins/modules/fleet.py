@@ -24,6 +24,7 @@ attributes:
       - Shows for each node what changes of its reservation, script and decoded Ignition config, and when that acts. What many
         nodes have alike is shown once.
       - Before all else says which disks of which nodes lose data that did not by what is served, then which do as before.
+      - Before that, which armings end, because what was ordered is not what the inventory says now.
       - Hashes of passwords, keys, values of HTTP headers and texts out of vaults are marks, different ones for different secrets.
       - Of nodes that boot their own disk, the boot host keeps the configs as they are shown, for root alone.
 options:
@@ -92,6 +93,17 @@ options:
   files_dir:
     description: The directory on the controller below which Butane's C(local) files lie.
     type: path
+  refuse_losses:
+    description:
+      - With O(state=published), publish nothing by which disks lose data that did not before without any arming, as those of nodes
+        in RAM do. For what publishes by itself.
+    type: bool
+    default: false
+  key:
+    description:
+      - The key that the URLs of configs are made with and what nodes report with, 64 hexadecimal digits. The boot host keeps one
+        that it has made itself when not given.
+    type: str
 """
 
 EXAMPLES = r"""
@@ -120,6 +132,10 @@ fleets:
       returned: always
       type: list
       elements: str
+    known_as:
+      description: By what other boot hosts may know each of them, its name and its MAC addresses; an address may be others' there.
+      returned: always
+      type: dict
     images:
       description:
         - The releases that the nodes ask for, each with board, channel and version, and with C(install) where a node needs the
@@ -142,6 +158,11 @@ changes:
   description: The paths that were added, changed and removed.
   returned: when O(state=published)
   type: dict
+ended:
+  description: The nodes whose armings ended, or in check mode would.
+  returned: when O(state=published)
+  type: list
+  elements: str
 generation:
   description: The directory of the new generation on the boot host.
   returned: when one was published

@@ -10,7 +10,7 @@ description:
   - The steps of the playbook C(install.yml). V(planned) reads and checks the whole inventory. The others are delegated to a boot
     host and speak of those of O(nodes) that are armed there.
   - Nothing is armed unless the boot host serves what the inventory says now.
-  - Tokens are made for each arming and shipped in one archive; they are in no argument, no output and no log.
+  - Tokens are made for each arming and shipped in one archive; they are in no output and no log.
 version_added: 0.1.0
 author:
   - The Kindling developers
@@ -26,27 +26,62 @@ options:
     description:
       - V(meant) fails unless somebody has said that it is for these nodes.
       - V(planned) says on which boot host each node is armed; V(checked) checks that the boot host serves what the inventory says;
-        V(armed) arms; V(awaited) waits for the nodes' reports and shows them; V(disarmed) ends armings.
+        V(told) shows what will happen to which disk; V(drawn) draws what tokens are made of.
+      - V(witnessed) has the other boot host of a pair know of armings; V(armed) arms; V(awaited) waits for the nodes' reports and
+        shows them; V(disarmed) ends armings.
     type: str
-    choices: [meant, planned, checked, armed, awaited, disarmed]
+    choices: [meant, planned, checked, told, drawn, witnessed, armed, awaited, disarmed]
     required: true
   nodes:
-    description: The names of the nodes.
+    description: The names of the nodes. With O(state=disarmed), all that the boot host knows where none are given.
     type: list
     elements: str
-    required: true
   limit:
     description:
       - With O(state=meant), the run's C(--limit). All nodes of the inventory are meant only where it names them one by one.
     type: str
     default: ""
   plan:
-    description: What O(state=planned) returned. Needed for V(checked) and V(armed).
+    description: What O(state=planned) returned. Needed for V(checked), V(told), V(witnessed) and V(armed).
     type: dict
+  checked:
+    description: With O(state=told), the results of O(state=checked).
+    type: list
+    elements: dict
+  batches:
+    description: With O(state=told), how many nodes are armed at a time, as C(serial) has it.
+    type: list
+    elements: raw
+    default: []
+  seed:
+    description: What O(state=drawn) returned as RV(seed), a secret. Needed for V(witnessed) and V(armed).
+    type: str
   expires:
-    description: How many seconds the nodes are armed.
+    description: How many seconds the nodes are armed, from 60 to 86,400.
     type: int
     default: 7200
+  again:
+    description: With O(state=armed), arm nodes although an install of them is under way. They are waited for when not.
+    type: bool
+    default: false
+  without_peer:
+    description: With O(state=planned), leave the other boot host of a pair out. It may start half-written disks then.
+    type: bool
+    default: false
+  all_nodes:
+    description: With O(state=awaited), the nodes of all batches in their order, to say which were not begun.
+    type: list
+    elements: str
+    default: []
+  max_fail_percentage:
+    description: With O(state=awaited), how many in a hundred may fail before no other batch is begun.
+    type: float
+    default: 0
+  machines:
+    description: With O(state=disarmed), machines beside O(nodes), by name, MAC address or address.
+    type: list
+    elements: str
+    default: []
   timeout:
     description: How many seconds to wait for the nodes' reports.
     type: int
@@ -89,17 +124,29 @@ home:
   description: The boot host on which each node is armed.
   returned: with O(state=planned)
   type: dict
+witnesses:
+  description: The other boot hosts of pairs, which are told.
+  returned: with O(state=planned)
+  type: list
+  elements: str
+seed:
+  description: What this run's tokens are made of, a secret.
+  returned: with O(state=drawn)
+  type: str
 armings:
-  description: The number and the time of each node's arming.
+  description: The number and the time of each node's arming, of those too that are waited for.
   returned: with O(state=armed)
   type: dict
-until:
-  description: When the armings end, in seconds since 1970.
+armed:
+  description: The nodes that were armed now.
   returned: with O(state=armed)
-  type: int
+  type: list
+  elements: str
 nodes:
-  description: What became of each node. C(state) is V(running) where all went well.
-  returned: with O(state=awaited)
+  description:
+    - What became of each node. C(state) is V(running) where all went well.
+    - With O(state=checked), what its boot host knows of it.
+  returned: with O(state=awaited) and O(state=checked)
   type: dict
 disarmed:
   description: The nodes of which there is something to say, and what.

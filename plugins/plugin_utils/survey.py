@@ -318,8 +318,14 @@ def _racks_named(networks: Any) -> Iterator[str]:
         yield from (rack for rack in (racks if isinstance(racks, list | tuple) else [racks]) if isinstance(rack, str))
 
 
+def racks_of(host: str, variables: Variables) -> set[str]:
+    """The racks on the networks of the boot host *host*, as far as its variables can be read."""
+    read = variables.read(host, lambda names: [name for name in (VARIABLE,) if name in names])
+    return set(_racks_named(read.values.get(VARIABLE)))
+
+
 def _racks_of(boot_hosts: Mapping[str, _BootHost]) -> set[str]:
     return {rack for boot_host in boot_hosts.values() for rack in boot_host.racks or ()}
 
 
-__all__ = ("BOOT_HOSTS", "NODES", "Fleet", "Known", "Survey", "fleet_of", "survey", "survey_of_node")
+__all__ = ("BOOT_HOSTS", "NODES", "Fleet", "Known", "Survey", "fleet_of", "racks_of", "survey", "survey_of_node")

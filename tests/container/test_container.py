@@ -162,14 +162,38 @@ def test_a_machine_is_installed_by_it_and_a_restart_ends_what_is_armed(box):
 
         box.kindling(*arm)
         armed = re.search(r"http://10\.77\.0\.1(/armed/\S+install\.ipxe)", box.get(script, address)[1])[1]
-        assert box.get(armed, address)[0] == 200
+        given = box.get(armed, address)[1]
+        assert "will be installed" in given
         box.restart()
         box.await_health()
-        assert box.get(armed, address)[0] == 410
+        assert "is armed no more" in box.get(armed, address)[1]
+
+        box.kindling(*arm)
+        armed = re.search(r"http://10\.77\.0\.1(/armed/\S+install\.ipxe)", box.get(script, address)[1])[1]
+        assert "will be installed" in box.get(armed, address)[1]
+        box.shell("s6-svc -k /run/kindling/services/kindling-armed-*")
+        wait_for(lambda: "is armed no more" in box.get(armed, address)[1], "the arming to end with what keeps it", 60)
 
         box.kindling(*arm)
         assert box.boot("box-bios", until="installed")["box-bios"]["verdict"] == "ok"
         assert re.search(r"^box-bios .* (installed|running) ", box.kindling("status").stdout, re.MULTILINE)
+    finally:
+        log = box.log()
+        (box.inventory / "hosts.yml").write_text(good)
+    box.await_published(since=log)
+
+
+def test_a_saved_file_wipes_no_disk_before_somebody_says_so(box):
+    disk = "/dev/disk/by-id/virtio-data"
+    wiping = {"flatcar_filesystems": [{"device": disk, "format": "ext4", "wipe": True}], "flatcar_ram_disks": [disk]}
+    good, before, log = (box.inventory / "hosts.yml").read_text(), box.served(), box.log()
+    try:
+        box.edit(lambda nodes: nodes["box-uefi"].update(wiping))
+        box.await_log("not published; what was served before still is", since=log)
+        assert f"box-uefi: {disk}: it is formatted as ext4" in box.log()[len(log) :]
+        assert box.served() == before
+        box.kindling("publish")
+        assert box.served() != before
     finally:
         log = box.log()
         (box.inventory / "hosts.yml").write_text(good)

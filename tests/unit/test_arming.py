@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 import shutil
@@ -12,6 +13,8 @@ import time
 
 import pytest
 from ansible_collections.kindling.flatcar.plugins.module_utils import arming
+from ansible_collections.kindling.flatcar.plugins.module_utils.locks import locked
+from armed_room import make_places, publish, withdraw
 from repetition import repetitions
 
 SECRET = "0123456789abcdefghijABCDEFGHIJ0123456789"  # noqa: S105 nobody's
@@ -23,35 +26,41 @@ MACHINES = {
 }
 
 
-def order(node, number=1, address=None, macs=None, name=None):
+def order(node, number=1, address=None, macs=None, name=None, digest="d" * 32, witness=False):
     token = f"{node}{number}".ljust(43, "-")
-    served = dict.fromkeys((*arming.SERVED, arming.UNFINISHED), f"/armed/{arming.UNSIGNED}/{token}/ of {node}")
+    names = (arming.UNFINISHED,) if witness else (*arming.SERVED, arming.UNFINISHED)
     return arming.Order(
         token=token,
         node=name or node,
         address=address or MACHINES[node][0],
         macs=macs or (MACHINES[node][1],),
+        digest=digest,
+        network="10.0.0.0-24",
+        limit=600,
         script=f"chain /armed/{arming.UNSIGNED}/{token}/install.ipxe",
-        files=served,
+        files=dict.fromkeys(names, f"/armed/{arming.UNSIGNED}/{token}/ of {node}"),
         about={"version": "9999.2.0"},
+        witness=witness,
     )
 
 
 @pytest.fixture
 def places(tmp_path):
-    for directory in ("installs/armed", "installs/scripts", "installs/reports"):
-        (tmp_path / directory).mkdir(parents=True)
-    return arming.Places(tmp_path / "installs", tmp_path / "run", os.getgid())
+    return make_places(tmp_path, tmp_path / "published")
 
 
-def arm(places, *orders, seconds=3600, who="tester"):
-    return arming.arm(places, orders, who, SECRET, seconds)
+def arm(places, *orders, seconds=3600, who="tester", **options):
+    publish(places, *orders)
+    return arming.arm(places, orders, who, SECRET, seconds, **options)
 
 
 def report(places, ordered, stage, content="{}"):
+    """As the web server does: a new file in the place of whatever was there."""
     directory = places.reports / ordered.token
     directory.mkdir(exist_ok=True)
-    (directory / stage).write_text(content)
+    new = directory / ".new"
+    new.write_text(content)
+    new.replace(directory / stage)
 
 
 # What the web server makes of the files; tests/unit/web asks the real one.
@@ -60,28 +69,35 @@ def report(places, ordered, stage, content="{}"):
 def token_for(places, node):
     """The arming that the machine's script names."""
     address, mac = MACHINES[node]
-    script = places.installs / "scripts" / address / f"{mac}.ipxe"
-    return script.read_text().split("/")[-2] if script.exists() else None
+    scripts = [places.installs / "scripts" / folder / f"{mac}.ipxe" for folder in (address, "half-written")]
+    return next((path.readlink().parts[-2] for path in scripts if path.exists()), None)
 
 
 def is_armed(places, node):
     token = token_for(places, node)
-    return bool(token) and gate(places, token) and not any(reported(places, token, s) for s in ("installed", "failed"))
+    return bool(token) and gate(places, token) and (places.armed / token / "order").is_file() and awaited(places, token)
 
 
 def is_kept_from_its_disk(places, node):
     token = token_for(places, node)
-    if not token or not (places.armed / token / arming.UNFINISHED).exists() or reported(places, token, "installed"):
+    if not token or not (places.armed / token / arming.UNFINISHED).exists():
+        return False
+    if any(reported(places, token, stage) for stage in ("installed", "running")):
         return False
     return reported(places, token, "started") or (places.armed / token / "half-written").exists()
 
 
 def gate(places, token):
-    return (places.live / "armed" / token).exists()
+    return (places.armed / token / "gate").is_file()
+
+
+def awaited(places, token):
+    return all(os.access(places.reports / token / stage, os.X_OK) for stage in arming.ENDS)
 
 
 def reported(places, token, stage):
-    return (places.reports / token / stage).exists()
+    path = places.reports / token / stage
+    return path.exists() and not os.access(path, os.X_OK)
 
 
 def armed(places):
@@ -93,7 +109,7 @@ def test_a_machine_is_armed_from_now_on_until_then(places):
     until = arm(places, order("a"))
     assert before + 3600 <= until <= time.time() + 3600
     assert armed(places) == {"a"}
-    signature = arming.sign(SECRET, order("a").token, "10.0.0.11", until)
+    signature = arming.sign(SECRET, order("a").token, "10.0.0.0-24", until)
     text = (places.armed / order("a").token / "install.ipxe").read_text()
     assert text == f"/armed/{signature}/{order('a').token}/ of a"
 
@@ -101,7 +117,11 @@ def test_a_machine_is_armed_from_now_on_until_then(places):
 def test_secrets_are_for_the_group_alone(places):
     arm(places, order("a"))
     directory = places.armed / order("a").token
-    modes = {path.name: stat.S_IMODE(path.stat().st_mode) for path in (directory, *directory.iterdir())}
+    modes = {
+        path.name: stat.S_IMODE(path.stat().st_mode)
+        for path in (directory, *directory.iterdir())
+        if not path.is_symlink()
+    }
     assert modes == {
         directory.name: 0o750,
         "arming.json": 0o600,
@@ -109,8 +129,8 @@ def test_secrets_are_for_the_group_alone(places):
         "install.ipxe": 0o640,
         "install.ign": 0o640,
         "unfinished.ipxe": 0o640,
+        "from": 0o750,
     }
-    assert stat.S_IMODE(places.live.stat().st_mode) == 0o750
     assert stat.S_IMODE((places.installs / "log").stat().st_mode) & 0o027 == 0
 
 
@@ -169,8 +189,8 @@ def test_a_half_written_disk_is_remembered_until_an_install_ends_or_somebody_say
     report(places, order("a", 1), "started")
     assert arming.disarm(places, ["a"], "tester") == {"a": "half-written"}
     assert (armed(places), is_kept_from_its_disk(places, "a")) == (set(), True)
-    arm(places, order("a", 2))
-    arm(places, order("a", 3))
+    arm(places, order("a", 2), again=True)
+    arm(places, order("a", 3), again=True)
     assert arming.disarm(places, ["a"], "tester") == {"a": "half-written"}
     assert is_kept_from_its_disk(places, "a")
     assert arming.would_disarm(places, ["a"]) == []
@@ -183,7 +203,7 @@ def test_a_half_written_disk_is_remembered_until_an_install_ends_or_somebody_say
 def test_an_install_that_ended_ends_that(places):
     arm(places, order("a", 1))
     report(places, order("a", 1), "started")
-    arm(places, order("a", 2))
+    arm(places, order("a", 2), again=True)
     assert is_kept_from_its_disk(places, "a")
     report(places, order("a", 2), "started")
     report(places, order("a", 2), "installed")
@@ -197,11 +217,7 @@ def test_what_is_over_leaves_the_disk_and_its_reports_stay(places, stage):
     arm(places, order("a"))
     report(places, order("a"), stage)
     arming.settle(places)
-    assert sorted(path.name for path in (places.armed / order("a").token).iterdir()) == [
-        "arming.json",
-        "script.ipxe",
-        "unfinished.ipxe",
-    ]
+    assert not {path.name for path in (places.armed / order("a").token).iterdir()} & set(arming.SERVED)
     assert reported(places, order("a").token, stage)
     assert not gate(places, order("a").token)
     assert token_for(places, "a") is None
@@ -225,7 +241,7 @@ def test_an_arming_that_expired_leaves_too(places, monkeypatch):
 def test_a_restart_of_the_boot_host_forgets_all_gates_and_no_half_written_disk(places):
     arm(places, order("a"), order("b"))
     report(places, order("a"), "started")
-    shutil.rmtree(places.live)
+    shutil.rmtree(places.gates.live)
     assert armed(places) == set()
     assert is_kept_from_its_disk(places, "a")
     arming.settle(places)
@@ -252,8 +268,8 @@ def test_what_is_told_of_a_machine(places):
     report(places, order("a", 1), "running", '{"version": "9999.2.0", "config": "abc"}')
     arm(places, order("a", 2), order("b", 1))
     told = arming.read(places)
-    assert set(told) == {"a", "b"}
-    newest, former = told["a"]
+    assert [one["node"] for one in told] == ["b", "a", "a"]
+    _, newest, former = told
     assert (newest["armed"], newest["reports"], newest["about"]) == (True, {}, {"version": "9999.2.0"})
     assert (former["armed"], former["who"], list(former["reports"])) == (
         False,
@@ -263,7 +279,8 @@ def test_what_is_told_of_a_machine(places):
     running = former["reports"]["running"]
     assert (running["version"], running["config"]) == ("9999.2.0", "abc")
     assert abs(running["when"] - time.time()) < 60
-    assert set(arming.read(places, ["b"])) == {"b"}
+    for words in (["b"], [MACHINES["b"][0]], [MACHINES["b"][1]]):
+        assert [one["node"] for one in arming.read(places, words)] == ["b"]
 
 
 @pytest.mark.parametrize(
@@ -321,6 +338,8 @@ def test_an_archive_is_read_as_it_was_packed():
         {"address": "10.0.0.1/../x"},
         {"macs": ()},
         {"macs": ("../x",)},
+        {"digest": "../../x"},
+        {"network": "../x"},
         {"files": {"../../x": ""}},
         {"files": {}},
     ],
@@ -401,7 +420,7 @@ def steps(again, act):
 def test_a_killed_run_arms_all_machines_or_none_and_the_next_run_heals(places, a_room):
     batch = [order(node, 2) for node in MACHINES]
     seen = set()
-    for number in steps(a_room, lambda: arm(places, *batch)):
+    for number in steps(a_room, lambda: arm(places, *batch, again=True)):
         now = armed(places)
         seen.add(frozenset(now))
         assert now in (set(), {"b"}, set(MACHINES)), number
@@ -410,7 +429,7 @@ def test_a_killed_run_arms_all_machines_or_none_and_the_next_run_heals(places, a
         arming.settle(places)
         assert is_kept_from_its_disk(places, "a"), number
         assert armed(places) <= now, number
-        arm(places, *(order(node, 3) for node in MACHINES))
+        arm(places, *(order(node, 3) for node in MACHINES), again=True)
         assert armed(places) == set(MACHINES)
         assert is_kept_from_its_disk(places, "a"), number
         assert not [path for path in places.armed.iterdir() if path.name.startswith(".")]
@@ -434,16 +453,192 @@ def test_a_killed_forgetting_is_repeated(places, a_room):
         assert (armed(places), is_kept_from_its_disk(places, "a")) == ({"b"}, False), number
 
 
-def test_what_happened_while_nobody_looked_is_settled(places):
-    """An arming was recorded by a killed run, and the machine, still armed by the former one, began after that."""
+def test_what_happened_while_nobody_looked_is_settled(places, monkeypatch):
+    """An arming was recorded by a killed run, and the machine, still armed by the former one, began before that."""
     arm(places, order("a", 1))
-    switch = arming._switch
-    arming._switch = lambda *_: (_ for _ in ()).throw(KeyboardInterrupt)
-    try:
+    with monkeypatch.context() as patch:
+        patch.setattr(type(places.gates), "open", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
         with pytest.raises(KeyboardInterrupt):
             arm(places, order("a", 2))
-    finally:
-        arming._switch = switch
     report(places, order("a", 1), "started")
     arming.settle(places)
     assert (armed(places), is_kept_from_its_disk(places, "a")) == (set(), True)
+
+
+# --- an order is for what the inventory says now ---------------------------------------------------------------------
+
+
+def test_what_is_not_published_is_not_armed(places):
+    with pytest.raises(arming.ArmingError, match=r"run site\.yml"):
+        arming.arm(places, [order("a")], "tester", SECRET, 3600)
+    assert (armed(places), list(places.armed.iterdir())) == (set(), [])
+
+
+def test_what_is_published_no_more_is_ended_for_good(places):
+    """Also where somebody goes back to what was published when it was armed, before anybody has settled."""
+    arm(places, order("a"), order("b", digest="e" * 32))
+    withdraw(places, order("a"))
+    assert armed(places) == {"b"}
+    arming.settle(places)
+    publish(places, order("a"))
+    assert armed(places) == {"b"}
+    assert not (places.armed / order("a").token / "install.ign").exists()
+
+
+@pytest.mark.parametrize("seconds", [-1, 0, 59, 24 * 3600 + 1, 100 * 365 * 24 * 3600])
+def test_an_arming_lasts_from_a_minute_to_a_day(places, seconds):
+    with pytest.raises(arming.ArmingError, match="60 to 86400"):
+        arm(places, order("a"), seconds=seconds)
+    assert armed(places) == set()
+
+
+@pytest.mark.parametrize("known_as", ["a", *MACHINES["a"]])
+def test_a_machine_is_disarmed_by_any_of_its_names(places, known_as):
+    arm(places, order("a"), order("b"))
+    assert arming.disarm(places, [known_as], "tester") == {"a": "disarmed"}
+    assert armed(places) == {"b"}
+
+
+def test_all_machines_are_disarmed_those_that_nobody_knows_too(places):
+    arm(places, order("a"), order("b", name="of-last-week"))
+    assert arming.disarm(places, None, "tester") == {"a": "disarmed", "of-last-week": "disarmed"}
+    assert armed(places) == set()
+
+
+def test_a_machine_with_an_address_for_each_nic_is_armed_at_all_of_them(places):
+    two = dataclasses.replace(
+        order("a"), macs=("52-54-00-00-00-0a", "52-54-00-00-00-1a"), more_addresses=("10.0.0.21",)
+    )
+    arm(places, two)
+    for address in ("10.0.0.11", "10.0.0.21"):
+        assert len(list((places.installs / "scripts" / address).iterdir())) == 2
+        assert (places.armed / two.token / "from" / "10.0.0.0-24" / address).exists()
+    assert arming.disarm(places, ["10.0.0.21"], "tester") == {"a": "disarmed"}
+
+
+def test_another_machine_at_the_address_ends_the_arming(places):
+    arm(places, order("a"))
+    arm(places, order("b", address=MACHINES["a"][0]))
+    assert not gate(places, order("a").token)
+
+
+# --- locks ---
+
+
+def test_a_lock_is_for_root_alone_and_waiting_for_it_ends_with_a_sentence(places, monkeypatch):
+    (places.installs / ".lock").touch(0o644)
+    monkeypatch.setattr(arming, "_PATIENCE", 0.2)
+    with (
+        locked(places.installs / ".lock"),
+        pytest.raises(arming.ArmingError, match=r"another run holds .*/\.lock for more than 0\.2 s"),
+    ):
+        arm(places, order("a"))
+    assert stat.S_IMODE((places.installs / ".lock").stat().st_mode) == 0o600
+    arm(places, order("a"))
+
+
+# --- time ----------------------------------------------------------------------------------------------------------
+
+
+def test_the_end_of_what_keeps_the_gates_ends_the_armings_whatever_the_clock_says(places, monkeypatch):
+    arm(places, order("a"), order("b"))
+    for batch in places.gates.live.iterdir():
+        shutil.rmtree(batch)
+    monkeypatch.setattr(arming.time, "time", lambda: 0)
+    assert armed(places) == set()
+    arming.settle(places)
+    assert armed(places) == set()
+
+
+def test_gates_that_were_closed_one_by_one_leave_nothing_that_is_kept(places):
+    arm(places, order("a"), order("b"))
+    arming.disarm(places, ["a"], "tester")
+    assert len(list(places.gates.live.iterdir())) == 1
+    arming.disarm(places, ["b"], "tester")
+    assert list(places.gates.live.iterdir()) == []
+
+
+@pytest.mark.parametrize("lost", ["a report's place", "all places", "what was reported", "the right to read"])
+def test_what_is_lost_opens_nothing(places, lost):
+    arm(places, order("a"))
+    directory = places.reports / order("a").token
+    report(places, order("a"), "installed")
+    if lost == "a report's place":
+        (directory / "running").unlink()
+    elif lost == "what was reported":
+        (directory / "installed").unlink()
+    elif lost == "all places":
+        shutil.rmtree(directory)
+    else:
+        shutil.move(directory, directory.with_name("elsewhere"))
+    assert armed(places) == set()
+    arming.settle(places)
+    assert (armed(places), gate(places, order("a").token)) == (set(), False)
+
+
+# --- an install that has begun ---------------------------------------------------------------------------------------
+
+
+def test_an_install_that_has_begun_is_not_replaced_unless_somebody_says_so(places):
+    arm(places, order("a", 1))
+    report(places, order("a", 1), "started")
+    with pytest.raises(arming.ArmingError, match=r"a is being installed since .* install_again=true"):
+        arm(places, order("b"), order("a", 2))
+    assert armed(places) == {"a"}
+    assert [one["under_way"] for one in arming.read(places)] == [True]
+    arm(places, order("a", 2), again=True)
+    assert token_for(places, "a") == order("a", 2).token
+
+
+@pytest.mark.parametrize("stage", arming.ENDS)
+def test_one_that_has_ended_is_not_under_way(places, stage):
+    arm(places, order("a", 1))
+    report(places, order("a", 1), "started")
+    report(places, order("a", 1), stage)
+    arm(places, order("a", 2))
+    assert armed(places) == {"a"}
+
+
+def test_one_that_can_run_no_more_is_not_under_way(places, monkeypatch):
+    arm(places, order("a", 1))
+    report(places, order("a", 1), "started")
+    later = time.time() + order("a").limit + 1
+    monkeypatch.setattr(arming.time, "time", lambda: later)
+    assert not arming.read(places)[0]["under_way"]
+    arm(places, order("a", 2))
+    assert token_for(places, "a") == order("a", 2).token
+
+
+def test_a_half_written_disk_is_known_whatever_address_its_machine_has_now(places):
+    arm(places, order("a"))
+    report(places, order("a"), "started")
+    arming.settle(places)
+    assert (places.installs / "scripts" / "half-written" / f"{MACHINES['a'][1]}.ipxe").exists()
+    report(places, order("a"), "installed")
+    arming.settle(places)
+    assert not (places.installs / "scripts" / "half-written").exists()
+
+
+def test_whoever_runs_has_no_half_written_disk(places):
+    """Its boot host came back from a backup that is older than the end of the install."""
+    arm(places, order("a"))
+    report(places, order("a"), "started")
+    arming.settle(places)
+    assert is_kept_from_its_disk(places, "a")
+    report(places, order("a"), "running")
+    assert not is_kept_from_its_disk(places, "a")
+    arming.settle(places)
+    assert token_for(places, "a") is None
+
+
+def test_the_other_boot_host_of_a_pair_gives_no_installer_and_knows_a_half_written_disk(places):
+    arming.arm(places, [order("a", witness=True)], "tester", SECRET, 3600)
+    assert (armed(places), is_kept_from_its_disk(places, "a")) == (set(), False)
+    assert token_for(places, "a") == order("a").token
+    report(places, order("a"), "started")
+    assert is_kept_from_its_disk(places, "a")
+    arming.settle(places)
+    assert is_kept_from_its_disk(places, "a")
+    report(places, order("a"), "installed")
+    arming.settle(places)
+    assert token_for(places, "a") is None

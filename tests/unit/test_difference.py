@@ -7,7 +7,12 @@ import ipaddress
 import json
 from typing import Any, NamedTuple
 
-from ansible_collections.kindling.flatcar.plugins.module_utils.difference import Comparison, overview, tree
+from ansible_collections.kindling.flatcar.plugins.module_utils.difference import (
+    Comparison,
+    newly_lost_unasked,
+    overview,
+    tree,
+)
 from ansible_collections.kindling.flatcar.plugins.module_utils.fleet import build_config, build_files, token_of
 from ansible_collections.kindling.flatcar.plugins.module_utils.generation import manifest_of
 from ansible_collections.kindling.flatcar.plugins.module_utils.networks import Network
@@ -245,6 +250,17 @@ def test_a_machine_that_is_added_or_was_published_before_losses_were_told_is_new
     old = after._replace(files=after.files | {"index.json": json.dumps(old_index)})
     for before in (build(node("n2", 2)), old):
         assert told(before, after)[0].startswith("!!! DISKS LOSE DATA THAT DID NOT BEFORE !!!\nn1: ")
+
+
+def test_what_is_lost_with_no_arming_is_told_apart():
+    def unasked(before, after):
+        return newly_lost_unasked(*(tree(manifest_of(side.files), side.files) for side in (before, after)))
+
+    installed = build(node("n1", 1, **INSTALL, flatcar_filesystems=WIPED["flatcar_filesystems"]))
+    wiped = build(node("n1", 1, **WIPED))
+    assert unasked(build(), installed) == []
+    assert unasked(installed, wiped) == [f"n1: {DATA}: it is formatted as xfs, whatever is there, at each boot"]
+    assert unasked(wiped, wiped) == []
 
 
 def test_many_losses_stay_readable():

@@ -20,6 +20,7 @@ def test_a_network_gives_known_machines_their_addresses(dnsmasq_conf, boot_netwo
     assert lines(text, "dhcp-range", "dhcp-option=", "domain=") == [
         "dhcp-range=set:net-10.77.0.0,10.77.0.0,static,255.255.255.0,45m",
         "dhcp-option=tag:net-10.77.0.0,option:router,10.77.0.254",
+        "dhcp-option=tag:net-10.77.0.0,tag:known,option:classless-static-route,10.77.0.1/32,0.0.0.0,0.0.0.0/0,10.77.0.254",
         "dhcp-option=tag:net-10.77.0.0,option:dns-server,10.77.0.5",
         "dhcp-option=tag:net-10.77.0.0,option:ntp-server,10.77.0.6",
         "domain=rack.test,10.77.0.0/24",
@@ -31,8 +32,9 @@ def test_two_networks_on_one_interface_do_not_share_what_they_tell(dnsmasq_conf,
     second = boot_network(subnet="10.78.0.0/24", racks=["b"], relay="10.78.0.254")
     text = dnsmasq_conf(boot_network(), second)
     assert lines(text, "interface=") == ["interface=lan0"]
-    assert lines(text, "dhcp-option=")[2:] == [
+    assert lines(text, "dhcp-option=")[3:] == [
         "dhcp-option=tag:net-10.78.0.0,option:router,10.78.0.254",
+        "dhcp-option=tag:net-10.78.0.0,tag:known,option:classless-static-route,10.77.0.1/32,10.78.0.254,0.0.0.0/0,10.78.0.254",
         "dhcp-option=tag:net-10.78.0.0,option:dns-server,10.77.0.1",
     ]
     assert not [line for line in lines(text, "dhcp-option=", "dhcp-boot=") if "tag:net-" not in line]

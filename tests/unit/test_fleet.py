@@ -9,6 +9,7 @@ import json
 import re
 
 import pytest
+from ansible_collections.kindling.flatcar.plugins.module_utils import arming
 from ansible_collections.kindling.flatcar.plugins.module_utils.butane import dumps
 from ansible_collections.kindling.flatcar.plugins.module_utils.fields import address_range
 from ansible_collections.kindling.flatcar.plugins.module_utils.fleet import (
@@ -16,6 +17,7 @@ from ansible_collections.kindling.flatcar.plugins.module_utils.fleet import (
     build_files,
     check_fleet,
     check_racks,
+    report_token_of,
     token_of,
     wanted_images,
 )
@@ -186,20 +188,112 @@ def test_the_index_tells_what_is_published():
         "channel": "stable",
         "version": "9999.2.0",
         "config": hashlib.sha256(dumps(build_configs([ram])[0]["n1"]).encode()).hexdigest(),
-        "token": hashlib.sha256(token_of(KEY, "n1").encode()).hexdigest(),
+        "token": hashlib.sha256(report_token_of(KEY, "n1").encode()).hexdigest(),
     }
 
 
 def test_the_index_has_nodes_on_disk_with_what_they_ask_for():
     disk = index(node("n1", 11, flatcar_version="4230.2.1"))["n1"]
     assert (disk["mode"], disk["version"]) == ("disk", "4230.2.1")
-    assert "token" not in disk
     assert disk["config"] != index(node("n1", 11, flatcar_version="4230.2.1", flatcar_time_zone="UTC"))["n1"]["config"]
+
+
+def test_a_node_to_install_has_an_order_where_the_web_server_looks_for_it():
+    disk = "/dev/disk/by-id/ata-X_1-0001"
+    install = {"flatcar_boot_mode": "install", "flatcar_install_disk": disk}
+    order = index(node("n1", 11, **install))["n1"]["order"]
+    assert (order["disk"], order["wipe"], order["version"], order["node"]) == (disk, "flatcar", "9999.2.0", "n1")
+    assert f"web/orders/10.1.0.11/{arming.digest_of(order)}" in build(node("n1", 11, **install))
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"flatcar_install_disk": "/dev/disk/by-id/ata-X_2-0001"},
+        {"flatcar_install_disk_serial": "other"},
+        {"flatcar_install_disk_min_gib": 20},
+        {"flatcar_wipe": "any"},
+        {"flatcar_time_zone": "UTC"},
+        {"flatcar_mac": "52:54:00:00:00:ff"},
+        {"flatcar_address": "10.1.0.99"},
+        {"flatcar_boot_mode": "disk"},
+        {"flatcar_version": "4230.2.1"},
+        {"flatcar_kernel_arguments": ["quiet"]},
+        {"flatcar_local_boot": "exit"},
+    ],
+)
+def test_whatever_matters_to_an_order_changes_its_digest(change):
+    install = {"flatcar_boot_mode": "install", "flatcar_install_disk": "/dev/disk/by-id/ata-X_1-0001"}
+    orders = [
+        {path for path in build(node("n1", 11, **(install | more))) if path.startswith("web/orders/")}
+        for more in ({}, change)
+    ]
+    assert len(orders[0]) == 1
+    assert orders[0] != orders[1]
+
+
+def test_the_boot_host_that_stands_by_has_no_orders():
+    install = {"flatcar_boot_mode": "install", "flatcar_install_disk": "/dev/disk/by-id/ata-X_1-0001"}
+    standby = dataclasses.replace(NETWORK, standby=True)
+    assert not [path for path in build(node("n1", 11, **install), network=standby) if "/orders/" in path]
+
+
+def test_what_a_node_reports_with_outlives_its_config():
+    reporters = [
+        {path for path in build(node("n1", 11, **more)) if path.startswith("web/reporters/")}
+        for more in ({}, {"flatcar_boot_mode": "ram", "flatcar_time_zone": "UTC"})
+    ]
+    token = report_token_of(KEY, "n1")
+    assert reporters == [{f"web/reporters/{token}/10.1.0.0-24/10.1.0.11"}] * 2
+    assert token != token_of(KEY, "n1")
+
+
+def test_addresses_that_nobody_else_reports_from_are_published():
+    taken = {path.rpartition("/")[2] for path in build(node("n1", 11)) if path.startswith("web/taken/")}
+    assert str(NETWORK.address) in taken
+    assert "10.1.0.11" not in taken
 
 
 def test_the_kernels_line_has_consoles_and_arguments():
     ram = node("n1", 11, flatcar_boot_mode="ram", flatcar_console="ttyS0", flatcar_kernel_arguments=["quiet"])
     assert ".ign console=ttyS0 quiet ||" in build(ram)["web/ipxe/10.1.0.11/52-54-00-00-00-0b.ipxe"]
+
+
+def test_two_nics_never_hold_one_address():
+    macs = ["52:54:00:00:00:0b", "52:54:00:00:00:1b"]
+    files = build(node("n1", 11, flatcar_mac=macs))
+    assert files["dnsmasq/dhcp-hosts"] == "52:54:00:00:00:0b,id:*,10.1.0.11,n1\n52:54:00:00:00:1b,ignore\n"
+    files = build(node("n1", 11, flatcar_mac=macs, flatcar_more_addresses="10.1.0.21", flatcar_boot_mode="ram"))
+    assert files["dnsmasq/dhcp-hosts"] == "52:54:00:00:00:0b,id:*,10.1.0.11,n1\n52:54:00:00:00:1b,id:*,10.1.0.21\n"
+    assert files["web/ipxe/10.1.0.11/52-54-00-00-00-0b.ipxe"] == files["web/ipxe/10.1.0.21/52-54-00-00-00-1b.ipxe"]
+    tops = ("web/ignition/", "web/nearby/")
+    configs = {path.rpartition("/")[2]: text for path, text in files.items() if path.startswith(tops)}
+    assert set(configs) == {"10.1.0.11.ign", "10.1.0.21.ign", "10.1.0.0-24"}
+    assert len(set(configs.values())) == 1
+
+
+def test_where_another_server_gives_addresses_all_nics_may_ask():
+    proxy = dataclasses.replace(NETWORK, mode="proxy")
+    files = build(node("n1", 11, flatcar_mac=["52:54:00:00:00:0b", "52:54:00:00:00:1b"]), network=proxy)
+    assert files["dnsmasq/dhcp-hosts"] == "52:54:00:00:00:0b,52:54:00:00:00:1b,id:*,10.1.0.11,n1\n"
+
+
+def test_the_addresses_of_other_nics_are_checked_as_the_first_is():
+    macs = ["52:54:00:00:00:0b", "52:54:00:00:00:1b"]
+    one = node("n1", 11, flatcar_mac=macs, flatcar_more_addresses="10.2.0.21")
+    assert problems(one) == [("n1", "flatcar_more_addresses", "10.2.0.21 is outside of a's network 10.1.0.0/24")]
+    one = node("n1", 11, flatcar_mac=macs, flatcar_more_addresses="10.1.0.12")
+    assert len(problems(one, node("n2", 12))) == len(problems(node("n2", 12), one)) == 1
+
+
+def test_there_are_no_more_addresses_than_nics():
+    own = {"flatcar_rack": "a", "flatcar_mac": "52:54:00:00:00:0b", "flatcar_address": "10.1.0.11"}
+    _, found = read_node("n1", own | {"flatcar_more_addresses": ["10.1.0.12"]})
+    assert [(problem.path, problem.message[:20]) for problem in found] == [
+        ("flatcar_more_addresses", "expected at most 0, ")
+    ]
+    two = own | {"flatcar_mac": ["52:54:00:00:00:0b", "52:54:00:00:00:1b"], "flatcar_more_addresses": "10.1.0.11"}
+    assert [problem.path for problem in read_node("n1", two)[1]] == ["flatcar_more_addresses"]
 
 
 def test_every_node_has_one_address_and_a_name():
@@ -278,7 +372,7 @@ def test_a_node_in_ram_reports_that_it_runs_and_its_digest_is_of_its_own_config(
     files = build(ram)
     (served,) = [json.loads(text) for path, text in files.items() if path.endswith(".ign")]
     own = build_configs([ram])[0]["n1"]
-    assert [unit["name"] for unit in served["systemd"]["units"]] == ["kindling-report.service"]
+    assert [unit["name"] for unit in served["systemd"]["units"]] == ["kindling-report.service", "kindling-report.timer"]
     assert served["storage"]["files"][: len(own["storage"]["files"])] == own["storage"]["files"]
     index = json.loads(files["index.json"])["nodes"]["n1"]
     assert index["config"] == hashlib.sha256(dumps(own).encode()).hexdigest()

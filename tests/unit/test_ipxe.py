@@ -23,10 +23,11 @@ SCRIPTS = {
         peer="http://c/boot.ipxe",
     ),
     "install": ipxe.install_script(
-        "n1", "9999.2.0", "http://b/images/amd64-usr/9999.2.0", "http://b/a/install.ign", ["quiet"], "http://b/u.ipxe"
+        "n1", "9999.2.0", "http://b/images/amd64-usr/9999.2.0", "http://b/a/install.ign", ["quiet"], ["http://b/u.ipxe"]
     ),
-    "armed": ipxe.armed_script("n1", "http://b/armed/install.ipxe", "http://b/u.ipxe"),
-    "unfinished": ipxe.unfinished_script("n1", "http://b/boot.ipxe"),
+    "armed": ipxe.armed_script("n1", ["http://b/armed/install.ipxe", "http://c/u.ipxe"]),
+    "over": ipxe.over_script(),
+    "unfinished": ipxe.unfinished_script("n1", ["http://b/own.ipxe", "http://c/own.ipxe"]),
     "disk_exit": ipxe.disk_script("n1", ipxe.local_boot("exit")),
     "disk_exit_error": ipxe.disk_script("n1", ipxe.local_boot("exit-error")),
     "disk_sanboot": ipxe.disk_script("n1", ipxe.local_boot("sanboot")),
@@ -87,7 +88,7 @@ def test_an_old_ipxe_knows_every_command(script):
             assert not command or command.startswith(":") or command.split()[0] in COMMANDS, line
 
 
-@pytest.mark.parametrize("name", ["first", "unknown", "disk", "ram", "pair", "install", "armed"])
+@pytest.mark.parametrize("name", ["first", "unknown", "disk", "ram", "pair", "over"])
 def test_it_ends_at_the_machines_own_disk(name):
     assert SCRIPTS[name].endswith(ipxe.LOCAL_DISK)
     assert "\nexit\n" not in SCRIPTS[name], "a bare exit ends in the set-up screen of UEFI firmware"
@@ -130,7 +131,9 @@ class Machine:
             target = (
                 " ".join(words)
                 if words[0] in ("exit", "boot")
-                else next((word for word in reversed(words) if word.startswith(("http", "ipxe/", "0"))), words[-1])
+                else next(
+                    (word for word in reversed(words) if word.startswith(("http", "ipxe/", "/ipxe/", "0"))), words[-1]
+                )
             )
             works = words[0] in ("exit",) or target in self.answers
             if works or not self.did or self.did[-1] != f"no {target}":
@@ -150,27 +153,35 @@ class Machine:
         return True
 
 
-INSTALL, UNFINISHED, PEER = "http://b/armed/install.ipxe", "http://b/u.ipxe", "http://c/boot.ipxe"
+INSTALL, UNFINISHED, OTHER = "http://b/armed/install.ipxe", "http://b/u.ipxe", "http://c/u.ipxe"
+PEER = "http://c/boot.ipxe"
 KERNEL, INITRD = (f"http://b/images/amd64-usr/9999.2.0/{name}" for name in (ipxe.KERNEL, ipxe.INITRD))
 
 
 @pytest.mark.parametrize(
-    ("platform", "answers", "did"),
+    ("name", "answers", "did"),
     [
-        ("efi", [INSTALL, UNFINISHED, "0"], [INSTALL]),
-        ("efi", [UNFINISHED, "0"], [f"no {INSTALL}", UNFINISHED]),
-        ("efi", ["0"], [f"no {INSTALL}", f"no {UNFINISHED}", "0"]),
-        ("pcbios", ["0x80"], [f"no {INSTALL}", f"no {UNFINISHED}", "0x80"]),
-        ("efi", [], [f"no {INSTALL}", f"no {UNFINISHED}", "no 0", "exit 1"]),
+        ("armed", [INSTALL, OTHER], [INSTALL]),
+        ("armed", [OTHER], [f"no {INSTALL}", OTHER]),
+        ("install", [UNFINISHED], [f"no {KERNEL}", UNFINISHED]),
+        ("unfinished", ["http://c/own.ipxe"], ["no http://b/own.ipxe", "http://c/own.ipxe"]),
     ],
 )
-def test_an_armed_machine_is_installed_or_waits_or_boots_its_disk(platform, answers, did):
-    assert Machine(SCRIPTS["armed"], platform, answers).did == did
+def test_a_machine_that_may_have_a_half_written_disk_does_what_a_boot_host_says(name, answers, did):
+    assert Machine(SCRIPTS[name], answers=[*answers, "0", "0x80"]).did == did
 
 
-def test_an_installer_that_cannot_be_fetched_writes_nothing_and_asks_whether_the_disk_is_whole():
-    assert Machine(SCRIPTS["install"], answers=["0", UNFINISHED]).did == [f"no {KERNEL}", UNFINISHED]
-    assert Machine(SCRIPTS["install"], answers=["0"]).did == [f"no {KERNEL}", f"no {UNFINISHED}", "0"]
+@pytest.mark.parametrize("name", ["armed", "install", "unfinished"])
+@pytest.mark.parametrize("platform", ["efi", "pcbios"])
+def test_where_nobody_answers_it_asks_for_ever_and_starts_nothing(name, platform):
+    assert Machine(SCRIPTS[name], platform, answers=["0", "0x80"]).did[-1] == "for ever"
+    assert not re.search("^(exit|sanboot)", SCRIPTS[name], re.MULTILINE)
+
+
+def test_a_machine_whose_arming_is_over_goes_its_own_way():
+    own = "/ipxe/own/${netX/mac:hexhyp}.ipxe"
+    assert Machine(SCRIPTS["over"], answers=[own, "0"]).did == [own]
+    assert Machine(SCRIPTS["over"], answers=["0"]).did == [f"no {own}", "0"]
 
 
 @pytest.mark.parametrize(
@@ -185,12 +196,6 @@ def test_an_installer_that_cannot_be_fetched_writes_nothing_and_asks_whether_the
 )
 def test_a_machine_whose_boot_host_is_gone_asks_its_peer_once(answers, known, did):
     assert Machine(SCRIPTS["pair"], answers=answers, known=known).did == did
-
-
-def test_a_machine_with_a_half_written_disk_never_starts_it():
-    assert Machine(SCRIPTS["unfinished"], answers=["0", "0x80"]).did == ["no http://b/boot.ipxe", "for ever"]
-    assert Machine(SCRIPTS["unfinished"], answers=["http://b/boot.ipxe"]).did == ["http://b/boot.ipxe"]
-    assert not re.search("^(exit|sanboot|boot)", SCRIPTS["unfinished"], re.MULTILINE)
 
 
 @pytest.mark.parametrize(

@@ -44,6 +44,8 @@ def test_a_network_is_completed_from_the_interface():
         "tag": "net-10.1.0.0",
         "own": ["10.1.0.1", "10.2.0.1"],
         "quarantine": None,
+        "routes": ["10.1.0.1/32", "0.0.0.0"],
+        "nearby": [],
     }
 
 
@@ -70,6 +72,8 @@ def test_a_second_address_and_a_hyphenated_interface_are_found():
         ({"gateway": "10.9.0.1"}, "gateway", "outside of 10.1.0.0/24"),
         ({"racks": []}, "racks", "expected at least one item"),
         ({"racks": None}, "racks", "missing: the racks"),
+        ({"racks": ["a\nenable-tftp"]}, "racks[0]", "expected a text of one line"),
+        ({"peer": "b\x1b[2J"}, "peer", "expected a text of one line"),
         ({"gatway": "10.1.0.254"}, "gatway", "unknown variable; did you mean gateway?"),
         ({"dns": ["10.1.0.2", "dns"]}, "dns[1]", "expected an IPv4 address"),
         ({"domain": "Rack A"}, "domain", "expected a domain such as"),

@@ -3,7 +3,13 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.kindling.flatcar.plugins.module_utils.status import Wanted, status_of, text
+from ansible_collections.kindling.flatcar.plugins.module_utils.status import (
+    Wanted,
+    by_word,
+    status_of,
+    strangers,
+    text,
+)
 
 INSTALL = Wanted(mode="install", version="9999.2.0", config="c" * 64, boot_hosts=("boot-a",))
 RAM = Wanted(mode="ram", version="current", config="c" * 64, boot_hosts=("boot-a", "boot-b"))
@@ -14,14 +20,18 @@ RUNS = {"version": "9999.2.0", "config": "c" * 64, "when": 1_800_000_300}
 def told(index=INDEX, armings=(), reports=None):
     return {
         "index": {"n": index} if index else {},
-        "armings": {"n": list(armings)} if armings else {},
+        "armings": by_word(armings),
         "reports": {"n": reports} if reports else {},
     }
 
 
-def an_arming(number=1, armed=False, half_written=False, **reports):
+def an_arming(number=1, armed=False, half_written=False, node="n", **reports):
     return {
         "number": number,
+        "node": node,
+        "address": "10.0.0.11",
+        "more_addresses": [],
+        "macs": ["52-54-00-00-00-0a"],
         "when": 1_800_000_000,
         "until": 1_800_007_200,
         "armed": armed,
@@ -103,3 +113,24 @@ def test_a_row_is_one_line():
     rows = text([status_of("n", INSTALL, {"boot-a": told(armings=[arming])})])
     assert len(rows) == 2
     assert not [cell for cell in rows[1] if "\n" in cell or len(cell) > 80]
+
+
+@pytest.mark.parametrize("known_as", ["10.0.0.11", "52-54-00-00-00-0a"])
+def test_an_armed_machine_is_known_whatever_it_was_called(known_as):
+    wanted = Wanted("install", "9999.2.0", "c" * 64, ("boot-a",), known_as=(known_as,))
+    read = {"boot-a": told(armings=[an_arming(armed=True, node="former")])}
+    assert status_of("n", wanted, read)["armed_until"] == "2027-01-15T10:00:00Z"
+    assert strangers(read, {"n", known_as}) == []
+
+
+def test_armed_machines_that_the_inventory_does_not_have_are_shown():
+    read = {"boot-a": told(armings=[an_arming(1), an_arming(2, armed=True, node="gone")]), "boot-b": "not asked"}
+    (status,) = strangers(read, {"n"})
+    assert (status["node"], status["boot_host"], status["armed_until"]) == ("gone", "boot-a", "2027-01-15T10:00:00Z")
+    assert status["drift"] == ["not in the inventory: disarm.yml -e machines=gone"]
+    assert strangers(read, {"gone"}) == []
+
+
+def test_an_installed_machine_reports_by_what_outlives_its_arming():
+    status = status_of("n", INSTALL, {"boot-a": told(reports={"running": RUNS})})
+    assert (status["stage"], status["drift"]) == ("running", [])

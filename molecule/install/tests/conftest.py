@@ -33,6 +33,9 @@ class Room:
     def play(self, playbook, *arguments, **options):
         return self._play(playbook, *arguments, **options)
 
+    def publish(self, *arguments):
+        return self.play("playbooks/site.yml", "--limit", f"boot-{self.rack}", *arguments)
+
     def install(self, *arguments, **options):
         return self.play("playbooks/install.yml", "--limit", *arguments, **options)
 
@@ -104,7 +107,7 @@ def room(rack, play, lab, state):
     made = Room(rack, play, lab, state)
     made.off()
     made.done("disk", rack, "blank")
-    made.play("playbooks/disarm.yml", "--limit", f"rack_{rack}", "-e", "forget=true")
+    made.play("playbooks/disarm.yml", "--limit", f"boot-{rack}", "-e", "disarm_all=true", "-e", "forget=true")
     return made
 
 

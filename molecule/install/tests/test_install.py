@@ -35,6 +35,19 @@ def test_the_config_is_gone_from_the_boot_host_once_a_machine_is_installed(room)
     assert room.on_boot_host("find /srv/kindling/installs/armed -name 'install.*'") == (0, "")
 
 
+def test_a_boot_host_that_is_made_anew_knows_its_machines_again(room, until):
+    """From the inventory and the kept key."""
+    key = room.on_boot_host("cat /srv/kindling/fleet/key")[1].strip()
+    lost = "/srv/kindling/fleet /srv/kindling/installs /etc/kindling /run/kindling-armed"
+    assert room.on_boot_host(f"sh -c 'systemctl stop kindling-web kindling-dnsmasq && rm -r {lost}'")[0] == 0
+    room.publish("-e", f"fleet_key={key}")
+    for name in room.machines:
+        assert room.status(name)["drift"] == ["has not reported that it runs"]
+        room.on_node(name, "systemctl restart kindling-report")
+        until(lambda name=name: room.status(name)["drift"] == [], f"{name} to be known again")
+        assert room.status(name)["stage"] == "running"
+
+
 def test_boots_from_the_network_leave_the_disks_as_they_are(room):
     room.off(*room.machines)
     before = room.digests()
@@ -52,7 +65,7 @@ def test_what_they_are_is_what_the_inventory_says_and_what_they_keep_is_kept(roo
 
 def test_an_arming_that_expires_changes_nothing(room, until):
     before = room.digests(room.uefi)
-    room.install(room.uefi, "-e", "install_expires=1", "-e", "install_power=false", "-e", "install_wait=false")
+    room.install(room.uefi, "-e", "install_expires=60", "-e", "install_power=false", "-e", "install_wait=false")
     until(lambda: room.status(room.uefi)["armed_until"] is None, "the arming to expire")
     room.boots_from_disk(room.uefi)
     assert room.digests(room.uefi) == before

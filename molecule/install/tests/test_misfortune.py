@@ -25,8 +25,26 @@ def test_what_is_on_a_disk_is_not_lost_and_no_other_batch_is_begun(room):
     assert room.digests() == before
 
 
+def test_a_second_disk_with_flatcar_is_not_mixed_up_with_the_first(room):
+    """Its labels are the same, and what is looked for by them may be found on either."""
+    disk = f"{room.bios}/2"
+    room.off(room.bios)
+    room.done("disk", room.rack, "blank", room.bios)
+    room.done("disk", room.rack, "preset", disk)
+    before = room.digests(room.bios)
+    said = room.install(room.bios, expected=2)
+    assert "flatcar_other_flatcar_disks" in said
+    assert (room.status(room.bios)["stage"], room.digests(room.bios)) == ("failed", before)
+    room.off(room.bios)
+    room.done("disk", room.rack, "blank", disk)
+    room.done("exec", room.rack, "--", "mkfs.ext4", "-q", "-F", room.state / f"node-{room.bios}.disk")
+
+
 def test_a_disk_that_may_be_wiped_is(room):
-    room.install(f"rack_{room.rack}", "-e", "install_batch=2", "-e", "flatcar_wipe=any")
+    allowed = ("-e", "flatcar_wipe=any")
+    room.publish(*allowed)
+    room.install(f"rack_{room.rack}", "-e", "install_batch=2", *allowed)
+    room.publish()
     room.off(*room.machines)
     before = room.digests()
     room.boots_from_disk(*room.machines)
@@ -39,7 +57,7 @@ def test_a_power_failure_in_the_middle_leaves_no_machine_on_half_a_disk(room, un
     room.arm(f"rack_{room.rack}")
     found = room.boot(dict.fromkeys(room.machines, "install"), "--until", "started", "--keep")
     assert {node["stage"] for node in found.values()} == {"started"}
-    until(lambda: not before.items() & room.digests().items(), "both disks to be written to")
+    until(lambda: all(room.digests()[name] != before[name] for name in room.machines), "both disks to be written to")
     room.off(*room.machines)
     assert {room.status(name)["stage"] for name in room.machines} == {"started"}
     said = room.play("playbooks/disarm.yml", "--limit", room.uefi)
@@ -50,8 +68,40 @@ def test_a_power_failure_in_the_middle_leaves_no_machine_on_half_a_disk(room, un
     assert (found[room.uefi]["verdict"], found[room.uefi]["stage"]) == ("failed", "ipxe")
     assert "was begun and has not ended" in found[room.uefi]["reason"]
     assert room.digests(room.uefi) == half
-    room.install(room.uefi)
+    assert "is being installed since" in room.install(room.uefi, "-e", "install_timeout=1", expected=2)
+    room.install(room.uefi, "-e", "install_again=true")
     assert (room.status(room.uefi)["stage"], room.status(room.uefi)["drift"]) == ("running", [])
+
+
+def test_an_order_that_the_inventory_does_not_give_any_more_installs_nothing(room):
+    """It was corrected after the machine was armed."""
+    before = room.digests(room.bios)
+    room.arm(room.bios)
+    corrected = ("-e", "flatcar_install_disk_min_gib=12")
+    said = room.publish(*corrected, "--check", "--diff")
+    assert f"{room.bios}: its arming until" in said
+    assert "smallest size was 10, is 12" in said
+    room.publish(*corrected)
+    assert room.status(room.bios)["armed_until"] is None
+    room.publish()
+    room.boots_from_disk(room.bios)
+    assert room.digests(room.bios) == before
+
+
+def test_a_boot_host_that_comes_back_from_a_backup_holds_no_healthy_machine(room, until):
+    """The backup was made while the machine was installed; what it says then is as old."""
+    room.off(room.bios)
+    room.arm(room.bios)
+    found = room.boot({room.bios: "install"}, "--until", "started", "--keep")
+    assert found[room.bios]["stage"] == "started"
+    assert room.on_boot_host("cp -a /srv/kindling/installs /root/backup")[0] == 0
+    until(lambda: room.status(room.bios)["stage"] == "running", "the machine to run")
+    assert room.on_boot_host("sh -c 'rm -rf /srv/kindling/installs && mv /root/backup /srv/kindling/installs'")[0] == 0
+    assert "half-written" in room.status(room.bios)["drift"][0]
+    room.on_node(room.bios, "systemctl restart kindling-report")
+    until(lambda: room.status(room.bios)["drift"] == [], "the machine to say that it runs")
+    room.off(room.bios)
+    room.boots_from_disk(room.bios)
 
 
 def test_a_magic_packet_wakes_a_machine(room, inventory, until):

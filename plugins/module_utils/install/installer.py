@@ -64,6 +64,7 @@ def build(
     version: str,
     hosts: Sequence[str],
     token: str,
+    report_token: str,
     key: str,
     timeout: int = 3600,
     half_written: bool = False,
@@ -72,15 +73,16 @@ def build(
 
     *version* is the exact release. *hosts* are the URLs of the node's boot hosts by address, such as ``http://10.0.0.1``;
     the first has the images, and all are told. *token* is that of the arming, and makes the final config one that no other
-    order has. *key* is the text of the file with the public keys one of which has to have signed the image; it replaces those
-    that flatcar-install knows. flatcar-install may take *timeout* seconds. *half_written* is whether an earlier installation
-    of this disk has begun and not ended: what it has left there is then no foreign data.
+    order has; *report_token* is what the installed system reports with. *key* is the text of the file with the public keys one of
+    which has to have signed the image; it replaces those that flatcar-install knows. flatcar-install may take *timeout* seconds.
+    *half_written* is whether an earlier installation of this disk has begun and not ended: what it has left there is then no
+    foreign data.
     Raises ``ValueError`` for a node that has no disk to be installed to, or whose config is in the way.
     """
     if not node.install_disk:
         raise ValueError(f"{node.name}: missing flatcar_install_disk: the disk that Flatcar is installed to")
     hosts = check_hosts(hosts)
-    final = dumps(with_report(config, name=node.name, hosts=hosts, token=token))
+    final = dumps(with_report(config, name=node.name, hosts=hosts, token=report_token, install=token))
     digest = config_digest(config)
     conf = lines(
         (
@@ -123,13 +125,12 @@ def _users(config: Mapping[str, Any]) -> dict[str, Any]:
     return {"passwd": config["passwd"]} if "passwd" in config else {}
 
 
-def script(node: Node, *, version: str, host: str, armed: str, unfinished: str) -> str:
-    """The iPXE script of the installer. *armed* is the URL of the directory that has it and ``install.ign``, *unfinished*
-    that of the script that keeps the machine away from a disk that is half written, *host* that of the boot host."""
+def script(node: Node, *, version: str, host: str, armed: str, refused: Sequence[str]) -> str:
+    """The iPXE script of the installer. *armed* is the URL of the directory that has it and ``install.ign``, *host* that of the
+    boot host, *refused* those that tell whether the disk is half written."""
     images = f"{host}/images/{node.board}/{version}"
-    local = ipxe.local_boot(node.local_boot, host)
     config = f"{armed}/install.ign"
-    return ipxe.install_script(node.hostname, version, images, config, kernel_line(node), unfinished, local)
+    return ipxe.install_script(node.hostname, version, images, config, kernel_line(node), refused)
 
 
 __all__ = ("Installer", "build", "script")

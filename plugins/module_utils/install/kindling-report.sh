@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
-# Tells the boot hosts that this machine runs: at every start, until they know; after a day it gives up.
+# Tells the boot hosts that this machine runs: at every start and every day, until they know; after a day it gives up.
 #
 #   kindling-report.sh FILE
 #
-# FILE has lines KEY=VALUE; see reporting.py. It has a token and is for root alone.
+# FILE has lines KEY=VALUE; see reporting.py. It has tokens and is for root alone.
 set -euo pipefail
 export LC_ALL=C
 
@@ -28,6 +28,14 @@ version() {
   done < "${conf[os_release]}"
 }
 
+put() { # url token: the status of the answer, 000 if there is none
+  curl --silent --show-error --connect-timeout 10 --max-time 30 --output /dev/null --write-out '%{http_code}' \
+    --upload-file "$report" "$1/reports/$2/running" || true
+}
+
+# The first boot host decides, so it is told until it takes the report. The other one of a pair may have a key of its own, and
+# then does not know this machine by its token: what it answers ends it
+readonly decides=${urls[0]}
 pause=${conf[pause]}
 for ((attempt = 1; attempt <= conf[tries] && ${#urls[@]}; attempt++)); do
   printf '{"stage":"running","node":"%s","hostname":"%s","time":"%s","version":"%s","config":"%s"}\n' \
@@ -35,8 +43,12 @@ for ((attempt = 1; attempt <= conf[tries] && ${#urls[@]}; attempt++)); do
     "$(plain "${conf[digest]}")" > "$report"
   left=()
   for url in "${urls[@]}"; do
-    curl --fail --silent --show-error --connect-timeout 10 --max-time 30 --upload-file "$report" \
-      "$url/reports/${conf[token]}/running" > /dev/null || left+=("$url")
+    if [[ -n ${conf[install]-} ]]; then put "$url" "${conf[install]}" > /dev/null; fi
+    case $(put "$url" "${conf[token]}") in
+      2*) ;;
+      4*) if [[ $url == "$decides" ]]; then left+=("$url"); fi ;;
+      *) left+=("$url") ;;
+    esac
   done
   ((${#left[@]})) || exit 0
   urls=("${left[@]}")

@@ -3,41 +3,99 @@
 from __future__ import annotations
 
 import base64
-import secrets
 import textwrap
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from .. import ipxe
-from ..arming import UNSIGNED, Order
+from ..arming import UNSIGNED, Order, digest_of
 from ..node import Node
 from .installer import build, script
+from .terms import terms_of
+
+#: Seconds in which a few machines have written their disks; many at once have more.
+TIMEOUT = 3600
+
+#: Seconds beside those of flatcar-install, after which an install that was begun has ended, one way or the other: to wait for
+#: disks, to report, to restart.
+_BESIDE = 900
 
 
-def order(node: Node, config: Mapping[str, Any], *, host: str, version: str, key: str) -> Order:
-    """The order to arm *node* once, with a token that nobody can guess and that is nowhere else.
+def order(
+    node: Node,
+    config: Mapping[str, Any],
+    *,
+    token: str,
+    hosts: Sequence[str],
+    network: str,
+    version: str,
+    key: str,
+    report_token: str,
+    timeout: int,
+    half_written: bool,
+) -> Order:
+    """The order to arm *node* once.
 
-    *host* is the URL of the boot host that decides. Of a pair it is one: whether a machine is armed is known in one place.
-    Raises ``ValueError`` as ``build`` does.
+    *token* is what nobody can guess in its URLs, and of no other order. *hosts* are the URLs of the boot host that decides, and
+    of its peer, which is told: whether a machine is armed is known in one place. *report_token* is what the installed system
+    reports with, *timeout* how many seconds the writing of the disk may take, *half_written* whether an earlier order may have
+    left the disk so. Raises ``ValueError`` as ``build`` does.
     """
-    token = secrets.token_urlsafe(32)
-    armed, unfinished = f"{host}/armed/{UNSIGNED}/{token}", f"{host}/armed/{token}/unfinished.ipxe"
-    made = build(node, config, version=version, hosts=[host], token=token, key=key)
-    # Its own script is asked for first, because a node may have another mode by then, and disks need not be its way
-    own = f"chain --replace {host}/ipxe/own/${{netX/mac:hexhyp}}.ipxe ||\n{ipxe.local_boot(node.local_boot, host)}"
+    armed = f"{hosts[0]}/armed/{UNSIGNED}/{token}"
+    asked = [f"{host}/armed/{token}/unfinished.ipxe" for host in hosts]
+    made = build(
+        node,
+        config,
+        version=version,
+        hosts=hosts,
+        token=token,
+        report_token=report_token,
+        key=key,
+        timeout=timeout,
+        half_written=half_written,
+    )
+    terms = terms_of(node, version=version, config=made.digest, host=hosts[0])
     return Order(
         token=token,
         node=node.name,
         address=str(node.address),
-        macs=tuple(mac.replace(":", "-") for mac in node.mac),
-        script=ipxe.armed_script(node.hostname, f"{armed}/install.ipxe", unfinished, own),
+        more_addresses=tuple(terms["more_addresses"]),
+        macs=tuple(terms["macs"]),
+        digest=digest_of(terms),
+        network=network,
+        limit=timeout + _BESIDE,
+        script=ipxe.armed_script(node.hostname, [f"{armed}/install.ipxe", *asked[1:]]),
         files={
-            "install.ipxe": script(node, version=version, host=host, armed=armed, unfinished=unfinished),
+            "install.ipxe": script(node, version=version, host=hosts[0], armed=armed, refused=asked),
             "install.ign": made.config,
-            "unfinished.ipxe": ipxe.unfinished_script(node.name, f"{host}/boot.ipxe"),
+            "unfinished.ipxe": _unfinished(node, hosts),
         },
-        about={"version": version, "config": made.digest, "board": node.board, "disk": node.install_disk},
+        about=terms,
     )
+
+
+def witness(node: Node, *, token: str, hosts: Sequence[str], network: str, terms: Mapping[str, Any]) -> Order:
+    """What the other boot host of a pair is sent of the order with the same *token*: enough to know a half-written disk, and no
+    installer. *hosts* are the URLs of the one that decides, and its own."""
+    own_first = list(reversed(hosts))
+    return Order(
+        token=token,
+        node=node.name,
+        address=str(node.address),
+        more_addresses=tuple(terms["more_addresses"]),
+        macs=tuple(terms["macs"]),
+        digest=digest_of(terms),
+        network=network,
+        limit=TIMEOUT,
+        script=ipxe.armed_script(node.hostname, [f"{host}/armed/{token}/unfinished.ipxe" for host in own_first]),
+        files={"unfinished.ipxe": _unfinished(node, own_first)},
+        about=dict(terms),
+        witness=True,
+    )
+
+
+def _unfinished(node: Node, hosts: Sequence[str]) -> str:
+    return ipxe.unfinished_script(node.name, [f"{host}/ipxe/${{netX/mac:hexhyp}}.ipxe" for host in hosts])
 
 
 def key_text(keyring: bytes) -> str:
@@ -56,4 +114,4 @@ def _crc24(data: bytes) -> int:
     return crc & 0xFFFFFF
 
 
-__all__ = ("key_text", "order")
+__all__ = ("TIMEOUT", "key_text", "order", "witness")

@@ -17,7 +17,8 @@ _PROGRAM = "kindling-report.sh"
 _PAUSE = 5
 _TRIES = 300
 
-#: ``simple``: nothing waits for a boot host that is away. It is told once the system is up and has a network.
+#: ``simple``: nothing waits for a boot host that is away. It is told once the system is up and has a network, and every day: one
+#: that was restored from a backup has forgotten.
 _UNIT = f"""\
 [Unit]
 Description=Tell the boot host that this machine runs
@@ -33,16 +34,31 @@ Restart=no
 WantedBy=multi-user.target
 """
 
+_TIMER = """\
+[Unit]
+Description=Tell the boot host every day that this machine runs
+
+[Timer]
+OnUnitInactiveSec=1d
+RandomizedDelaySec=1h
+
+[Install]
+WantedBy=timers.target
+"""
+
 
 def config_digest(config: Mapping[str, Any]) -> str:
     """The digest by which a node's own Ignition config is known: of its text, before any reporting is added."""
     return hashlib.sha256(dumps(config).encode()).hexdigest()
 
 
-def with_report(config: Mapping[str, Any], *, name: str, hosts: Sequence[str], token: str) -> dict[str, Any]:
-    """The node's Ignition *config* with the report that it runs, to the boot hosts at the URLs *hosts*.
+def with_report(
+    config: Mapping[str, Any], *, name: str, hosts: Sequence[str], token: str, install: str | None = None
+) -> dict[str, Any]:
+    """The node's Ignition *config* with the report that it runs, to the boot hosts at the URLs *hosts*, the first of which decides.
 
-    *token* is what lets the node report, and names its place there. Raises ``ValueError`` where ``check_config`` has
+    *token* is what lets the node report, and names its place there; *install* is that of the arming by which the system was
+    installed: who runs has no half-written disk. Raises ``ValueError`` where ``check_config`` has
     something to say.
     """
     for path, message in check_config(config):
@@ -52,6 +68,7 @@ def with_report(config: Mapping[str, Any], *, name: str, hosts: Sequence[str], t
             ("node", name),
             ("digest", config_digest(config)),
             ("token", token),
+            ("install", install or ""),
             ("os_release", "/etc/os-release"),
             ("pause", _PAUSE),
             ("tries", _TRIES),
@@ -63,8 +80,11 @@ def with_report(config: Mapping[str, Any], *, name: str, hosts: Sequence[str], t
 
 @functools.cache
 def _same_for_all() -> dict[str, Any]:
-    unit = {"name": f"{UNITS}report.service", "enabled": True, "contents": _UNIT}
-    return ignition({"files": [program(_PROGRAM)]}, [unit])
+    units = [
+        {"name": f"{UNITS}report.{kind}", "enabled": True, "contents": contents}
+        for kind, contents in (("service", _UNIT), ("timer", _TIMER))
+    ]
+    return ignition({"files": [program(_PROGRAM)]}, units)
 
 
 def without_report(config: Mapping[str, Any]) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import string
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from .. import fields
@@ -45,11 +45,18 @@ FIELDS = (
     Field(
         "flatcar_mac",
         fields.one_or_more(fields.mac),
-        "the MAC address that the machine boots from, or a list",
+        "the MAC address that the machine boots from, or a list; where Kindling gives addresses, one that has none of its own is "
+        "not answered, because two NICs would hold one address at once",
         required=True,
     ),
     Field(
         "flatcar_address", fields.address, "the IPv4 address that the machine gets on its rack's network", required=True
+    ),
+    Field(
+        "flatcar_more_addresses",
+        fields.one_or_more(fields.address),
+        "the addresses of the further NICs in `flatcar_mac`, in their order, on the same network",
+        default=(),
     ),
     Field(
         "flatcar_hostname", fields.hostname, "the host name; by the pattern, or the inventory name up to its first dot"
@@ -61,6 +68,19 @@ FIELDS = (
     ),
     Field("flatcar_domain", fields.domain, "the domain of its full name; DNS takes the network's when not given"),
 )
+
+
+def check(typed: Mapping[str, Any], given: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """What is wrong with NICs and addresses taken together: the variable, and what to do."""
+    macs, more = typed["flatcar_mac"] or (), typed["flatcar_more_addresses"] or ()
+    if len(more) >= max(len(macs), 1):
+        yield (
+            "flatcar_more_addresses",
+            f"expected at most {max(len(macs) - 1, 0)}, one for each NIC in flatcar_mac but the first, got {len(more)}",
+        )
+    every = [typed["flatcar_address"], *more]
+    if len(set(every)) < len(every):
+        yield "flatcar_more_addresses", "expected an address of its own for each NIC: one of these is there twice"
 
 
 def hostname_depends_on(given: Mapping[str, Any]) -> set[str]:
@@ -99,4 +119,4 @@ def layers(node: Node) -> list[Layer]:
     return [Layer(variables, {"storage": {"files": [file("/etc/hostname", f"{full}\n", overwrite=True)]}})]
 
 
-__all__ = ("FIELDS", "hostname_depends_on", "hostname_of", "layers")
+__all__ = ("FIELDS", "check", "hostname_depends_on", "hostname_of", "layers")

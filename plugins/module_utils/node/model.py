@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import ipaddress
+import itertools
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -51,6 +52,7 @@ class Node:
     slot: int | None
     mac: tuple[str, ...]
     address: ipaddress.IPv4Address
+    more_addresses: tuple[ipaddress.IPv4Address, ...]
     hostname: str
     hostname_pattern: str | None
     domain: str | None
@@ -102,7 +104,11 @@ class Node:
     def addresses(self) -> list[ipaddress.IPv4Address | ipaddress.IPv6Address]:
         """All that it has, each once: a static address may be the one that DHCP gives."""
         static = (address.ip for interface in self.interfaces for address in interface["addresses"])
-        return list(dict.fromkeys((self.address, *static)))
+        return list(dict.fromkeys((self.address, *self.more_addresses, *static)))
+
+    def nics(self) -> list[tuple[str, ipaddress.IPv4Address | None]]:
+        """Those that it boots from, by their MAC addresses, each with the address that is its own."""
+        return list(itertools.zip_longest(self.mac, (self.address, *self.more_addresses)))
 
 
 def node_variables(variables: Iterable[str]) -> list[str]:
@@ -158,7 +164,7 @@ def _contradictions(
     name: str, typed: Mapping[str, Any], given: Mapping[str, Any], wrong: set[str]
 ) -> Iterator[Problem]:
     """What variables cannot say together; nothing is said of those that are wrong by themselves."""
-    for concern in (boot, updates):
+    for concern in (identity, boot, updates):
         for variable, message in concern.check(typed, given):
             if variable not in wrong:
                 yield Problem(name, variable, message, given.get(variable))

@@ -16,6 +16,7 @@ from ansible_collections.kindling.flatcar.plugins.module_utils.node import read_
 PLACE = {"flatcar_rack": "a", "flatcar_mac": "52:54:00:00:00:01", "flatcar_address": "10.1.0.11"}
 DISK = "/dev/disk/by-id/ata-DISK_1"
 TOKEN = "t" * 43
+REPORTS = "r" * 43
 
 
 def node(**variables):
@@ -29,7 +30,13 @@ def config_of(node):
 
 
 def build(node, **options):
-    given = {"version": "9999.2.0", "hosts": ["http://10.1.0.1"], "token": TOKEN, "key": "the key\n"}
+    given = {
+        "version": "9999.2.0",
+        "hosts": ["http://10.1.0.1"],
+        "token": TOKEN,
+        "report_token": REPORTS,
+        "key": "the key\n",
+    }
     return install.build(node, config_of(node), **(given | options))
 
 
@@ -117,13 +124,18 @@ def test_a_running_system_reports_with_a_file_that_only_root_reads():
     before = json.dumps(own)
     made = install.with_report(own, name="n1", hosts=["http://10.1.0.1"], token=TOKEN)
     assert json.dumps(own) == before
-    assert [unit["name"] for unit in made["systemd"]["units"]] == ["a.service", "kindling-report.service"]
+    assert [unit["name"] for unit in made["systemd"]["units"]] == [
+        "a.service",
+        "kindling-report.service",
+        "kindling-report.timer",
+    ]
     mode, text = files(made)["/etc/kindling/report.conf"]
     assert mode == 0o600
     assert dict(conf(text)) == {
         "node": "n1",
         "digest": install.config_digest(own),
         "token": TOKEN,
+        "install": "",
         "os_release": "/etc/os-release",
         "pause": "5",
         "tries": "300",
@@ -135,7 +147,7 @@ def test_a_running_system_reports_with_a_file_that_only_root_reads():
 
 def test_ignition_has_the_report_in_a_config_that_has_nothing_else():
     made = install.with_report({"ignition": {"version": "3.3.0"}}, name="n1", hosts=["http://10.1.0.1"], token=TOKEN)
-    assert (len(made["storage"]["files"]), len(made["systemd"]["units"])) == (2, 1)
+    assert (len(made["storage"]["files"]), len(made["systemd"]["units"])) == (2, 2)
 
 
 @pytest.mark.parametrize("variables", [{}, {"flatcar_units": [{"name": "a.service", "mask": True}]}])
@@ -184,7 +196,7 @@ def test_the_script_boots_the_installers_config():
         version="9999.2.0",
         host="http://10.1.0.1",
         armed="http://10.1.0.1/armed/x",
-        unfinished="http://10.1.0.1/armed/t/unfinished.ipxe",
+        refused=["http://10.1.0.1/armed/t/unfinished.ipxe"],
     )
     assert " ignition.config.url=http://10.1.0.1/armed/x/install.ign console=ttyS1 ||" in script
     assert " http://10.1.0.1/images/amd64-usr/9999.2.0/flatcar_production_pxe.vmlinuz " in script

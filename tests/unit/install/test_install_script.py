@@ -303,13 +303,26 @@ def test_a_running_system_reports_what_it_runs(reporter, boot_host):
     }
 
 
-def test_each_boot_host_is_told_once_and_the_one_that_is_away_is_asked_for_a_while(reporter, boot_host):
+def test_the_boot_host_that_decides_is_told_until_it_knows(reporter, boot_host):
     boot_host.refused.add("running")
     other = BootHost()
-    assert reporter(other.url, boot_host.url).returncode == 1
+    assert reporter(boot_host.url, other.url).returncode == 1
     assert other.events == ["running"]
     assert boot_host.events == ["refused running"] * 3
     other.close()
+
+
+def test_the_other_boot_host_may_not_know_the_machine(reporter, boot_host):
+    other = BootHost()
+    other.refused.add("running")
+    assert reporter(boot_host.url, other.url).returncode == 0
+    assert other.events == ["refused running"]
+    other.close()
+
+
+def test_a_system_that_was_installed_says_so_with_the_token_of_its_arming_too(reporter, boot_host):
+    assert reporter(install="i" * 43).returncode == 0
+    assert set(boot_host.reports) == {(TOKEN, "running"), ("i" * 43, "running")}
 
 
 @pytest.mark.skipif(not shutil.which("systemd-analyze"), reason="needs systemd")
@@ -318,7 +331,7 @@ def test_the_units_are_what_systemd_reads(tmp_path):
     for unit in made:
         text = unit["contents"].replace("/opt/kindling/", f"{SCRIPTS}/")
         (tmp_path / unit["name"]).write_text(text)
-    assert len(made) == 2
+    assert len(made) == 3
     command = ["systemd-analyze", "verify", "--man=no", *(str(tmp_path / unit["name"]) for unit in made)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert [line for line in done.stderr.splitlines() if "kindling" in line] == []

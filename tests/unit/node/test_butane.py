@@ -87,8 +87,9 @@ def test_each_variable_alone_is_accepted(variable):
 
 
 def test_all_variables_together_are_accepted_and_none_is_forgotten_here():
-    assert {field.name for field in NODE} == EVERYTHING.keys() | RIGHT.keys()
-    assert butane(**EVERYTHING)
+    nics = {"flatcar_mac": ["52-54-00-AA-BB-01", "52-54-00-AA-BB-11"], "flatcar_more_addresses": ["10.1.0.21"]}
+    assert {field.name for field in NODE} == EVERYTHING.keys() | RIGHT.keys() | nics.keys()
+    assert butane(**EVERYTHING, **nics)
 
 
 def test_who_may_switch_the_machine_on_is_no_part_of_its_config():

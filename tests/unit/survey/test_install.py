@@ -116,9 +116,17 @@ def test_what_was_published_and_changed_since_is_not_installed(play, room):
     status, output = play("install.yml", "--limit", "n1")
     assert status != 0
     assert "n1: it is published with the mode disk" in output
-    assert "n1: its address is published as 127.0.0.99" in output
-    assert "n1: its config is not the one that is published" in output
+    assert "n1: its address was 127.0.0.99, is 127.0.0.11" in output
+    assert "n1: its config has changed" in output
     assert "n1: the disk image of Flatcar 9999.2.0 (amd64-usr) is not mirrored" in output
+
+
+@pytest.mark.parametrize("seconds", ["0", "-1", "59", "86401", "3153600000"])
+def test_an_arming_lasts_from_a_minute_to_a_day(play, seconds):
+    for check in ((), ("--check",)):
+        status, output = play("install.yml", "--limit", "n1", "-e", f"install_expires={seconds}", *check)
+        assert status != 0
+        assert f"install_expires is {seconds}: machines are armed for 60 seconds to 86400 (a day)" in output
 
 
 def test_whom_nobody_can_switch_on_is_told_before_anything_is_armed(play, tmp_path):
@@ -151,7 +159,12 @@ def test_a_boot_host_that_cannot_be_reached_is_said_of_its_nodes(play):
 
 
 def test_disarming_takes_a_node_and_all_of_them(play):
-    for chosen in (("--limit", "n1"), ("-e", "disarm_all=true")):
+    for chosen in (
+        ("--limit", "n1"),
+        ("-e", "disarm_all=true"),
+        ("-e", "disarm_all=true", "--limit", "boot-a"),
+        ("-e", "machines=former,52:54:00:00:00:99"),
+    ):
         status, output = play("disarm.yml", *chosen)
         assert status == 0, output
         assert "changed=0" in output

@@ -21,10 +21,12 @@ import yaml
 from ansible.parsing.dataloader import DataLoader
 from ansible.template import Templar, trust_as_template
 from ansible_collections.kindling.flatcar.plugins.module_utils import arming
+from armed_room import make_places, publish, withdraw
 
 pytestmark = pytest.mark.slow
 
-A, B, NOBODY = "127.0.0.11", "127.0.0.12", "127.0.0.99"
+A, B, NOBODY, FAR = "127.0.0.11", "127.0.0.12", "127.0.0.99", "127.9.0.1"
+QUARANTINED = "127.0.0.201"
 MAC_A, MAC_B = "52-54-00-00-00-0a", "52-54-00-00-00-0b"
 ANY_TOKEN = "x" * 43
 
@@ -46,13 +48,14 @@ class Web:
     def __init__(self, root: pathlib.Path) -> None:
         self.root = root
         self.fleet = root / "web"
-        self.places = arming.Places(root / "installs", root / "run", os.getgid())
-        self.log = root / "access.log"
+        self.places = make_places(root, self.fleet)
+        self.log, self.errors = root / "access.log", root / "error.log"
         self.port = _free_port()
-        for directory in ("web/ipxe", "images", "programs", "installs/armed", "installs/scripts", "installs/reports"):
+        for directory in ("web/ipxe", "web/taken", "images", "programs"):
             (root / directory).mkdir(parents=True)
         (self.fleet / "boot.ipxe").write_text("#!ipxe\n")
         (self.fleet / "ipxe" / "unknown.ipxe").write_text("unknown")
+        (self.fleet / "ipxe" / "over.ipxe").write_text("whole")
         (root / "secure-link.conf").write_text(f'set $secure_link_secret "{SECRET}";\n')
         self.config = root / "nginx.conf"
         self.config.write_text(self._rendered())
@@ -64,9 +67,11 @@ class Web:
             values |= yaml.safe_load((ROLE / kind / "main.yml").read_text())
         values |= {
             "ansible_managed": "test",
-            "__web_networks": [{"address": SERVER, "quarantine": None}],
+            "__web_networks": [
+                {"address": SERVER, "cidr": "127.0.0.0/24", "nearby": ["127.0.0.200/29"], "quarantine": None},
+                {"address": SERVER, "cidr": "127.9.0.0/16", "nearby": ["127.9.0.0/16"], "quarantine": None},
+            ],
             "__web_secret": self.root / "secure-link.conf",
-            "__web_gates": self.places.live / "armed",
             "web_root": self.fleet,
             "web_images_dir": self.root / "images",
             "web_programs_dir": self.root / "programs",
@@ -78,6 +83,7 @@ class Web:
         text = templar.template(trust_as_template("#jinja2: trim_blocks: True\n" + template))
         directories = "".join(f"{kind}_temp_path {self.root}/{kind};" for kind in TEMPORARY)
         text = re.sub(r"access_log .*;", f"access_log {self.log} kindling; {directories}", text)
+        text = text.replace("error_log stderr;", f"error_log {self.errors};")
         return text.replace(f"{SERVER}:80 ", f"{SERVER}:{self.port} ")
 
     def start(self) -> subprocess.Popen:
@@ -106,9 +112,22 @@ class Web:
 
     def arm(self, node, address, mac, seconds=3600):
         """Arm a machine; its token."""
-        order = an_order(node, address, mac)
-        arming.arm(self.places, [order], "tester", SECRET, seconds)
-        return order.token
+        return self.arm_order(an_order(node, address, mac), seconds).token
+
+    def arm_order(self, order, seconds=3600):
+        publish(self.places, order)
+        arming.arm(self.places, [order], "tester", SECRET, seconds, again=True)
+        return order
+
+    def publish_node(self, address, mac, token="r" * 43):
+        """What a generation has of a node that reports with this token."""
+        for path, text in (
+            (f"ipxe/{address}/{mac}.ipxe", "its disk"),
+            (f"reporters/{token}/127.0.0.0-24/{address}", ""),
+        ):
+            (self.fleet / path).parent.mkdir(parents=True, exist_ok=True)
+            (self.fleet / path).write_text(text)
+        return token
 
     def config_of(self, address, mac):
         """The URL that the script of an armed machine has for its installer's config."""
@@ -118,20 +137,25 @@ class Web:
         return script.partition("chain ")[2].replace(".ipxe", ".ign")
 
 
-def an_order(node, address, mac, token=None):
-    token = token or secrets.token_urlsafe(32)
+def an_order(node, address, mac, witness=False):
+    token = secrets.token_urlsafe(32)
+    files = {
+        "install.ipxe": f"config /armed/{arming.UNSIGNED}/{token}/install.ign",
+        "install.ign": f"the secrets of {node}",
+        "unfinished.ipxe": f"{node} is half-written",
+    }
     return arming.Order(
         token=token,
         node=node,
         address=address,
         macs=(mac,) if isinstance(mac, str) else mac,
         script=f"#!ipxe\nchain /armed/{arming.UNSIGNED}/{token}/install.ipxe\n",
-        files={
-            "install.ipxe": f"config /armed/{arming.UNSIGNED}/{token}/install.ign",
-            "install.ign": f"the secrets of {node}",
-            "unfinished.ipxe": f"{node} is half-written",
-        },
+        files={name: text for name, text in files.items() if name == "unfinished.ipxe" or not witness},
+        digest=secrets.token_hex(16),
+        network="127.0.0.0-24",
+        limit=600,
         about={"version": "9999.2.0", "config": "c" * 64},
+        witness=witness,
     )
 
 
@@ -160,6 +184,7 @@ def stored(web, token):
 
 
 def in_ram(web, address, token):
+    web.publish_node(address, MAC_A, token)
     (web.fleet / "ignition" / token).mkdir(parents=True)
     (web.fleet / "ignition" / token / f"{address}.ign").write_text("in RAM")
     return token
@@ -173,19 +198,29 @@ def test_an_armed_machine_is_given_the_installer_and_nobody_is_told_to_keep_it(w
     assert web.ask(A, web.config_of(A, MAC_A).replace(".ign", ".ipxe")).body.startswith("config /armed/")
 
 
-def test_nobody_else_is_given_it(web):
-    (web.fleet / "ipxe" / B).mkdir()
-    (web.fleet / "ipxe" / B / f"{MAC_B}.ipxe").write_text("the disk of b")
+def test_no_other_machine_is_given_it(web):
+    web.publish_node(B, MAC_B)
+    (web.fleet / "taken" / "127.0.0.1").touch()
     web.arm("a", A, MAC_A)
-    assert web.ask(B, f"/ipxe/{MAC_B}.ipxe").body == "the disk of b"
+    assert web.ask(B, f"/ipxe/{MAC_B}.ipxe").body == "its disk"
     assert web.ask(B, f"/ipxe/{MAC_A}.ipxe").body == "unknown"
     assert web.ask(NOBODY, f"/ipxe/{MAC_A}.ipxe").body == "unknown"
-    assert {web.ask(other, web.config_of(A, MAC_A)).status for other in (B, NOBODY, SERVER)} == {404}
+    others = (B, NOBODY, "127.0.0.1", FAR, SERVER)
+    assert {web.ask(other, web.config_of(A, MAC_A)).status for other in others} == {404}
+
+
+def test_a_machines_other_nics_are_given_it(web):
+    """It asks by whichever had its lease first."""
+    web.arm("a", A, MAC_A)
+    assert web.ask(QUARANTINED, web.config_of(A, MAC_A)).status == 200
+    web.publish_node(QUARANTINED, MAC_B)
+    assert web.ask(QUARANTINED, web.config_of(A, MAC_A)).status == 404
 
 
 def test_two_armed_machines_with_tokens_swapped_are_refused(web):
-    web.arm("a", A, MAC_A)
-    web.arm("b", B, MAC_B)
+    for node, address, mac in (("a", A, MAC_A), ("b", B, MAC_B)):
+        web.publish_node(address, mac, node * 43)
+        web.arm(node, address, mac)
     a, b = web.config_of(A, MAC_A), web.config_of(B, MAC_B)
     assert (web.ask(A, a).status, web.ask(B, b).status) == (200, 200)
     assert (web.ask(A, b).status, web.ask(B, a).status) == (404, 404)
@@ -202,29 +237,48 @@ def test_nobody_prolongs_an_arming(web):
     assert web.ask(A, f"/armed/{signature}/{int(until) + 60}/{token}/install.ign").status == 404
 
 
-def test_an_arming_expires_by_itself(web):
-    for seconds in (1, 8, 64):  # more where this machine is so busy that the time is over before it is asked
-        web.arm("a", A, MAC_A, seconds)
-        url = web.config_of(A, MAC_A)
-        if web.ask(A, url).status == 200:
-            break
-    else:
-        pytest.fail("it was never open")
-    deadline = time.monotonic() + seconds + 10
-    while (status := web.ask(A, url).status) == 200:
-        assert time.monotonic() < deadline
-        time.sleep(0.1)
-    assert status == 410
+def test_a_url_expires_by_itself(web):
+    """By the clock that can be set; the gate closes by the other one."""
+    order = web.arm_order(an_order("a", A, MAC_A))
+    over = int(time.time()) - 1
+    signature = arming.sign(SECRET, order.token, order.network, over)
+    assert web.ask(A, f"/armed/{signature}/{order.token}/install.ign").status == 410
+    signature = arming.sign(SECRET, order.token, order.network, over + 3600)
+    assert web.ask(A, f"/armed/{signature}/{order.token}/install.ign").status == 200
 
 
-def test_a_restart_of_the_boot_host_ends_all_armings(web):
-    """Its clock may be wrong then: the URL alone must not do."""
+def test_what_keeps_the_gates_ends_all_armings_when_it_ends(web):
+    """A clock that was set back helps nobody: neither does a URL whose time is not over."""
     token = web.arm("a", A, MAC_A)
     url = web.config_of(A, MAC_A)
-    for path in web.places.live.iterdir():
-        path.unlink() if path.is_symlink() else shutil.rmtree(path)
+    for batch in web.places.gates.live.iterdir():
+        shutil.rmtree(batch)
     assert web.ask(A, url).status == 410
     assert report(web, A, token, "started") == 409
+
+
+def test_what_is_published_no_more_is_given_no_more(web):
+    """At the moment of the switch, before anybody has settled."""
+    order = web.arm_order(an_order("a", A, MAC_A))
+    url = web.config_of(A, MAC_A)
+    assert web.ask(A, url).status == 200
+    withdraw(web.places, order)
+    assert web.ask(A, url).status == 410
+    assert web.ask(A, url.replace(".ign", ".ipxe")).body == "whole"
+    assert report(web, A, order.token, "started") == 409
+
+
+@pytest.mark.parametrize("stage", [*arming.ENDS, None])
+def test_reports_that_are_lost_open_nothing(web, stage):
+    token = web.arm("a", A, MAC_A)
+    url = web.config_of(A, MAC_A)
+    directory = web.places.reports / token
+    if stage:
+        report(web, A, token, stage)
+        (directory / stage).unlink()
+    else:
+        shutil.rmtree(directory)
+    assert web.ask(A, url).status == 410
 
 
 def test_disarmed_is_refused_at_once_and_may_not_begin(web):
@@ -235,45 +289,65 @@ def test_disarmed_is_refused_at_once_and_may_not_begin(web):
     assert report(web, A, token, "started") == 409
 
 
-@pytest.mark.parametrize("stage", ["installed", "failed"])
-def test_an_install_that_ended_is_not_given_again(web, stage):
+@pytest.mark.parametrize(
+    ("stage", "told"), [("installed", "whole"), ("failed", "a is half-written"), ("running", "whole")]
+)
+def test_an_install_that_ended_is_not_given_again(web, stage, told):
     token = web.arm("a", A, MAC_A)
     url = web.config_of(A, MAC_A)
     assert report(web, A, token, "started") == 201
     assert web.ask(A, url).status == 200
-    assert report(web, A, token, stage) == 201
+    assert report(web, A, token, stage) == 204
     assert web.ask(A, url).status == 410
-    assert web.ask(A, url.replace(".ign", ".ipxe")).status == 410
+    assert web.ask(A, url.replace(".ign", ".ipxe")).body == told
 
 
 def test_a_machine_is_kept_from_a_half_written_disk_and_from_no_other(web):
     token = web.arm("a", A, MAC_A)
     unfinished = f"/armed/{token}/unfinished.ipxe"
-    assert web.ask(A, unfinished).status == 404
+    assert web.ask(A, unfinished).body == "whole"
     report(web, A, token, "started")
     assert web.ask(A, unfinished).body == "a is half-written"
     report(web, A, token, "installed")
-    assert web.ask(A, unfinished).status == 404
+    assert web.ask(A, unfinished).body == "whole"
+
+
+def test_a_machine_is_answered_about_an_arming_that_nobody_remembers(web):
+    """What is not answered is nobody's word, and it would ask for ever."""
+    assert web.ask(A, f"/armed/{ANY_TOKEN}/unfinished.ipxe").body == "whole"
+    signature = arming.sign(SECRET, ANY_TOKEN, A, int(time.time()) + 60)
+    assert web.ask(A, f"/armed/{signature}/{ANY_TOKEN}/install.ipxe").body == "whole"
+
+
+def test_the_other_boot_host_of_a_pair_hears_of_an_install_and_gives_none(web):
+    order = an_order("a", A, MAC_A, witness=True)
+    arming.arm(web.places, [order], "tester", SECRET, 3600)
+    unfinished = f"/armed/{order.token}/unfinished.ipxe"
+    assert web.ask(A, unfinished).body == "whole"
+    assert report(web, A, order.token, "started") == 201
+    assert web.ask(A, unfinished).body == "a is half-written"
+    assert web.ask(A, f"/ipxe/{MAC_A}.ipxe").body.startswith("#!ipxe")
+    assert report(web, A, order.token, "installed") == 204
+    assert web.ask(A, unfinished).body == "whole"
 
 
 def test_the_next_arming_knows_of_the_half_written_disk(web):
     report(web, A, web.arm("a", A, MAC_A), "started")
     token = web.arm("a", A, MAC_A)
-    assert web.ask(A, f"/armed/{token}/unfinished.ipxe").status == 200
+    assert web.ask(A, f"/armed/{token}/unfinished.ipxe").body == "a is half-written"
     report(web, A, token, "started")
     report(web, A, token, "installed")
-    assert web.ask(A, f"/armed/{token}/unfinished.ipxe").status == 404
+    assert web.ask(A, f"/armed/{token}/unfinished.ipxe").body == "whole"
 
 
 def test_reports_come_in_their_order(web):
     token = web.arm("a", A, MAC_A)
-    assert report(web, A, token, "running") == 409  # of what?
     assert report(web, A, token, "started", '{"hostname": "a"}') == 201
     assert report(web, A, token, "started") == 204
-    assert report(web, A, token, "installed") == 201
+    assert report(web, A, token, "installed") == 204
     for late in ("started", "failed", "installed"):
         assert report(web, A, token, late) == 409
-    assert report(web, A, token, "running", '{"version": "9999.2.0"}') == 201
+    assert report(web, A, token, "running", '{"version": "9999.2.0"}') == 204
     assert report(web, A, token, "running", '{"version": "9999.2.1"}') == 204
     reports = arming.read_reports(web.places, token)
     assert list(reports) == ["started", "installed", "running"]
@@ -282,8 +356,41 @@ def test_reports_come_in_their_order(web):
 
 def test_an_install_that_failed_does_not_begin_again(web):
     token = web.arm("a", A, MAC_A)
-    assert report(web, A, token, "failed") == 201
+    assert report(web, A, token, "failed") == 204
     assert web.ask(A, web.config_of(A, MAC_A)).status == 410
+    assert report(web, A, token, "started") == 409
+
+
+def test_the_end_of_an_install_is_heard_although_its_arming_was_ended(web):
+    order = web.arm_order(an_order("a", A, MAC_A))
+    assert report(web, A, order.token, "started") == 201
+    withdraw(web.places, order)
+    arming.settle(web.places)
+    assert report(web, A, order.token, "installed") == 204
+
+
+@pytest.mark.parametrize("who", ["another node", "the gateway", "another network"])
+@pytest.mark.parametrize("stage", ["started", "installed", "failed", "running"])
+def test_a_report_is_taken_from_nobody_elses_address(web, who, stage):
+    web.publish_node(B, MAC_B)
+    (web.fleet / "taken" / "127.0.0.1").touch()
+    address = {"another node": B, "the gateway": "127.0.0.1", "another network": FAR}[who]
+    tokens = [web.arm("a", A, MAC_A), web.publish_node(A, MAC_A, "s" * 43)]
+    assert [report(web, address, token, stage) for token in tokens] == [403, 403]
+    assert (web.places.reports / tokens[0] / "started").exists() is False
+
+
+def test_a_report_is_taken_from_any_other_address_of_the_nodes_network(web):
+    """A second NIC may have a lease of its own."""
+    token = web.arm("a", A, MAC_A)
+    assert report(web, NOBODY, token, "started") == 201
+    assert report(web, NOBODY, web.publish_node(A, MAC_A), "running") == 201
+
+
+def test_a_nodes_own_address_may_report_whatever_else_it_is(web):
+    token = web.arm("a", A, MAC_A)
+    web.publish_node(A, MAC_A)
+    assert report(web, A, token, "started") == 201
 
 
 def test_machines_in_ram_report_that_they_run_and_nothing_else(web):
@@ -291,7 +398,23 @@ def test_machines_in_ram_report_that_they_run_and_nothing_else(web):
     assert report(web, A, token, "running") == 201
     assert [report(web, A, token, stage) for stage in ("started", "failed", "installed")] == [409] * 3
     assert web.ask(A, f"/ignition/{token}.ign").body == "in RAM"
-    assert web.ask(B, f"/ignition/{token}.ign").status == 404
+    assert web.ask(NOBODY, f"/ignition/{token}.ign").status == 404
+
+
+def test_a_config_is_given_to_its_machines_other_nics_and_to_no_other_machine(web):
+    """In quarantine, and wherever another server gives addresses."""
+    token = in_ram(web, A, "r" * 43)
+    (web.fleet / "nearby" / token).mkdir(parents=True)
+    for network in ("127.0.0.0-24", "127.9.0.0-16"):
+        (web.fleet / "nearby" / token / network).write_text("by another NIC")
+    web.publish_node(B, MAC_B, "s" * 43)
+    assert web.ask(A, f"/ignition/{token}.ign").body == "in RAM"
+    for other in (QUARANTINED, FAR):
+        answer = web.ask(other, f"/ignition/{token}.ign")
+        assert (answer.body, answer.headers["Cache-Control"]) == ("by another NIC", "no-store")
+    assert {web.ask(other, f"/ignition/{token}.ign").status for other in (B, NOBODY)} == {404}
+    for path in (f"/ignition/{token}/{A}.ign", f"/nearby/{token}/127.0.0.0-24"):
+        assert web.ask(A, path).status == 404
     assert web.ask(A, f"/ignition/{ANY_TOKEN}.ign").status == 404
 
 
@@ -335,7 +458,7 @@ def test_a_report_has_its_limit(web, length, chunked):
     except (BrokenPipeError, ConnectionResetError):  # it does not wait for the end of what is too long
         status = 413
     assert status == 413
-    assert stored(web, token) == []
+    assert stored(web, token) == sorted(arming.ENDS)
     assert report(web, A, token, "started", "x" * 16 * 1024) == 201
 
 
@@ -348,7 +471,7 @@ def test_reports_are_left_and_nothing_else(web, method):
         answer = web.ask(A, path, method, headers=headers)
         assert answer.status in (403, 404, 405)
         assert "hidden" not in answer.body
-    assert stored(web, token) == ["started"]
+    assert stored(web, token) == sorted({*arming.ENDS, "started"})
 
 
 def test_the_time_of_a_report_is_the_boot_hosts(web):
@@ -373,6 +496,10 @@ def test_the_time_of_a_report_is_the_boot_hosts(web):
         "/armed/{signature}/{until}/{token}/arming.json",
         "/armed/{signature}/{until}/{token}/script.ipxe",
         "/armed/{signature}/{until}/{token}/unfinished.ipxe",
+        "/armed/{token}/gate",
+        "/armed/{token}/order",
+        "/orders/",
+        f"/taken/{A}",
         "/armed/{signature}/{until}/{token}/../{token}/arming.json",
         "/armed/{signature}/{until}/{token}/..%2f{token}%2farming.json",
         f"/armed/{{signature}}/{{until}}/{ANY_TOKEN}/install.ign",
@@ -435,6 +562,22 @@ def test_the_log_has_no_tokens(web):
     assert f'{A} "PUT /reports/(token)/started HTTP/1.1" 201' in log
     assert "/(token)/install.ign HTTP/1.1" in log
     assert f"/ipxe/{MAC_A}.ipxe" in log
+
+
+def test_the_log_of_errors_has_no_tokens(web):
+    """Whatever goes wrong with a request: it is too long, it cannot be stored, what it asks for cannot be read."""
+    token = web.arm("a", A, MAC_A)
+    url = web.config_of(A, MAC_A)
+    report(web, A, token, "started", "x" * (16 * 1024 + 1))
+    (web.places.armed / token / "install.ign").unlink()
+    assert web.ask(A, url).status == 404
+    shutil.rmtree(web.places.reports / ".incoming")
+    (web.places.reports / ".incoming").touch()
+    assert report(web, A, token, "started") == 500
+    ram = in_ram(web, A, "q" * 43)
+    web.ask(B, f"/ignition/{ram}.ign")
+    web.ask(A, "/../x")
+    assert not [secret for secret in (token, ram) if secret in web.errors.read_text()]
 
 
 def test_the_signature_is_nginxs(web):

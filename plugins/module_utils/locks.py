@@ -1,0 +1,41 @@
+"""Locks between runs on one host. Needs the standard library alone."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+_PAUSE = 0.1  # seconds
+
+
+@contextlib.contextmanager
+def locked(path: Path, patience: float = 0) -> Iterator[None]:
+    """Hold the lock at *path*, which ends with the process that holds it, however that ends.
+
+    Waits for *patience* seconds; raises ``BlockingIOError`` after that. The file is for its owner alone: whoever may read a lock
+    may hold it, and keep everybody else from working.
+    """
+    handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+    try:
+        os.fchmod(handle, 0o600)
+        _acquire(handle, time.monotonic() + patience)
+        yield
+    finally:
+        os.close(handle)
+
+
+def _acquire(handle: int, give_up: float) -> None:
+    while True:
+        try:
+            return fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if time.monotonic() >= give_up:
+                raise
+            time.sleep(_PAUSE)
+
+
+__all__ = ("locked",)

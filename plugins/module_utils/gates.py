@@ -26,6 +26,7 @@ _BATCH = re.compile(r"([0-9]{1,6})-[0-9a-f]{16}")
 
 #: What s6 calls a batch, before its name.
 _SERVICE = "kindling-armed-"
+_OVER = ".over-"
 
 _PATIENCE = 20.0  # seconds, in which s6 starts a process
 
@@ -67,6 +68,8 @@ class S6:
 
     def start(self, batch: str) -> None:
         self.live.mkdir(mode=0o755, parents=True, exist_ok=True)
+        for over in self.services.glob(f"{_OVER}*"):
+            shutil.rmtree(over, ignore_errors=True)
         for over in self.services.glob(f"{_SERVICE}*"):
             if not (self.live / over.name.removeprefix(_SERVICE)).is_dir():
                 self.stop(over.name.removeprefix(_SERVICE))
@@ -92,7 +95,7 @@ class S6:
         shutil.rmtree(self.live / batch, ignore_errors=True)
         if service.is_dir():
             subprocess.run(["s6-svc", "-dx", str(service)], check=False, capture_output=True)
-            shutil.rmtree(service, ignore_errors=True)
+            service.rename(service.with_name(f"{_OVER}{service.name}"))  # what ends there still writes its state
             _run("s6-svscanctl", "-an", str(self.services))
 
     def _service(self, batch: str) -> Path:

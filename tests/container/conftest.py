@@ -75,8 +75,9 @@ class Box:
         return podman("exec", CONTAINER, "sh", "-c", script).stdout
 
     def log(self):
-        done = podman("logs", CONTAINER, check=False)
-        return done.stdout + done.stderr
+        """In its order: what comes later is at the end."""
+        command = [*map(str, PODMAN), "logs", CONTAINER]
+        return subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False).stdout
 
     def edit(self, change):
         """Change hosts.yml as an editor does: a new file takes the old one's place."""

@@ -16,6 +16,8 @@ description:
 version_added: 0.1.0
 author:
   - The Kindling developers
+extends_documentation_fragment:
+  - kindling.flatcar.places
 attributes:
   check_mode:
     support: full
@@ -31,25 +33,10 @@ options:
     type: str
     choices: [read, armed, disarmed, settled]
     default: read
-  installs_dir:
-    description: The directory of armings and reports, which the role P(kindling.flatcar.web#role) makes.
-    type: path
-    default: /srv/kindling/installs
-  live:
-    description: The directory in memory that says what is armed.
-    type: path
-    default: /run/kindling-armed
-  supervised:
-    description: The directory that s6-svscan watches, where s6 keeps what is armed. It is systemd when not given.
-    type: path
   secret:
     description: The file with the secret that the web server includes.
     type: path
     default: /etc/kindling/secure-link.conf
-  group:
-    description: The web server's group.
-    type: str
-    default: www-data
   fleet_dir:
     description: The directory of generations.
     type: path

@@ -16,6 +16,8 @@ description:
 version_added: 0.1.0
 author:
   - The Kindling developers
+extends_documentation_fragment:
+  - kindling.flatcar.places
 attributes:
   check_mode:
     support: full
@@ -46,21 +48,6 @@ options:
     description: The directory of the releases that scripts fetch.
     type: path
     default: /srv/kindling/images
-  group:
-    description: The web server's group.
-    type: str
-    default: www-data
-  installs_dir:
-    description: The directory of armings and reports, which the role P(kindling.flatcar.web#role) makes.
-    type: path
-    default: /srv/kindling/installs
-  live:
-    description: The directory in memory that says what is armed.
-    type: path
-    default: /run/kindling-armed
-  supervised:
-    description: The directory that s6-svscan watches, where s6 keeps what is armed. It is systemd when not given.
-    type: path
 """
 
 EXAMPLES = r"""

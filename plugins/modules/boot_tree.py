@@ -17,6 +17,8 @@ description:
 version_added: 0.1.0
 author:
   - The Kindling developers
+extends_documentation_fragment:
+  - kindling.flatcar.places
 attributes:
   check_mode:
     support: full
@@ -47,10 +49,6 @@ options:
     type: list
     elements: str
     default: []
-  group:
-    description: The group that may read O(private) directories, the web server's.
-    type: str
-    default: www-data
   keep:
     description: How many generations stay on the host, the served one among them.
     type: int
@@ -71,17 +69,6 @@ options:
   given_key:
     description: The key that the boot host is to have, 64 hexadecimal digits. It keeps the one that it has when not given.
     type: str
-  installs_dir:
-    description: The directory of armings and reports, which the role P(kindling.flatcar.web#role) makes.
-    type: path
-    default: /srv/kindling/installs
-  live:
-    description: The directory in memory that says what is armed.
-    type: path
-    default: /run/kindling-armed
-  supervised:
-    description: The directory that s6-svscan watches, where s6 keeps what is armed. It is systemd when not given.
-    type: path
 """
 
 EXAMPLES = r"""

@@ -46,6 +46,20 @@ signatures() { # device: the kinds of data that are recognized on it
   wipefs --no-act --noheadings --output TYPE "$1" | sort -u || echo "what cannot be read"
 }
 
+strange() { # disk: one line for each thing on all of it that is no GPT
+  signatures "$1" | grep --invert-match --line-regexp --extended-regexp 'gpt|PMBR' | sed "s|^|$1 has |" || true
+}
+
+table_of() { # disk: whether there is a GPT (yes), nothing that is recognized (no), or something else (other)
+  local found
+  found=$(signatures "$1" | grep --invert-match --line-regexp PMBR) || true
+  case $found in
+    '') echo no ;;
+    gpt) echo yes ;;
+    *) echo other ;;
+  esac
+}
+
 described() { # disk: as people find it
   local link names
   names=$(column MODEL,SERIAL "$1" | tr --squeeze-repeats ' ')
@@ -88,19 +102,11 @@ bytes() { # device from number: what cannot be read is not empty
 # --- the disk that is installed to -----------------------------------------------------------------------------------------
 
 foreign() { # one line for each thing on the disk that no Flatcar has put there
-  local rows name type what table=no count=0
+  local rows name type what count=0
   rows=$(lsblk --list --noheadings --paths --output NAME,TYPE "$disk")
   while read -r name type; do
     case $type in
-      disk | mpath)
-        while read -r what; do
-          case $what in
-            gpt) table=yes ;;
-            PMBR) ;;
-            *) table=other && echo "$name has $what" ;;
-          esac
-        done < <(signatures "$name")
-        ;;
+      disk | mpath) strange "$name" ;;
       part)
         count=$((count + 1))
         what=$(tag PART_ENTRY_NAME "$name")
@@ -113,7 +119,7 @@ foreign() { # one line for each thing on the disk that no Flatcar has put there
     esac
   done <<< "$rows"
   ((count == 0)) || return 0
-  case $table in
+  case $(table_of "$disk") in
     yes) echo "$disk has a partition table that cannot be read, or an empty one" ;;
     no) [[ ${conf[half_written]} == yes ]] || blank "$disk" || echo "$disk has no signature, but is not empty" ;;
   esac
@@ -222,14 +228,8 @@ on_the_target() { # what wipe device: the disk that is installed to, by another 
 }
 
 foreign_table() { # disk: partitions are made where there are none; a disk without a GPT is lost as a whole
-  local rows name type what table=no count=0
-  while read -r what; do
-    case $what in
-      gpt) table=yes ;;
-      PMBR) ;;
-      *) table=other && echo "$1 has $what" ;;
-    esac
-  done < <(signatures "$1")
+  local rows name type count=0
+  strange "$1"
   rows=$(lsblk --list --noheadings --paths --output NAME,TYPE "$1")
   while read -r name type; do
     if [[ $type == part ]]; then
@@ -238,7 +238,7 @@ foreign_table() { # disk: partitions are made where there are none; a disk witho
     fi
   done <<< "$rows"
   ((count == 0)) || return 0
-  case $table in
+  case $(table_of "$1") in
     yes) blank "$1" $((1024 ** 2)) || echo "$1 has a partition table without partitions, but is not empty" ;;
     no) blank "$1" || echo "$1 has no signature, but is not empty" ;;
   esac

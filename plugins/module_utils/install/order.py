@@ -55,13 +55,9 @@ def order(
         half_written=half_written,
     )
     terms = terms_of(node, version=version, config=made.digest, host=hosts[0])
-    return Order(
+    return _order(
+        terms,
         token=token,
-        node=node.name,
-        address=str(node.address),
-        more_addresses=tuple(terms["more_addresses"]),
-        macs=tuple(terms["macs"]),
-        digest=digest_of(terms),
         network=network,
         limit=timeout + _BESIDE,
         script=ipxe.armed_script(node.hostname, [f"{armed}/install.ipxe", *asked[1:]]),
@@ -70,7 +66,6 @@ def order(
             "install.ign": made.config,
             "unfinished.ipxe": _unfinished(node, hosts),
         },
-        about=terms,
     )
 
 
@@ -78,19 +73,27 @@ def witness(node: Node, *, token: str, hosts: Sequence[str], network: str, terms
     """What the other boot host of a pair is sent of the order with the same *token*: enough to know a half-written disk, and no
     installer. *hosts* are the URLs of the one that decides, and its own."""
     own_first = list(reversed(hosts))
-    return Order(
+    return _order(
+        terms,
         token=token,
-        node=node.name,
-        address=str(node.address),
-        more_addresses=tuple(terms["more_addresses"]),
-        macs=tuple(terms["macs"]),
-        digest=digest_of(terms),
         network=network,
         limit=TIMEOUT,
         script=ipxe.armed_script(node.hostname, [f"{host}/armed/{token}/unfinished.ipxe" for host in own_first]),
         files={"unfinished.ipxe": _unfinished(node, own_first)},
-        about=dict(terms),
         witness=True,
+    )
+
+
+def _order(terms: Mapping[str, Any], **more: Any) -> Order:
+    """The machine that the *terms* are of, and *more*."""
+    return Order(
+        node=terms["node"],
+        address=terms["address"],
+        more_addresses=tuple(terms["more_addresses"]),
+        macs=tuple(terms["macs"]),
+        digest=digest_of(terms),
+        about=dict(terms),
+        **more,
     )
 
 

@@ -37,6 +37,9 @@ STAGES = ("started", "failed", "installed", "running")
 #: there opens, so that a report that was lost, or cannot be read, opens nothing.
 ENDS = ("failed", "installed", "running")
 
+#: What an install that has failed says after that where it had announced itself, and then has written nothing.
+_UNTOUCHED = "untouched"
+
 #: The shortest and the longest time for which machines are armed, in seconds.
 SHORTEST, LONGEST = 60, 24 * 3600
 
@@ -120,7 +123,8 @@ class Order:
 
 @dataclass(frozen=True)
 class Arming:
-    """An arming as it was recorded. ``number`` counts all armings of the boot host: clocks jump, it does not."""
+    """An arming as it was recorded. ``number`` counts all armings of the boot host: clocks jump, it does not. ``boot`` and
+    ``offset`` tell later how far the clock has jumped since."""
 
     token: str
     number: int
@@ -134,6 +138,8 @@ class Arming:
     limit: int = 0
     witness: bool = False
     more_addresses: tuple[str, ...] = ()
+    boot: str = ""
+    offset: int = 0
 
 
 # --- shipping ------------------------------------------------------------------------------------------------------
@@ -245,6 +251,7 @@ def _check(places: Places, armings: Iterable[Arming], orders: Collection[Order],
 
 
 def _recorded(order: Order, number: int, who: str, now: int, until: int) -> Arming:
+    boot, offset = _clock_offset()
     return Arming(
         token=order.token,
         number=number,
@@ -258,6 +265,8 @@ def _recorded(order: Order, number: int, who: str, now: int, until: int) -> Armi
         limit=order.limit,
         witness=order.witness,
         more_addresses=order.more_addresses,
+        boot=boot,
+        offset=offset,
     )
 
 
@@ -397,7 +406,7 @@ class _History:
         for former in self.of([arming]):
             if _reported(self._places, former, "installed") or _reported(self._places, former, "running"):
                 half_written = False
-            elif _reported(self._places, former, "started") or _file(self._places, former, _HALF_WRITTEN).exists():
+            elif _has_begun(self._places, former) or _file(self._places, former, _HALF_WRITTEN).exists():
                 half_written = True
         return half_written
 
@@ -469,7 +478,24 @@ def _is_under_way(places: Places, arming: Arming) -> bool:
     """Whether its install was begun, has not ended, and may still run."""
     if not _reported(places, arming, "started") or any(_reported(places, arming, stage) for stage in ENDS):
         return False
-    return time.time() < _when_started(places, arming) + arming.limit
+    return time.time() - _jump_since(arming) < _when_started(places, arming) + arming.limit
+
+
+def _has_begun(places: Places, arming: Arming) -> bool:
+    """Whether its machine may have written to the disk: it has said so, and not taken that back before it wrote anything."""
+    return _reported(places, arming, "started") and not _reported(places, arming, _UNTOUCHED)
+
+
+def _jump_since(arming: Arming) -> int:
+    """By how many seconds the clock was set forward since, as far as that can be told: they have not passed."""
+    boot, offset = _clock_offset()
+    return max(0, offset - arming.offset) if boot == arming.boot else 0
+
+
+def _clock_offset() -> tuple[str, int]:
+    """Which start of this host this is, and how far its clock is ahead of the time that has passed since."""
+    boot = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
+    return boot, round(time.time() - time.clock_gettime(time.CLOCK_BOOTTIME))
 
 
 def _when_started(places: Places, arming: Arming) -> int:
@@ -478,7 +504,7 @@ def _when_started(places: Places, arming: Arming) -> int:
 
 def _mark(places: Places, arming: Arming) -> None:
     mark = _file(places, arming, _HALF_WRITTEN)
-    if not mark.exists() and not _reported(places, arming, "started"):
+    if not mark.exists() and not _has_begun(places, arming):
         _write(mark, "", 0o640, places.gid)
         _sync(mark.parent)
 

@@ -603,10 +603,40 @@ def test_one_that_can_run_no_more_is_not_under_way(places, monkeypatch):
     arm(places, order("a", 1))
     report(places, order("a", 1), "started")
     later = time.time() + order("a").limit + 1
+    passed = arming._clock_offset()
     monkeypatch.setattr(arming.time, "time", lambda: later)
+    monkeypatch.setattr(arming, "_clock_offset", lambda: passed)
     assert not arming.read(places)[0]["under_way"]
     arm(places, order("a", 2))
     assert token_for(places, "a") == order("a", 2).token
+
+
+def test_a_clock_that_is_set_forward_ends_no_install(places, monkeypatch):
+    arm(places, order("a", 1))
+    report(places, order("a", 1), "started")
+    later = time.time() + 10 * order("a").limit
+    monkeypatch.setattr(arming.time, "time", lambda: later)
+    assert arming.read(places)[0]["under_way"]
+
+
+def test_a_disk_that_was_announced_and_not_written_is_whole(places):
+    arm(places, order("a", 1))
+    for stage in ("started", "failed", "untouched"):
+        report(places, order("a", 1), stage)
+    assert not arming.read(places)[0]["half_written"]
+    arming.settle(places)
+    assert token_for(places, "a") is None
+
+
+def test_one_that_was_half_written_before_stays_so(places):
+    arm(places, order("a", 1))
+    report(places, order("a", 1), "started")
+    arm(places, order("a", 2), again=True)
+    for stage in ("started", "failed", "untouched"):
+        report(places, order("a", 2), stage)
+    arming.settle(places)
+    assert arming.read(places)[0]["half_written"]
+    assert is_kept_from_its_disk(places, "a")
 
 
 def test_a_half_written_disk_is_known_whatever_address_its_machine_has_now(places):

@@ -11,7 +11,7 @@ ROOT = pathlib.Path(__file__).parents[2]
 ROLES = ("dnsmasq", "flatcar_images", "fleet", "ipxe", "web")
 
 #: All that tasks loop over: the operator's programs that a boot host serves, however many nodes it has.
-LOOPS = {"{{ __fleet_left_out if __fleet_taken_up else [] }}", "{{ ipxe_operator_programs }}"}
+LOOPS = {"{{ __fleet_others if __fleet_taken_up else [] }}", "{{ ipxe_operator_programs }}"}
 
 FILES = [
     *(ROOT / "playbooks" / name for name in ("site.yml", "check.yml")),

@@ -17,7 +17,7 @@ readonly dir=$1
 readonly log=$dir/install.log
 readonly mounted=$dir/oem # where the disk's own partition OEM is mounted
 stage=begin
-written=no # or told: a boot host knows that the disk is about to be written; partly; or whole
+written=no # or told: a boot host believes that the disk is written; partly; or whole
 urls=()    # of the boot hosts; the first decides
 missing=() # the boot hosts that have not taken the last report
 
@@ -68,8 +68,7 @@ report() { # name message url...: whether all of these boot hosts have taken it;
 
 aftermath() { # what has become of the disk, for whoever reads of a failure
   case $written in
-    no) echo "nothing has been written: switched off and on, this machine boots its own disk as before" ;;
-    told) echo "nothing has been written, but a boot host takes the disk for half-written until it is installed, or forgotten (playbooks/disarm.yml -e forget=true)" ;;
+    no | told) echo "nothing has been written: switched off and on, this machine boots its own disk as before" ;;
     partly) echo "the disk is half-written" ;;
     whole) echo "Flatcar is on the disk, whole" ;;
   esac
@@ -80,6 +79,7 @@ fail() { # message: reported, told on the console; the machine stays as it is
   say "FAILED ($stage): $1"
   say "$(aftermath)"
   report failed "$stage: $1; $(aftermath)" "${urls[@]}" || ((${#missing[@]} < ${#urls[@]})) || say "no boot host could be told of it"
+  if [[ $written == told ]]; then report untouched "nothing was written" "${urls[@]}" || say "${missing[*]} may take the disk for half-written"; fi
   say "this machine stays in RAM and does nothing more; log in to it as on any machine of yours: journalctl -u kindling-install"
   say "to try again: playbooks/install.yml --limit ${conf[node]-}, and switch the machine off and on"
   exit 1

@@ -11,6 +11,8 @@ import subprocess
 import sys
 
 import pytest
+from ansible_collections.kindling.flatcar.plugins.module_utils import arming
+from armed_room import make_places, publish
 
 pytestmark = pytest.mark.slow
 
@@ -36,6 +38,7 @@ PLAYBOOK = """\
         images: [{board: amd64-usr, channel: stable, requested: current, version: 9999.2.0}]
         path: "{{ fleet_dir }}"
         group: "{{ group }}"
+        key: "{{ fleet_key | default(omit) }}"
 """
 
 
@@ -81,6 +84,7 @@ class Site:
         variables = {
             "group": grp.getgrgid(os.getgid()).gr_name,
             "fleet_dir": f"{self.base}/{{{{ inventory_hostname }}}}",
+            "web_installs_dir": f"{self.base}/{{{{ inventory_hostname }}}}-room/installs",
             "ansible_python_interpreter": sys.executable,
         }
         done = subprocess.run(
@@ -162,3 +166,62 @@ def test_a_node_with_no_boot_host_or_two_stops_the_publishing_of_all(site):
     assert "no boot host has this rack in its kindling_networks; they have a, both" in " ".join(said.split())
     assert "a is a rack of boot-a and of boot-b" in " ".join(said.split())
     assert not any(site.served(host).exists() for host in BOOT_HOSTS)
+
+
+def test_a_key_that_is_given_is_every_boot_hosts(site):
+    given = ("-e", f"fleet_key={'0123456789abcdef' * 4}")
+    status, said = site.play(*given)
+    assert status == 0, said
+    assert {(site.base / host / "key").read_text().strip() for host in BOOT_HOSTS} == {"0123456789abcdef" * 4}
+    assert "changed=0" in site.play(*given)[1]
+    status, said = site.play("-e", "fleet_key=secret")
+    assert status != 0
+    assert "expected 64 hexadecimal digits" in said
+
+
+def half_written(site, host, name, mac):
+    """Have the boot host *host* know that an install of the machine was begun and has not ended."""
+    places = make_places(site.base / f"{host}-room", site.base / "published")
+    order = arming.Order(
+        token="t" * 43,
+        node=name,
+        address="10.2.0.11",
+        macs=(mac,),
+        digest="d" * 32,
+        network="10.2.0.0-24",
+        limit=600,
+        script="",
+        files=dict.fromkeys((*arming.SERVED, arming.UNFINISHED), ""),
+        about={},
+    )
+    publish(places, order)
+    arming.arm(places, [order], "tester", "s" * 32, 60)
+    (places.reports / order.token / "started").write_text("{}")
+
+
+def test_a_node_is_not_taken_up_while_another_boot_host_knows_its_disk_as_half_written(site):
+    """Whatever it is called by then."""
+    assert site.play()[0] == 0
+    half_written(site, "boot-b", "b1", "52-54-00-00-02-01")
+    moved = NODES["b1"] | {"flatcar_rack": "a", "flatcar_address": "10.1.0.99"}
+    nodes = {name: node for name, node in NODES.items() if name != "b1"} | {"a9": moved}
+    for limit in ((), ("--limit", "boot-a")):
+        status, said = site.play(*limit, nodes=nodes)
+        assert status != 0
+        assert "The disk of b1 is half-written, and another boot host alone knows it" in " ".join(said.split())
+        assert "a9" not in site.nodes("boot-a")
+
+
+def test_a_boot_host_that_cannot_be_asked_stops_what_may_have_moved_from_it(site):
+    """Unless somebody says that it is gone; and one that serves nothing yet has to begin somehow."""
+    away = BOOT_HOSTS | {"boot-b": BOOT_HOSTS["boot-b"] | {"ansible_connection": "ssh", "ansible_host": "192.0.2.1"}}
+    patience = ("-e", "ansible_ssh_timeout=1", "--limit", "boot-a")
+    status, said = site.play(*patience, boot_hosts=away)
+    assert status == 0, said
+    nodes = NODES | {"a9": NODES["a1"] | {"flatcar_mac": "52:54:00:00:01:99", "flatcar_address": "10.1.0.99"}}
+    status, said = site.play(*patience, boot_hosts=away, nodes=nodes)
+    assert status != 0
+    assert "boot-b cannot be reached" in said
+    status, said = site.play(*patience, "-e", "fleet_unasked=boot-b", boot_hosts=away, nodes=nodes)
+    assert status == 0, said
+    assert "a9" in site.nodes("boot-a")

@@ -312,6 +312,29 @@ def test_a_machine_is_kept_from_a_half_written_disk_and_from_no_other(web):
     assert web.ask(A, unfinished).body == "whole"
 
 
+def test_an_install_that_was_announced_and_wrote_nothing_leaves_a_whole_disk(web):
+    token = web.arm("a", A, MAC_A)
+    unfinished = f"/armed/{token}/unfinished.ipxe"
+    assert report(web, A, token, "untouched") == 409  # nothing has failed
+    report(web, A, token, "started")
+    assert report(web, A, token, "untouched") == 409
+    report(web, A, token, "failed")
+    assert web.ask(A, unfinished).body == "a is half-written"
+    assert report(web, A, token, "untouched") == 201
+    assert web.ask(A, unfinished).body == "whole"
+    assert web.ask(A, web.config_of(A, MAC_A)).status == 410
+
+
+def test_a_half_written_machine_is_held_at_its_new_address_and_its_token_is_told_to_nobody(web):
+    token = web.arm("a", A, MAC_A)
+    report(web, A, token, "started")
+    arming.settle(web.places)
+    assert web.ask(QUARANTINED, f"/ipxe/{MAC_A}.ipxe").body == "unknown"
+    web.publish_node("127.0.0.13", MAC_A)
+    assert token in web.ask("127.0.0.13", f"/ipxe/{MAC_A}.ipxe").body
+    assert web.ask(A, f"/scripts/half-written/{MAC_A}.ipxe").status == 404
+
+
 def test_a_machine_is_answered_about_an_arming_that_nobody_remembers(web):
     """What is not answered is nobody's word, and it would ask for ever."""
     assert web.ask(A, f"/armed/{ANY_TOKEN}/unfinished.ipxe").body == "whole"

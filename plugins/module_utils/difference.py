@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
-from .fleet import INDEX, SHOWN, SecretsOf, token_of
+from .fleet import INDEX, SHOWN, SecretsOf
 from .install import without_report
 from .install.terms import text_of
 from .losses import EACH_BOOT, Loss, lines, who
@@ -23,6 +23,7 @@ _SHOWN = 20
 _SHOWN_LOSSES = 200
 
 _OF_A_NODE = re.compile(rf"web/(ipxe|ignition|nearby|orders|reporters)/[^/]+/|{SHOWN}/|web/taken/")
+_SERVED = re.compile(r"web/ignition/[^/]+/(.+)\.ign")
 _RESERVATIONS = ("dnsmasq/dhcp-hosts", "dnsmasq/dns-hosts")
 
 
@@ -64,6 +65,7 @@ class Comparison:
     def __init__(self, before: Tree, after: Tree, key: bytes) -> None:
         self._before, self._after, self._key = before, after, key
         self._lines = {id(side): _lines_by_field(side.texts) for side in (before, after)}
+        self._served = _served_by_address(before.manifest)
         self.added = sorted(after.nodes.keys() - before.nodes.keys())
         self.removed = sorted(before.nodes.keys() - after.nodes.keys())
         self.changed = sorted(name for name in after.nodes.keys() & before.nodes.keys() if self._differs(name))
@@ -76,11 +78,7 @@ class Comparison:
 
     def paths(self) -> list[str]:
         """Those of the old generation that ``differences`` has to show."""
-        own = [
-            path
-            for name in self.changed
-            for path in (_script(self._before.nodes[name]), self._config(self._before, name))
-        ]
+        own = [path for name in self.changed for path in (_script(self._before.nodes[name]), self._old_config(name))]
         return [path for path in (*own, *self._common()) if path in self._before.manifest]
 
     def _common(self) -> list[str]:
@@ -94,10 +92,11 @@ class Comparison:
             and not _OF_A_NODE.match(path)
         ]
 
-    def _config(self, side: Tree, name: str) -> str:
-        entry = side.nodes[name]
+    def _old_config(self, name: str) -> str:
+        """Where the config of a node lies that was published before."""
+        entry = self._before.nodes[name]
         if entry["mode"] == "ram":
-            return f"web/ignition/{token_of(self._key, name)}/{entry['address']}.ign"
+            return self._served.get(entry["address"], "")
         return f"{SHOWN}/{entry['address']}.yml"
 
     def _reserved(self, side: Tree, name: str) -> str:
@@ -178,7 +177,8 @@ class Comparison:
         if before.manifest.get(scripts[0]) != self._after.manifest.get(scripts[1]):
             texts = [side.texts.get(path, "") for side, path in zip(sides, scripts, strict=True)]
             said = Hiding(hidden, self._key).pair(*texts)
-            yield _Part("iPXE script, when it boots from the network next", *_told(said, "its token"))
+            if said[0] != said[1] or old["config"] == new["config"]:  # another config has another token in any case
+                yield _Part("iPXE script, when it boots from the network next", *_told(said, "its token"))
         orders = [text_of(entry.get("order", {})) for entry in (old, new)]
         if orders[0] != orders[1]:
             yield _Part("what it is installed as, when it is armed next", *orders)
@@ -192,7 +192,7 @@ class Comparison:
         """What Kindling adds to a config that it serves, with the node's token in it, is not shown. One that only an
         installed system has is kept on the boot host as it was shown.
         """
-        text = before.texts.get(self._config(before, name), "")
+        text = before.texts.get(self._old_config(name), "")
         if before.nodes[name]["mode"] == "ram" and text:
             return shown_both(without_report(json.loads(text)), config, hidden, self._key)
         return [shown_again(text, hidden, self._key), shown(config, hidden, self._key)]
@@ -234,6 +234,11 @@ def _own_lines(part: _Part, words: Collection[str]) -> tuple[frozenset, frozense
 
 def _script(entry: Mapping[str, Any]) -> str:
     return f"web/ipxe/{entry['address']}/{entry['macs'][0].replace(':', '-')}.ipxe"
+
+
+def _served_by_address(manifest: Mapping[str, str]) -> dict[str, str]:
+    """The paths of what is served to nodes in RAM."""
+    return {found[1]: path for path in manifest if (found := _SERVED.fullmatch(path))}
 
 
 def _lines_by_field(texts: Mapping[str, str]) -> dict[str, list[str]]:

@@ -157,7 +157,7 @@ def build_files(
     A script lies below the address that may have it; a config below a name that nobody can guess, for that address and for the
     node's network. What the web
     server asks for before it gives an installer or takes a report are files whose presence says yes. *key* is the boot host's,
-    for ``token_of`` and ``report_token_of``.
+    for ``config_token_of`` and ``report_token_of``.
     """
     nodes, networks = list(nodes), list(networks)
     files = {
@@ -167,20 +167,18 @@ def build_files(
     }
     index = {}
     for node in nodes:
-        token = token_of(key, node.name) if node.boot_mode == "ram" else None
         config = dumps(configs[node.name])
         network = network_of(node, networks)
         report_token = report_token_of(key, node.name)
+        served = _served_config(node, network, configs[node.name], report_token)
+        token = config_token_of(key, node.name, served) if served else None
         script = build_script(node, network, versions, token)
         for mac, address in node.nics():
             files[f"web/ipxe/{address or node.address}/{mac.replace(':', '-')}.ipxe"] = script
-        if token:
-            served = with_report(
-                configs[node.name], name=node.name, hosts=[f"http://{network.address}"], token=report_token
-            )
+        if served:
             # Flatcar asks DHCP on every NIC, and by whichever lease came first for its config
             own = (f"web/ignition/{token}/{address}.ign" for address in (node.address, *node.more_addresses))
-            files |= dict.fromkeys((*own, f"web/nearby/{token}/{name_of(network)}"), dumps(served))
+            files |= dict.fromkeys((*own, f"web/nearby/{token}/{name_of(network)}"), served)
         else:
             files[f"{SHOWN}/{node.address}.yml"] = shown(configs[node.name], secrets_of(node.name), key)
         entry = _index_entry(node, versions, config, report_token)
@@ -196,15 +194,28 @@ def build_files(
     return files | _reservations(nodes, networks)
 
 
-def token_of(key: bytes, name: str) -> str:
-    """What nobody can guess in the URL of a node's config. It stays the same as long as the boot host's *key* does."""
-    digest = hmac.digest(key, name.encode(), "sha256")
-    return base64.urlsafe_b64encode(digest).decode().rstrip("=")
+def _served_config(node: Node, network: Network, config: Mapping[str, Any], report_token: str) -> str | None:
+    """The text that a node in RAM is given; all others have theirs on their disks."""
+    if node.boot_mode != "ram":
+        return None
+    return dumps(with_report(config, name=node.name, hosts=[f"http://{network.address}"], token=report_token))
+
+
+def config_token_of(key: bytes, name: str, served: str) -> str:
+    """What nobody can guess in the URL of a node's config, whose text is *served*. Another text has another URL, so that a script
+    and the config that it was made with go together, however often something is published while a machine boots.
+    """
+    return _token(key, f"config {name} {hashlib.sha256(served.encode()).hexdigest()}")
 
 
 def report_token_of(key: bytes, name: str) -> str:
     """What a node reports with. It outlives every change of its config, and a boot host that was made anew with the old *key*."""
-    return token_of(key, f"report {name}")
+    return _token(key, f"report {name}")
+
+
+def _token(key: bytes, text: str) -> str:
+    digest = hmac.digest(key, text.encode(), "sha256")
+    return base64.urlsafe_b64encode(digest).decode().rstrip("=")
 
 
 def _terms(node: Node, network: Network, versions: Versions, config: Mapping[str, Any]) -> dict[str, Any]:
@@ -297,9 +308,9 @@ __all__ = (
     "build_script",
     "check_fleet",
     "check_racks",
+    "config_token_of",
     "name_of",
     "network_of",
     "report_token_of",
-    "token_of",
     "wanted_images",
 )

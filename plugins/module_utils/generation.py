@@ -22,7 +22,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from . import history
+from . import former, history
 from .file_tree import make_directories
 from .locks import locked
 
@@ -386,6 +386,8 @@ def _free_name(generations: Path, digest: str) -> Path:
 
 
 def _switch(root: Path, generation: Path) -> None:
+    if former.put_aside(root, before=root / CURRENT, after=generation):
+        _sync_all(root)
     new = root / f".{CURRENT}"
     new.unlink(missing_ok=True)
     new.symlink_to(generation.relative_to(root))

@@ -12,6 +12,8 @@ description:
   - Whenever a run is killed, what is served is a complete generation.
   - Removes what a killed run left.
   - An arming is an order for what is published. Before and after the switch, those are ended for good whose order is not.
+  - Configs that the new generation has not are put aside in C(former) in O(path), where the role P(kindling.flatcar.web#role) lets
+    them answer for a while.
   - Makes the boot host's key, out of which the URLs of its nodes' configs are made, when it is first asked for.
   - The action plugin M(kindling.flatcar.fleet) calls this module; there is rarely a reason to call it directly.
 version_added: 0.1.0

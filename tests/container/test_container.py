@@ -95,6 +95,10 @@ def test_its_size_and_what_it_takes_while_nobody_boots(box, capsys):
     assert memory < 30
 
 
+def test_configs_that_are_published_no_more_end_in_their_time(box):
+    assert box.shell("s6-svstat -o up /run/kindling/services/kindling-former").strip() == "true"
+
+
 @pytest.mark.parametrize("service", ["kindling-web", "kindling-dnsmasq"])
 def test_the_health_check_tells_a_service_that_is_down(box, service):
     box.kindling("health")

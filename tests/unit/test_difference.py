@@ -13,7 +13,7 @@ from ansible_collections.kindling.flatcar.plugins.module_utils.difference import
     overview,
     tree,
 )
-from ansible_collections.kindling.flatcar.plugins.module_utils.fleet import build_config, build_files, token_of
+from ansible_collections.kindling.flatcar.plugins.module_utils.fleet import build_config, build_files
 from ansible_collections.kindling.flatcar.plugins.module_utils.generation import manifest_of
 from ansible_collections.kindling.flatcar.plugins.module_utils.networks import Network
 from ansible_collections.kindling.flatcar.plugins.module_utils.node import read_node
@@ -53,6 +53,11 @@ def build(*nodes, version="9999.2.0", secrets=()):
     return Built(build_files(nodes, [NETWORK], lambda _: version, configs, KEY, lambda _: secrets), configs)
 
 
+def tokens(built):
+    """In the paths of what machines in RAM are served."""
+    return {path.split("/")[2] for path in built.files if path.startswith("web/ignition/")}
+
+
 def compare(before, after, secrets=()):
     """The differences by their titles, as lines that were lost and gained; nothing is asked for that is not needed."""
     manifest = manifest_of(before.files)
@@ -60,7 +65,7 @@ def compare(before, after, secrets=()):
     comparison = Comparison(known, tree(manifest_of(after.files), after.files), KEY)
     texts = {path: before.files[path] for path in comparison.paths()}
     found = comparison.differences(texts, after.configs, lambda _: secrets)
-    assert token_of(KEY, "n1") not in json.dumps(found)
+    assert not [token for side in (before, after) for token in tokens(side) if token in json.dumps(found)]
     return {
         diff["before_header"]: [
             line
@@ -161,12 +166,16 @@ def test_secrets_are_neither_shown_nor_kept_for_showing():
 
 def test_a_token_that_changed_is_told():
     before = build(node("n1", 1))
-    files = {
-        path.replace(token_of(KEY, "n1"), "x" * 43): text.replace(token_of(KEY, "n1"), "x" * 43)
-        for path, text in before.files.items()
-    }
+    (token,) = tokens(before)
+    files = {path.replace(token, "x" * 43): text.replace(token, "x" * 43) for path, text in before.files.items()}
     found = compare(before, before._replace(files=files))
     assert found["n1: iPXE script, when it boots from the network next"] == ["+(changed: its token)"]
+
+
+def test_another_config_has_another_token_without_a_word():
+    before, after = build(node("n1", 1)), build(node("n1", 1, flatcar_time_zone="UTC"))
+    assert tokens(before) != tokens(after)
+    assert list(compare(before, after)) == ["n1: Ignition config, when it boots into RAM next"]
 
 
 def test_nodes_come_and_go():

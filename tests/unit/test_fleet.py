@@ -17,8 +17,8 @@ from ansible_collections.kindling.flatcar.plugins.module_utils.fleet import (
     build_files,
     check_fleet,
     check_racks,
+    config_token_of,
     report_token_of,
-    token_of,
     wanted_images,
 )
 from ansible_collections.kindling.flatcar.plugins.module_utils.networks import Network
@@ -155,13 +155,17 @@ def test_a_node_in_ram_gets_a_script_and_its_config():
     assert config["storage"]["files"][0]["contents"]["source"] == "data:,n1%0A"
 
 
-def test_a_token_is_the_keys_and_the_nodes():
-    tokens = {token_of(key, name) for key in (KEY, b"\1" * 32) for name in ("n1", "n2")}
-    assert len(tokens) == 4
-    assert token_of(KEY, "n1") == "7VRO5m25-grvtGbEocpelpS0XIZAT5haFuRTY5Hp-RQ"
-    assert build(node("n1", 11, flatcar_boot_mode="ram"), key=KEY) != build(
-        node("n1", 11, flatcar_boot_mode="ram"), key=b"\1" * 32
-    )
+def test_the_url_of_a_config_is_the_keys_the_nodes_and_the_contents():
+    tokens = {
+        config_token_of(key, name, text) for key in (KEY, b"\1" * 32) for name in ("n1", "n2") for text in ("{}", "{ }")
+    }
+    assert len(tokens) == 8
+    assert config_token_of(KEY, "n1", "{}") == "tUe-RVHK9k1-17tJdmjRvrpL9nwofSCxUCBuYsi1wEU"
+    rooms = [
+        {path for path in build(node("n1", 11, flatcar_boot_mode="ram", **more)) if path.startswith("web/ignition/")}
+        for more in ({}, {}, {"flatcar_time_zone": "UTC"})
+    ]
+    assert rooms[0] == rooms[1] != rooms[2]
 
 
 def test_a_node_on_disk_is_sent_to_its_disk_and_has_nothing_to_fetch():
@@ -245,7 +249,8 @@ def test_what_a_node_reports_with_outlives_its_config():
     ]
     token = report_token_of(KEY, "n1")
     assert reporters == [{f"web/reporters/{token}/10.1.0.0-24/10.1.0.11"}] * 2
-    assert token != token_of(KEY, "n1")
+    config = build(node("n1", 11, flatcar_boot_mode="ram"))
+    assert not [path for path in config if path.startswith(f"web/ignition/{token}")]
 
 
 def test_addresses_that_nobody_else_reports_from_are_published():

@@ -58,6 +58,14 @@ def test_what_is_published_is_not_for_everybody(host):
             assert host.run(f"test -w {path}").rc == 1
 
 
+def test_configs_that_are_published_no_more_end_in_their_time(host):
+    assert host.service("kindling-former.timer").is_running
+    with host.sudo():
+        host.check_output("mkdir -p /srv/kindling/fleet/former/2/ignition/token")
+        host.check_output("systemctl start kindling-former.service")
+        assert not host.file("/srv/kindling/fleet/former/2/ignition/token").exists
+
+
 def test_a_served_release_is_complete_and_verified(host):
     with host.sudo():
         names = host.file("/srv/kindling/images/amd64-usr/9999.2.0").listdir()

@@ -73,6 +73,7 @@ class Web:
             ],
             "__web_secret": self.root / "secure-link.conf",
             "web_root": self.fleet,
+            "web_former_dir": self.root / "former",
             "web_images_dir": self.root / "images",
             "web_programs_dir": self.root / "programs",
             "web_installs_dir": self.places.installs,
@@ -439,6 +440,34 @@ def test_a_config_is_given_to_its_machines_other_nics_and_to_no_other_machine(we
     for path in (f"/ignition/{token}/{A}.ign", f"/nearby/{token}/127.0.0.0-24"):
         assert web.ask(A, path).status == 404
     assert web.ask(A, f"/ignition/{ANY_TOKEN}.ign").status == 404
+
+
+@pytest.mark.parametrize("shelf", ["1", "2"])
+def test_a_config_that_is_published_no_more_is_given_to_its_own_machine(web, shelf):
+    """A machine may hold the script that names it."""
+    token = "f" * 43
+    for path, text in ((f"ignition/{token}/{A}.ign", "as it was"), (f"nearby/{token}/127.0.0.0-24", "by another NIC")):
+        there = web.root / "former" / shelf / path
+        there.parent.mkdir(parents=True)
+        there.write_text(text)
+    for address, mac in ((A, MAC_A), (B, MAC_B)):
+        web.publish_node(address, mac, mac[-1] * 43)
+    answers = {address: web.ask(address, f"/ignition/{token}.ign") for address in (A, B, NOBODY, QUARANTINED, FAR)}
+    assert (answers[A].body, answers[QUARANTINED].body) == ("as it was", "by another NIC")
+    assert {answers[address].status for address in (B, NOBODY, FAR)} == {404}
+    assert answers[A].headers["Cache-Control"] == "no-store"
+    assert answers[A].headers["Content-Type"] == "application/vnd.coreos.ignition+json"
+    for path in (f"{shelf}/ignition/{token}/{A}.ign", f"{shelf}/nearby/{token}/127.0.0.0-24", ""):
+        assert web.ask(A, f"/former/{path}").status == 404
+    assert token not in web.log.read_text() + web.errors.read_text()
+
+
+def test_what_is_published_comes_before_what_was(web):
+    token = in_ram(web, A, "r" * 43)
+    there = web.root / "former" / "1" / "ignition" / token / f"{A}.ign"
+    there.parent.mkdir(parents=True)
+    there.write_text("as it was")
+    assert web.ask(A, f"/ignition/{token}.ign").body == "in RAM"
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,64 @@
+"""Configs that are published no more and go on answering for a while: a machine may hold the script that names one, and
+Ignition takes the answer "not found" as final.
+
+They lie on two shelves below ``former``. Now and then the unit ``kindling-former`` throws the second away and makes the first
+the second, so that what is put aside answers for one to two of its rounds, whatever the clock says and however often something
+is published meanwhile. Needs the standard library alone; runs on the boot host.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import stat
+from pathlib import Path
+
+FORMER = "former"
+SHELVES = ("1", "2")
+
+#: Directories of a generation whose own directories are named by what nobody can guess, and are asked for by it.
+_ROOMS = ("ignition", "nearby")
+
+
+def put_aside(root: Path, before: Path, after: Path) -> bool:
+    """Have what the generation *before* answers, and *after* does not, go on answering, out of *root*'s first shelf. Returns
+    whether there was anything.
+
+    *after* is not served yet, so there is no moment at which a name that a script has leads nowhere.
+    """
+    left = [directory for room in _ROOMS for directory in _left(before / "web" / room, after / "web" / room)]
+    for directory in left:
+        _put(root / FORMER / SHELVES[0], directory, like=(after / "web").stat())
+    return bool(left)
+
+
+def _left(before: Path, after: Path) -> list[Path]:
+    there = before.iterdir() if before.is_dir() else ()
+    return [directory for directory in there if not (after / directory.name).exists()]
+
+
+def _put(shelf: Path, directory: Path, like: os.stat_result) -> None:
+    """The same files on the *shelf*, for those who may read what is *like* them; what a killed run has begun is ended."""
+    target = shelf / directory.parent.name / directory.name
+    for made in (shelf.parent, shelf, target.parent, target):
+        made.mkdir(exist_ok=True)
+        os.chown(made, like.st_uid, like.st_gid)
+        made.chmod(stat.S_IMODE(like.st_mode))
+    for file in directory.iterdir():
+        there = target / file.name
+        if there.exists():
+            continue
+        if file.stat().st_gid == like.st_gid:
+            there.hardlink_to(file)
+        else:
+            _copy(file, there, like)
+
+
+def _copy(file: Path, target: Path, like: os.stat_result) -> None:
+    unfinished = target.with_name(f".{target.name}")
+    shutil.copy(file, unfinished)
+    os.chown(unfinished, like.st_uid, like.st_gid)
+    unfinished.replace(target)
+
+
+__all__ = ("FORMER", "SHELVES", "put_aside")

@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
-from .fleet import INDEX, SHOWN, SecretsOf
+from .fleet import INDEX, KNOWN, SHOWN, SecretsOf
 from .install import without_report
 from .install.terms import text_of
 from .losses import EACH_BOOT, Loss, lines, who
@@ -88,7 +88,7 @@ class Comparison:
             path
             for path in sorted(before.keys() | after.keys())
             if before.get(path) != after.get(path)
-            and path not in (INDEX, *_RESERVATIONS)
+            and path not in (INDEX, KNOWN, *_RESERVATIONS)
             and not _OF_A_NODE.match(path)
         ]
 

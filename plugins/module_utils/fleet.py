@@ -30,6 +30,9 @@ INDEX = "index.json"
 #: Its directory of the configs that are not served, as people are shown them: what changes in them needs a reinstall.
 SHOWN = "configs"
 
+#: Its file for the host's packet filter, by the role dnsmasq's table: the MAC addresses that are no strangers'.
+KNOWN = "dnsmasq/known.nft"
+
 #: Host names that dnsmasq would read in a reservation as a lease's time, or as a word of its own.
 _NO_NAME_TO_DNSMASQ = re.compile(r"[0-9]+[smhdw]?|infinite|ignore")
 
@@ -277,15 +280,21 @@ def _index_entry(node: Node, versions: Versions, config: str, report_token: str)
 def _reservations(nodes: Iterable[Node], networks: Iterable[Network]) -> dict[str, str]:
     """One address for one machine, whatever client id its firmware, iPXE and system send (``id:*``).
 
-    DNS tells DHCP the names that cannot stand in a reservation.
+    DNS tells DHCP the names that cannot stand in a reservation. The host's packet filter is told all MAC addresses.
     """
+    nodes = list(nodes)
     dhcp, dns = [], []
     for node in nodes:
         domain = node.domain or network_of(node, networks).domain
         named = [] if _NO_NAME_TO_DNSMASQ.fullmatch(node.hostname) else [node.hostname]
         dhcp += [",".join(words) + "\n" for words in _reservation(node, network_of(node, networks), named)]
         dns.append(f"{node.address} {f'{node.hostname}.{domain} ' if domain else ''}{node.hostname}\n")
-    return {"dnsmasq/dhcp-hosts": "".join(sorted(dhcp)), "dnsmasq/dns-hosts": "".join(sorted(dns))}
+    macs = ", ".join(sorted(f"0x{mac.replace(':', '')}" for node in nodes for mac in node.mac))
+    return {
+        "dnsmasq/dhcp-hosts": "".join(sorted(dhcp)),
+        "dnsmasq/dns-hosts": "".join(sorted(dns)),
+        KNOWN: f"add element inet kindling_dhcp known {{ {macs} }}\n" if macs else "",
+    }
 
 
 def _reservation(node: Node, network: Network, named: list[str]) -> Iterator[tuple[str, ...]]:
@@ -302,6 +311,7 @@ def _reservation(node: Node, network: Network, named: list[str]) -> Iterator[tup
 
 __all__ = (
     "INDEX",
+    "KNOWN",
     "SHOWN",
     "build_config",
     "build_files",

@@ -74,7 +74,8 @@ def status_of(name: str, wanted: Wanted | None, read: Mapping[str, Mapping[str, 
         },
         "unreachable": [f"{host}: {answer}" for host, answer in answers.items() if isinstance(answer, str)],
     }
-    return status | {"drift": list(_drift(status, wanted, index, latest, bool(told)))}
+    drift = [*_drift(status, wanted, index, latest, bool(told)), *_put_aside(answers, index)]
+    return status | {"drift": drift}
 
 
 def strangers(read: Mapping[str, Mapping[str, Any] | str], known: Collection[str]) -> list[dict[str, Any]]:
@@ -138,6 +139,17 @@ def _drift(
             yield f"runs another {what}"
     if status["version"]["reported"] is None and status["config"]["reported"] is None:
         yield "has not reported that it runs"
+
+
+def _put_aside(answers: Mapping[str, Mapping[str, Any] | str], index: Mapping[str, Any] | None) -> Iterable[str]:
+    """Boot hosts that do not give the node its address for now."""
+    for host, answer in answers.items():
+        until = None if isinstance(answer, str) or not index else answer.get("put_aside", {}).get(index.get("address"))
+        if until:
+            yield (
+                f"somebody said that its address is taken: {host} gives it to nobody until {_short(_iso(until))}, or until "
+                "`systemctl reload kindling-dnsmasq` there"
+            )
 
 
 def text(statuses: Iterable[Mapping[str, Any]]) -> list[tuple[str, ...]]:

@@ -111,6 +111,10 @@ keyring:
   description: The keys that images are signed with, in base64; empty where there are none.
   returned: with O(state=read)
   type: str
+put_aside:
+  description: Addresses that dnsmasq gives nobody, as somebody said that they are taken, and until when, in seconds since 1970.
+  returned: with O(state=read)
+  type: dict
 until:
   description: When the armings end, in seconds since 1970.
   returned: with O(state=armed)
@@ -131,6 +135,7 @@ from ansible_collections.kindling.flatcar.plugins.module_utils import arming
 from ansible_collections.kindling.flatcar.plugins.module_utils.gates import GateError
 from ansible_collections.kindling.flatcar.plugins.module_utils.ipxe import INITRD, KERNEL
 from ansible_collections.kindling.flatcar.plugins.module_utils.places import OPTIONS, places_of
+from ansible_collections.kindling.flatcar.plugins.module_utils.put_aside import put_aside
 
 _DISK_IMAGE = "flatcar_production_image.bin.bz2"
 _CLOCKS_DIFFER = 300  # seconds
@@ -194,6 +199,7 @@ def _read(places: arming.Places, params: dict, _check_mode: bool) -> dict:
         "reports": arming.read_tokens(places, hashes),
         "images": _images(Path(params["images_dir"])),
         "keyring": _keyring(Path(params["keyring"])),
+        "put_aside": put_aside(),
     }
 
 

@@ -29,23 +29,35 @@ def read(path):
 
 
 @pytest.fixture(scope="session")
-def dnsmasq_conf():
-    """The text of dnsmasq's configuration, or of another template, on a Debian 13 boot host; *variables* are the role's."""
+def dnsmasq_role():
+    """A text that the role makes, by its variables on a Debian 13 boot host; *variables* are the role's."""
     from ansible_collections.kindling.flatcar.plugins.module_utils.networks import read_networks
     from ansible_collections.kindling.flatcar.plugins.module_utils.programs import boot_table
 
-    def rendered(*networks, programs=(), facts=FACTS, template="dnsmasq.conf.j2", **variables):
+    def made(text, *networks, programs=(), facts=FACTS, **variables):
         packaged = read("vars")["__dnsmasq_packaged_programs"]["13"]
         own = {
             **read("defaults"),
             **read("vars"),
             "ansible_managed": "made by a test",
-            "__dnsmasq_networks": [found.printable() for found in read_networks("boot", list(networks), facts)],
+            "__dnsmasq_networks": [found.printable() for found in read_networks("boot", list(networks), facts)]
+            if networks
+            else [],
             "__dnsmasq_programs": boot_table(packaged, programs),
         }
-        text = (ROLE / "templates" / template).read_text()
         templar = Templar(loader=DataLoader(), variables=own | variables)
+        return templar.template(trust_as_template(text))
+
+    return made
+
+
+@pytest.fixture(scope="session")
+def dnsmasq_conf(dnsmasq_role):
+    """The text of dnsmasq's configuration, or of another of the role's templates."""
+
+    def rendered(*networks, template="dnsmasq.conf.j2", **given):
+        text = (ROLE / "templates" / template).read_text()
         # As the module `template` does: a block leaves no empty line
-        return templar.template(trust_as_template("#jinja2: trim_blocks: True\n" + text))
+        return dnsmasq_role("#jinja2: trim_blocks: True\n" + text, *networks, **given)
 
     return rendered

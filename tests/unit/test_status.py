@@ -134,3 +134,14 @@ def test_armed_machines_that_the_inventory_does_not_have_are_shown():
 def test_an_installed_machine_reports_by_what_outlives_its_arming():
     status = status_of("n", INSTALL, {"boot-a": told(reports={"running": RUNS})})
     assert (status["stage"], status["drift"]) == ("running", [])
+
+
+def test_a_node_whose_address_was_put_aside_is_named_with_the_way_out():
+    answer = told(INDEX | {"address": "10.0.0.11"}) | {
+        "put_aside": {"10.0.0.11": 1_800_000_600, "10.0.0.12": 1_800_000_000}
+    }
+    (_, found) = status_of("n", INSTALL, {"boot-a": answer})["drift"]
+    assert found.startswith(
+        "somebody said that its address is taken: boot-a gives it to nobody until 2027-01-15 08:10,"
+    )
+    assert "systemctl reload kindling-dnsmasq" in found

@@ -37,6 +37,16 @@ def test_a_machine_keeps_its_address_whatever_client_id_it_sends(rack):
     } == {"10.77.0.11"}
 
 
+def test_strangers_are_limited_and_machines_of_the_inventory_are_none(host, rack):
+    with host.sudo():
+        table = host.check_output("nft list table inet kindling_dhcp")
+    known = table[table.index("set known") : table.index("set heard")]
+    assert [mac for mac in (rack.ram, rack.disk, STRANGER) if f"0x{mac.replace(':', '')}" in known] == [
+        rack.ram,
+        rack.disk,
+    ]
+
+
 def test_a_stranger_gets_no_answer(rack):
     assert rack.dhcp(STRANGER, UEFI) is None
 

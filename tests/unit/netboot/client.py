@@ -21,13 +21,13 @@ KINDS = {kind.name: kind for kind in (*firmware.FIRMWARES, firmware.PLAIN)}
 
 
 def question(asked):
-    """A packet: ``message`` is DISCOVER unless it is a REQUEST, to ``server``, for ``wanted``, or to renew ``client``."""
+    """A packet: ``message`` is DISCOVER unless it says another, to ``server``, for ``wanted``, or to renew ``client``."""
     kind = KINDS[asked["firmware"]]
     mac = bytes.fromhex(asked["mac"].replace(":", ""))
     made = firmware.discover(kind.as_ipxe() if asked.get("ipxe") else kind, mac, wire.random_xid())
     options = dict(made.options)
-    if asked.get("message") == "REQUEST":
-        options[packet.MESSAGE_TYPE] = bytes((packet.Message.REQUEST,))
+    if "message" in asked:
+        options[packet.MESSAGE_TYPE] = bytes((packet.Message[asked["message"]],))
     for key, option in (("server", packet.SERVER_ID), ("wanted", packet.REQUESTED_ADDRESS)):
         if key in asked:
             options[option] = ipaddress.IPv4Address(asked[key]).packed

@@ -1,0 +1,61 @@
+"""Addresses that dnsmasq gives nobody for a while, because somebody said that they are taken (DHCPDECLINE).
+
+Read out of its log. Needs the standard library alone; runs on the boot host.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import re
+import subprocess
+from collections.abc import Iterable
+
+#: For how long dnsmasq puts an address aside, in seconds: DECLINE_BACKOFF in its config.h, which no option changes.
+SECONDS = 600
+
+_PUT_ASIDE = re.compile(r"disabling DHCP static address ([0-9.]+) for ")
+#: After either, it has its reservations anew.
+_READ_AGAIN = re.compile(r"^(started, version |read .*/dhcp-hosts$)")
+
+_COMMAND = (
+    *(
+        "journalctl",
+        "--unit=kindling-dnsmasq.service",
+        f"--since=-{SECONDS}s",
+        "--output=json",
+        "--no-pager",
+        "--quiet",
+    ),
+    "--grep=disabling DHCP static address|^started, version |/dhcp-hosts$",
+)
+_PATIENCE = 30  # seconds
+
+
+def put_aside() -> dict[str, int]:
+    """Until when, in seconds since 1970, by address. Empty where there is no journal, as in the container."""
+    with contextlib.suppress(OSError, subprocess.TimeoutExpired):
+        told = subprocess.run(
+            _COMMAND, capture_output=True, text=True, errors="replace", timeout=_PATIENCE, check=False
+        )
+        return read(told.stdout.splitlines())
+    return {}
+
+
+def read(lines: Iterable[str]) -> dict[str, int]:
+    """The same from what ``journalctl`` prints, a line of JSON for each of dnsmasq's."""
+    found: dict[str, int] = {}
+    for line in lines:
+        try:
+            entry = json.loads(line)
+            message, when = str(entry["MESSAGE"]), int(entry["__REALTIME_TIMESTAMP"]) // 1_000_000
+        except (ValueError, KeyError, TypeError):
+            continue
+        if _READ_AGAIN.search(message):
+            found = {}
+        elif match := _PUT_ASIDE.search(message):
+            found[match[1]] = when + SECONDS
+    return found
+
+
+__all__ = ("SECONDS", "put_aside", "read")

@@ -1,0 +1,161 @@
+"""What somebody on the rack's network can do to DHCP who is nobody of the inventory's, or forges who he is.
+
+The role's own dnsmasq behind the role's own limits, as its unit loads them.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import secrets
+from collections import Counter
+
+import pytest
+from ansible_collections.kindling.flatcar.plugins.module_utils import put_aside
+from ansible_collections.kindling.flatcar.plugins.module_utils.fleet import build_files
+from ansible_collections.kindling.flatcar.plugins.module_utils.networks import read_networks
+from ansible_collections.kindling.flatcar.plugins.module_utils.node import read_node
+from test_answers import FACTS, KNOWN, STRANGER, Rack, told
+
+pytestmark = pytest.mark.slow
+
+BOOT = "10.77.0.1"
+MINE = "10.77.0.11"
+QUARANTINE = "10.77.0.200-10.77.0.250"
+
+
+@pytest.fixture
+def rack(room, dnsmasq_conf):
+    room.host("boot", f"{BOOT}/24")
+    room.host("client", f"{MINE}/24")
+    return Rack(room, dnsmasq_conf)
+
+
+@pytest.fixture
+def limit(rack, dnsmasq_conf, boot_network, dnsmasq_role):
+    """Has the boot host limit strangers, as its unit does before it starts dnsmasq."""
+
+    def load(network=None, **variables):
+        state = rack.room.directory / "boot"
+        state.mkdir(exist_ok=True)
+        network = network or boot_network()
+        variables |= {"dnsmasq_reservations_dir": str(state)}
+        (state / "known.nft").write_text(files_of(network)["dnsmasq/known.nft"])
+        text = dnsmasq_conf(network, template="strangers.nft.j2", **variables)
+        (state / "strangers.nft").write_text(text)
+        command = dnsmasq_role("{{ __dnsmasq_limits }}", **variables, __dnsmasq_strangers=str(state / "strangers.nft"))
+        rack.room.run("sh", "-c", command, host="boot")
+
+    return load
+
+
+def files_of(network):
+    nodes = [
+        read_node(
+            "n1", {"flatcar_mac": KNOWN, "flatcar_address": MINE, "flatcar_rack": "a", "flatcar_boot_mode": "disk"}
+        )[0]
+    ]
+    networks = read_networks("boot", [network], FACTS)
+    return build_files(
+        nodes, networks, lambda _: "9999.2.0", {"n1": {"ignition": {"version": "3.3.0"}}}, bytes(32), lambda _: ()
+    )
+
+
+def asked_by(log):
+    """How often dnsmasq has heard whom."""
+    return Counter(re.findall(r"DHCPDISCOVER\(lan0\) ([0-9a-f:]{17})", log.read_text()))
+
+
+def test_one_stranger_is_heard_as_often_as_a_machine_asks_and_no_more(rack, limit, boot_network):
+    limit()
+    _, log, _ = rack.serve(boot_network())
+    rack.ask(*[(STRANGER, "BIOS")] * 500, expected=0, seconds=0.1)
+    assert told(rack.ask((KNOWN, "BIOS"))[0])[0] == MINE
+    assert 20 <= asked_by(log)[STRANGER] <= 30
+
+
+def test_strangers_with_new_faces_are_heard_together_no_more(rack, limit, boot_network):
+    limit(dnsmasq_strangers_per_second=1)
+    _, log, _ = rack.serve(boot_network())
+    faces = [f"02:{secrets.token_bytes(5).hex(':')}" for _ in range(1000)]
+    rack.ask(*[(face, "BIOS") for face in faces], expected=0, seconds=0.1)
+    assert told(rack.ask((KNOWN, "BIOS"))[0])[0] == MINE
+    heard = asked_by(log)
+    assert 150 <= sum(number for mac, number in heard.items() if mac != KNOWN) <= 300
+
+
+def test_a_machine_of_the_inventory_is_never_a_stranger(rack, limit, boot_network):
+    limit(dnsmasq_strangers_per_second=1)
+    rack.serve(boot_network())
+    answers = rack.ask(*[(KNOWN, "BIOS")] * 60)
+    assert {told(found)[0] for found in answers} == {MINE}
+
+
+@pytest.mark.parametrize("message", ["DECLINE", "RELEASE"])
+def test_nobody_takes_a_machines_address_from_it(rack, limit, boot_network, message):
+    limit()
+    _, log, _ = rack.serve(boot_network())
+    forged = {"message": message, "server": BOOT, "client": MINE} | ({"wanted": MINE} if message == "DECLINE" else {})
+    rack.ask((KNOWN, "BIOS", forged), expected=0, seconds=0.1)
+    assert told(rack.ask((KNOWN, "BIOS"))[0])[0] == MINE
+    assert f"DHCP{message}" not in log.read_text()
+
+
+def test_a_stranger_in_quarantine_boots_as_ever(rack, limit, boot_network):
+    network = boot_network(quarantine=QUARANTINE)
+    limit(network)
+    rack.serve(network)
+    for more in ({}, {"ipxe": True}):
+        (found,) = rack.ask((STRANGER, "BIOS", more))
+        assert told(found)[0].startswith("10.77.0.2")
+
+
+def test_who_fetches_by_tftp_without_end_is_not_logged_without_end(rack, limit, boot_network):
+    limit()
+    _, log, _ = rack.serve(boot_network())
+    send = (
+        "import socket; s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); "
+        "[s.sendto(b'\\0\\1nothing\\0octet\\0', ('10.77.0.1', 69)) for _ in range(500)]"
+    )
+    rack.room.run("python3", "-c", send, host="client")
+    assert told(rack.ask((KNOWN, "BIOS"))[0])[0] == MINE
+    assert 30 <= log.read_text().count("nothing not found") <= 70
+
+
+def test_without_anybody_known_nobody_is_limited(rack, limit, boot_network, dnsmasq_role):
+    """Such as what was published before there were limits: in doubt, machines are answered."""
+    limit()
+    state = rack.room.directory / "boot"
+    (state / "known.nft").unlink()
+    own = {"dnsmasq_reservations_dir": str(state), "__dnsmasq_strangers": str(state / "strangers.nft")}
+    rack.room.run("sh", "-c", dnsmasq_role("{{ __dnsmasq_limits }}", **own), host="boot")
+    assert rack.room.run("nft", "list", "ruleset", host="boot").stdout.strip() == ""
+
+
+def test_loading_again_and_taking_away_leave_the_hosts_own_filters(rack, limit, dnsmasq_role):
+    rack.room.run("nft", "add", "table", "inet", "of_somebody_else", host="boot")
+    limit()
+    limit()
+    assert rack.room.run("nft", "list", "tables", host="boot").stdout.split("\n")[:2] == [
+        "table inet of_somebody_else",
+        "table inet kindling_dhcp",
+    ]
+    rack.room.run("sh", "-c", dnsmasq_role("{{ __dnsmasq_no_limits }}"), host="boot")
+    assert rack.room.run("nft", "list", "tables", host="boot").stdout.strip() == "table inet of_somebody_else"
+
+
+def test_an_address_that_a_forger_has_put_aside_is_told_and_given_again_after_a_reload(rack, boot_network):
+    """Without the limits, as whoever gets around them has it."""
+    pid, log, _ = rack.serve(boot_network())
+    rack.ask((KNOWN, "BIOS", {"message": "DECLINE", "server": BOOT, "wanted": MINE}), expected=0, seconds=0.1)
+    assert rack.ask((KNOWN, "BIOS"), expected=0, seconds=0.5) == [[]]
+    assert set(put_aside.read(journal(log))) == {MINE}
+    rack.room.run("kill", "-HUP", str(pid))
+    assert told(rack.ask((KNOWN, "BIOS"))[0])[0] == MINE
+    assert put_aside.read(journal(log)) == {}
+
+
+def journal(log):
+    """A log as the journal tells it."""
+    messages = [line.partition(": ")[2] for line in log.read_text().splitlines()]
+    return [json.dumps({"MESSAGE": message, "__REALTIME_TIMESTAMP": "0"}) for message in messages]

@@ -72,7 +72,7 @@ _SECRET = re.compile(r'^set \$secure_link_secret "?([A-Za-z0-9]{32,})"?;$', re.M
 _PATIENCE = 60  # seconds, in which another run ends that arms or disarms
 _REPORT_BYTES = 16 << 10
 _TEXT, _LOG = 200, 4000  # characters that are believed of a report's values
-_KEYS = ("hostname", "version", "config", "message", "log")
+_KEYS = ("hostname", "version", "config", "lost", "secure_boot", "message", "log")
 
 
 class ArmingError(Exception):

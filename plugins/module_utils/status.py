@@ -74,7 +74,11 @@ def status_of(name: str, wanted: Wanted | None, read: Mapping[str, Mapping[str, 
         },
         "unreachable": [f"{host}: {answer}" for host, answer in answers.items() if isinstance(answer, str)],
     }
-    drift = [*_drift(status, wanted, index, latest, bool(told)), *_put_aside(answers, index)]
+    drift = [
+        *_drift(status, wanted, index, latest, bool(told)),
+        *_lost(running[1] if running else {}),
+        *_put_aside(answers, index),
+    ]
     return status | {"drift": drift}
 
 
@@ -139,6 +143,13 @@ def _drift(
             yield f"runs another {what}"
     if status["version"]["reported"] is None and status["config"]["reported"] is None:
         yield "has not reported that it runs"
+
+
+def _lost(report: Mapping[str, Any]) -> Iterable[str]:
+    """Kernel arguments that its system was started without."""
+    if report.get("lost"):
+        why = ": Secure Boot is on, and GRUB reads none then" if report.get("secure_boot") == "on" else ""
+        yield f"runs without its kernel arguments {report['lost'].strip()}{why}"
 
 
 def _put_aside(answers: Mapping[str, Mapping[str, Any] | str], index: Mapping[str, Any] | None) -> Iterable[str]:

@@ -118,4 +118,11 @@ def test_the_kernel_keeps_packets_and_notes_when_they_came_where_answers_are_del
     other = boot_network(interface="lan1", subnet="10.78.0.0/24", racks=["b"])
     networks = other, boot_network(address="10.77.0.1", **pair)
     assert lines(dnsmasq_conf(*networks), "dhcp-reply-delay") == delays
-    assert lines(dnsmasq_conf(*networks, template="kindling-dnsmasq.service.j2"), "Sockets=", "ExecStartPre=-+/bin/sh -c 'test") == asks
+    assert (
+        lines(
+            dnsmasq_conf(*networks, template="kindling-dnsmasq.service.j2"),
+            "Sockets=",
+            "ExecStartPre=-+/bin/sh -c 'test",
+        )
+        == asks
+    )

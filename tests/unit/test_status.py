@@ -145,3 +145,10 @@ def test_a_node_whose_address_was_put_aside_is_named_with_the_way_out():
         "somebody said that its address is taken: boot-a gives it to nobody until 2027-01-15 08:10,"
     )
     assert "systemctl reload kindling-dnsmasq" in found
+
+
+@pytest.mark.parametrize(("secure_boot", "why"), [("on", ": Secure Boot is on, and GRUB reads none then"), ("off", "")])
+def test_a_system_that_was_started_without_its_kernel_arguments_is_told(secure_boot, why):
+    report = RUNS | {"lost": "console=ttyS1 quiet ", "secure_boot": secure_boot}
+    status = status_of("n", INSTALL, {"boot-a": told(reports={"running": report})})
+    assert status["drift"] == [f"runs without its kernel arguments console=ttyS1 quiet{why}"]

@@ -11,10 +11,15 @@ readonly most=300
 report=$(mktemp)
 trap 'rm -f "$report"' EXIT
 urls=()
+arguments=()
 declare -A conf=()
 
 while IFS='=' read -r key value; do
-  if [[ $key == boot_host ]]; then urls+=("$value"); else conf[$key]=$value; fi
+  case $key in
+    boot_host) urls+=("$value") ;;
+    argument) arguments+=("$value") ;;
+    *) conf[$key]=$value ;;
+  esac
 done < "$1"
 
 plain() { # text: the characters of host names and versions
@@ -28,6 +33,20 @@ version() {
   done < "${conf[os_release]}"
 }
 
+# The kernel arguments of the node's config that this system was started without: with Secure Boot on, GRUB reads none of them
+lost() {
+  local words word
+  read -r words < "${conf[cmdline]}" || true
+  for word in "${arguments[@]}"; do
+    if [[ " $words " != *" $word "* ]]; then printf '%s ' "$word" | tr -cd 'A-Za-z0-9.+_=,:/@ -'; fi
+  done
+}
+
+# The fifth byte of this variable of the firmware's
+secure_boot() {
+  if [[ $(od -An -tu1 -j4 -N1 "${conf[secure_boot]}" 2> /dev/null) == *1* ]]; then echo on; else echo off; fi
+}
+
 put() { # url token: the status of the answer, 000 if there is none
   curl --silent --show-error --connect-timeout 10 --max-time 30 --output /dev/null --write-out '%{http_code}' \
     --upload-file "$report" "$1/reports/$2/running" || true
@@ -38,9 +57,9 @@ put() { # url token: the status of the answer, 000 if there is none
 readonly decides=${urls[0]}
 pause=${conf[pause]}
 for ((attempt = 1; attempt <= conf[tries] && ${#urls[@]}; attempt++)); do
-  printf '{"stage":"running","node":"%s","hostname":"%s","time":"%s","version":"%s","config":"%s"}\n' \
+  printf '{"stage":"running","node":"%s","hostname":"%s","time":"%s","version":"%s","config":"%s","lost":"%s","secure_boot":"%s"}\n' \
     "$(plain "${conf[node]}")" "$(plain "$(uname -n)")" "$(date -u +%Y-%m-%dT%H:%M:%SZ)" "$(version)" \
-    "$(plain "${conf[digest]}")" > "$report"
+    "$(plain "${conf[digest]}")" "$(lost)" "$(secure_boot)" > "$report"
   left=()
   for url in "${urls[@]}"; do
     if [[ -n ${conf[install]-} ]]; then put "$url" "${conf[install]}" > /dev/null; fi

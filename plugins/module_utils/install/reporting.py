@@ -13,6 +13,9 @@ from .parts import DIRECTORY, PROGRAMS, UNITS, check_hosts, ignition, lines, pri
 _CONF = f"{DIRECTORY}/report.conf"
 _PROGRAM = "kindling-report.sh"
 
+#: Where the kernel shows whether the firmware checks signatures (UEFI 2.10, 3.3).
+_SECURE_BOOT = "/sys/firmware/efi/efivars/SecureBoot-8be4df61-93ca-11d2-aa0d-00e098032b8c"
+
 #: Seconds between the first tries; they become more, up to five minutes. All tries together take about a day.
 _PAUSE = 5
 _TRIES = 300
@@ -70,8 +73,11 @@ def with_report(
             ("token", token),
             ("install", install or ""),
             ("os_release", "/etc/os-release"),
+            ("cmdline", "/proc/cmdline"),
+            ("secure_boot", _SECURE_BOOT),
             ("pause", _PAUSE),
             ("tries", _TRIES),
+            *(("argument", word) for word in config.get("kernelArguments", {}).get("shouldExist", ())),
             *(("boot_host", host) for host in check_hosts(hosts)),
         )
     )

@@ -137,12 +137,21 @@ def test_a_running_system_reports_with_a_file_that_only_root_reads():
         "token": TOKEN,
         "install": "",
         "os_release": "/etc/os-release",
+        "cmdline": "/proc/cmdline",
+        "secure_boot": "/sys/firmware/efi/efivars/SecureBoot-8be4df61-93ca-11d2-aa0d-00e098032b8c",
         "pause": "5",
         "tries": "300",
         "boot_host": "http://10.1.0.1",
     }
     assert made["ignition"] == own["ignition"]
     assert TOKEN not in "".join(text for path, (_, text) in files(made).items() if path != "/etc/kindling/report.conf")
+
+
+def test_a_running_system_knows_its_kernel_arguments():
+    own = config_of(node(flatcar_console="ttyS1", flatcar_kernel_arguments=["quiet"]))
+    made = install.with_report(own, name="n1", hosts=["http://10.1.0.1"], token=TOKEN)
+    _, text = files(made)["/etc/kindling/report.conf"]
+    assert [value for key, value in conf(text) if key == "argument"] == ["console=ttyS1", "quiet"]
 
 
 def test_ignition_has_the_report_in_a_config_that_has_nothing_else():

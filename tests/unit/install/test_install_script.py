@@ -277,11 +277,14 @@ def test_a_boot_host_that_is_away_for_a_while_is_asked_again(machine, boot_host)
 
 @pytest.fixture
 def reporter(tmp_path, boot_host):
-    def run(*hosts, **values):
+    def run(*hosts, arguments=(), **values):
         release = tmp_path / "os-release"
         release.write_text('NAME="Flatcar"\nVERSION_ID=9999.2.0\n')
-        conf = {"node": "n1", "digest": "d1", "token": TOKEN, "os_release": release, "pause": 0, "tries": 3} | values
-        lines = [*conf.items(), *(("boot_host", host) for host in hosts or [boot_host.url])]
+        (tmp_path / "cmdline").write_text("BOOT_IMAGE=/flatcar/vmlinuz-a console=ttyS0 quiet=1\n")
+        conf = {"node": "n1", "digest": "d1", "token": TOKEN, "os_release": release, "pause": 0, "tries": 3}
+        conf |= {"cmdline": tmp_path / "cmdline", "secure_boot": tmp_path / "SecureBoot"} | values
+        lines = [*conf.items(), *(("argument", word) for word in arguments)]
+        lines += [("boot_host", host) for host in hosts or [boot_host.url]]
         (tmp_path / "report.conf").write_text("".join(f"{key}={value}\n" for key, value in lines))
         command = [str(SCRIPTS / "kindling-report.sh"), str(tmp_path / "report.conf")]
         return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
@@ -299,7 +302,17 @@ def test_a_running_system_reports_what_it_runs(reporter, boot_host):
         "hostname": hostname,
         "version": "9999.2.0",
         "config": "d1",
+        "lost": "",
+        "secure_boot": "off",
     }
+
+
+@pytest.mark.parametrize(("variable", "told"), [(b"\6\0\0\0\1", "on"), (b"\6\0\0\0\0", "off"), (b"", "off")])
+def test_a_running_system_says_what_kernel_arguments_it_lacks_and_why(reporter, boot_host, tmp_path, variable, told):
+    (tmp_path / "SecureBoot").write_bytes(variable)
+    reporter(arguments=["console=ttyS0", "quiet", 'a="b\\', "ttyS0"])
+    report = boot_host.reports[TOKEN, "running"]
+    assert (report["lost"], report["secure_boot"]) == ("quiet a=b ttyS0 ", told)
 
 
 def test_the_boot_host_that_decides_is_told_until_it_knows(reporter, boot_host):

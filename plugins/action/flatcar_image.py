@@ -15,7 +15,10 @@ import time
 import typing
 
 from ansible.plugins.action import ActionBase
-from ansible_collections.kindling.flatcar.plugins.module_utils.flatcar_image.progress import describe_progress
+from ansible_collections.kindling.flatcar.plugins.module_utils.flatcar_image.progress import (
+    describe_mirrors,
+    describe_progress,
+)
 
 MODULE = "kindling.flatcar.flatcar_image"
 
@@ -45,7 +48,13 @@ class ActionModule(ActionBase):
             result.update(job)
             return result
         result.update(self._wait(job["ansible_job_id"], args, interval, task_vars))
+        for line in describe_mirrors(result.get("mirrors", [])):
+            self._tell(line, task_vars)
         return result
+
+    def _tell(self, line: str, task_vars: dict[str, typing.Any]) -> None:
+        """Not to stdout: when that is no terminal, it is only seen when it has filled a buffer."""
+        self._display.display(f"{task_vars['inventory_hostname']}: {line}", stderr=True)
 
     def _start(self, args: dict[str, typing.Any], task_vars: dict[str, typing.Any]) -> dict[str, typing.Any]:
         self._task.async_val = int(args.get("time_limit", _TIME_LIMIT))
@@ -76,8 +85,7 @@ class ActionModule(ActionBase):
             line = describe_progress(now, before)
             before = now
             if line != shown:
-                # Not to stdout: when that is no terminal, it is only seen when it has filled a buffer.
-                self._display.display(f"{task_vars['inventory_hostname']}: {line}", stderr=True)
+                self._tell(line, task_vars)
                 shown = line
         self._job(job, "cleanup", task_vars)
         if not status.get("finished"):

@@ -3,11 +3,13 @@
 
 from __future__ import annotations
 
+import time
 from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
 from ansible.plugins.action import ActionBase
+from ansible_collections.kindling.flatcar.plugins.module_utils.flatcar_image.channels import notes
 from ansible_collections.kindling.flatcar.plugins.module_utils.fleet import network_of
 from ansible_collections.kindling.flatcar.plugins.module_utils.install import config_digest
 from ansible_collections.kindling.flatcar.plugins.module_utils.status import (
@@ -57,7 +59,9 @@ class ActionModule(ActionBase):
             asked_for = {host: answer for host, answer in read.items() if host in (options["hosts"] or hosts)}
             statuses += strangers(asked_for, known)
         summary = _summary(statuses)
-        put_out(options, f"{table(text(statuses))}\n\n{summary}", {"nodes": statuses, "summary": summary})
+        images = _images(read)
+        shown = "\n\n".join((table(text(statuses)), *(["\n".join(images)] if images else []), summary))
+        put_out(options, shown, {"nodes": statuses, "images": images, "summary": summary})
         return {"changed": False, "msg": summary}
 
 
@@ -97,6 +101,13 @@ def _answer(read: Mapping[str, Any] | None) -> Mapping[str, Any] | str:
     if "index" not in read:
         return str(read.get("msg") or "no answer")
     return {**read, "armings": by_word(read["armings"])}
+
+
+def _images(read: Mapping[str, Mapping[str, Any] | str]) -> list[str]:
+    """What there is to say of the releases on the boot hosts that answered."""
+    answered = {host: answer for host, answer in read.items() if not isinstance(answer, str)}
+    now = time.time()
+    return [f"{host}: {note}" for host, answer in answered.items() for note in notes(answer.get("channels", ()), now)]
 
 
 def _summary(statuses: list[Mapping[str, Any]]) -> str:

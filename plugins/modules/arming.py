@@ -49,6 +49,10 @@ options:
     description: The file with the keys that images are signed with, which the role P(kindling.flatcar.flatcar_images#role) keeps.
     type: path
     default: /srv/kindling/images.partial/key.gpg
+  channels:
+    description: The file in which the role P(kindling.flatcar.flatcar_images#role) keeps how the followed channels stand.
+    type: path
+    default: /srv/kindling/images.partial/channels.json
   machines:
     description:
       - The machines to speak of, each by its node's name, a MAC address or its address. All of them when not given.
@@ -115,6 +119,11 @@ put_aside:
   description: Addresses that dnsmasq gives nobody, as somebody said that they are taken, and until when, in seconds since 1970.
   returned: with O(state=read)
   type: dict
+channels:
+  description: How the channels stand that the boot host follows, as M(kindling.flatcar.flatcar_image) found out last.
+  returned: with O(state=read)
+  type: list
+  elements: dict
 until:
   description: When the armings end, in seconds since 1970.
   returned: with O(state=armed)
@@ -132,6 +141,7 @@ from pathlib import Path
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.kindling.flatcar.plugins.module_utils import arming
+from ansible_collections.kindling.flatcar.plugins.module_utils.flatcar_image.channels import read_channels
 from ansible_collections.kindling.flatcar.plugins.module_utils.gates import GateError
 from ansible_collections.kindling.flatcar.plugins.module_utils.ipxe import INITRD, KERNEL
 from ansible_collections.kindling.flatcar.plugins.module_utils.places import OPTIONS, places_of
@@ -149,6 +159,7 @@ def main() -> None:
             "fleet_dir": {"type": "path", "default": "/srv/kindling/fleet"},
             "images_dir": {"type": "path", "default": "/srv/kindling/images"},
             "keyring": {"type": "path", "default": "/srv/kindling/images.partial/key.gpg", "no_log": False},
+            "channels": {"type": "path", "default": "/srv/kindling/images.partial/channels.json"},
             "machines": {"type": "list", "elements": "str"},
             "src": {"type": "path"},
             "who": {"type": "str", "default": ""},
@@ -200,6 +211,7 @@ def _read(places: arming.Places, params: dict, _check_mode: bool) -> dict:
         "images": _images(Path(params["images_dir"])),
         "keyring": _keyring(Path(params["keyring"])),
         "put_aside": put_aside(),
+        "channels": read_channels(Path(params["channels"])),
     }
 
 

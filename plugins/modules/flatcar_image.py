@@ -14,12 +14,15 @@ description:
     channel's name.
   - Everything must carry exactly one good signature by a key of the pinned primary key, and match its signed digest.
     C(gpgv) does the cryptography.
+  - A release is what it says. Its version and board are read out of the os-release in its verified PXE image, and its kernel
+    is the one that this image has the modules of. The disk image is bound by the day of its signature alone.
+  - A channel stands at the newest release that a mirror has whole. Until then the one before it stays in use.
   - An action plugin of the same name runs the module in the background and shows its progress during the run.
 version_added: 0.1.0
 author:
   - The Kindling developers
 requirements:
-  - curl, gpg and gpgv on the managed host (Debian packages of these names)
+  - curl, gpg, gpgv and unsquashfs on the managed host (Debian packages curl, gpg, gpgv and squashfs-tools)
 options:
   images_dir:
     description: The served directory. Releases are at C(<board>/<version>/) below it.
@@ -56,7 +59,8 @@ options:
         default: false
   mirrors:
     description:
-      - Where to download from, in the order to try. V({channel}) and V({board}) are filled in.
+      - Where to download from, in the order to try; a list, or text with commas. V({channel}) and V({board}) are filled in.
+      - Where a mirror fails, or has what is not what it says, the next one is tried.
       - V(file://) URLs serve sites without access to the Internet.
     type: list
     elements: str
@@ -114,7 +118,17 @@ options:
   signature_spread_days:
     description: How many days the signatures of one release's files may lie apart.
     type: int
+    default: 3
+  stale_days:
+    description:
+      - Warn when the newest release that the mirrors name for a channel was signed longer ago than so many days, and ask the
+        next mirrors for a newer one, too; 0 for never. Flatcar releases every two to three weeks.
+    type: int
     default: 30
+  stale_days_lts:
+    description: The same for V(lts) and its streams.
+    type: int
+    default: 90
   allow_older:
     description: Follow a channel even if it goes back to an older release than it stood at on this host.
     type: bool
@@ -198,6 +212,26 @@ removed:
   returned: always
   type: list
   elements: str
+confirmed:
+  description:
+    - Releases that were published before their contents were read, and were read now (in check mode, would be), as
+      board/version.
+  returned: always
+  type: list
+  elements: str
+channels:
+  description:
+    - How each channel stands that is followed. C(version) is in use, C(newest) is what the mirrors name, C(reason) says why
+      these differ, C(age_days) how long ago the newest was signed.
+  returned: always
+  type: list
+  elements: dict
+mirrors:
+  description: What every mirror gave in this run, and why it did not give the rest.
+  returned: always
+  type: list
+  elements: dict
+  sample: [{mirror: "http://mirror.example/{channel}/{board}", gave: [], problems: ["…: nothing answers there …"]}]
 downloaded:
   description: Bytes of images that were downloaded; what describes releases is not counted.
   returned: always
@@ -247,7 +281,9 @@ ARGUMENT_SPEC = {
     "keep": {"type": "int", "default": 2},
     "keep_days": {"type": "int", "default": 14},
     "key_warning_days": {"type": "int", "default": 60, "no_log": False},
-    "signature_spread_days": {"type": "int", "default": 30},
+    "signature_spread_days": {"type": "int", "default": 3},
+    "stale_days": {"type": "int", "default": 30},
+    "stale_days_lts": {"type": "int", "default": 90},
     "allow_older": {"type": "bool", "default": False},
     "lock_timeout": {"type": "int", "default": 0},
     "reserve": {"type": "int", "default": 268435456},
@@ -263,7 +299,7 @@ def make_settings(params: dict[str, typing.Any], check_mode: bool) -> Settings:
     return Settings(
         images=pathlib.Path(params["images_dir"]),
         work=pathlib.Path(params["work_dir"]),
-        mirrors=tuple(params["mirrors"]),
+        mirrors=tuple(mirror for text in params["mirrors"] if (mirror := text.strip())),
         key=params["key"],
         fingerprint=params["key_fingerprint"].replace(" ", "").upper(),
         transfer=TransferSettings(
@@ -279,6 +315,8 @@ def make_settings(params: dict[str, typing.Any], check_mode: bool) -> Settings:
         keep_days=params["keep_days"],
         key_warning_days=params["key_warning_days"],
         spread_days=params["signature_spread_days"],
+        stale_days=params["stale_days"],
+        stale_days_lts=params["stale_days_lts"],
         allow_older=params["allow_older"],
         lock_timeout=params["lock_timeout"],
         reserve=params["reserve"],
@@ -293,6 +331,7 @@ def make_diff(outcome: Outcome) -> dict[str, str]:
     before = [f"{change['link']} -> {change['before']}" for change in outcome.links if change["before"]]
     after = [f"{change['link']} -> {change['after']}" for change in outcome.links]
     before += outcome.removed
+    after += [f"{label}: read, and is what it says" for label in outcome.confirmed]
     after += [f"{item['board']}/{item['version']}/{name}" for item in outcome.fetched for name in item["files"]]
     return {"before": "".join(f"{line}\n" for line in before), "after": "".join(f"{line}\n" for line in after)}
 
@@ -315,6 +354,9 @@ def main() -> None:
         "fetched": outcome.fetched,
         "links": outcome.links,
         "removed": outcome.removed,
+        "confirmed": outcome.confirmed,
+        "channels": outcome.channels,
+        "mirrors": outcome.mirrors,
         "downloaded": outcome.downloaded,
         "pending": outcome.pending,
     }

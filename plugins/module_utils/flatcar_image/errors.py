@@ -18,12 +18,18 @@ class TransferError(ImageError):
 
     :param retry: the same request may work a moment later (stall, reset, truncated body, busy server).
     :param missing: the server says that the file does not exist.
+    :param unreachable: nothing that could have answered was reached.
     """
 
-    def __init__(self, message: str, *, retry: bool = False, missing: bool = False) -> None:
+    def __init__(self, message: str, *, retry: bool = False, missing: bool = False, unreachable: bool = False) -> None:
         super().__init__(message)
         self.retry = retry
         self.missing = missing
+        self.unreachable = unreachable
+
+
+class IncompleteError(ImageError):
+    """No mirror has a release whole (yet); nothing was found to be wrong with what there is."""
 
 
 class RangeIgnored(TransferError):  # noqa: N818 - it is an answer of the server, which the caller works around

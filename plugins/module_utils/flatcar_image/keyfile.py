@@ -79,7 +79,14 @@ class KeyFile:
 
     def _fetch(self) -> Keyring:
         self._fetched = True
-        return self._make(self._downloader.read(self._key), without_password(self._key))
+        try:
+            content = self._downloader.read(self._key)
+        except TransferError as problem:
+            raise TransferError(
+                f"the signing key cannot be fetched: {problem}. Give its text, or a file on the controller, as"
+                " flatcar_images_key; or set flatcar_images_proxy"
+            ) from problem
+        return self._make(content, without_password(self._key))
 
     def _make(self, content: bytes, origin: str) -> Keyring:
         path = self._scratch / f"keyring-{next(self._numbers)}.gpg"

@@ -11,9 +11,18 @@ import collections.abc
 import concurrent.futures
 import dataclasses
 import pathlib
+import threading
+import time
 import typing
 
-from .errors import ImageError, MismatchError, TransferError, UnknownKeyError, VerificationError
+from .errors import (
+    ImageError,
+    IncompleteError,
+    MismatchError,
+    TransferError,
+    UnknownKeyError,
+    VerificationError,
+)
 from .release import (
     SIGNED_AS,
     VERSION_FILE,
@@ -41,6 +50,19 @@ class Current:
     version: Version
     signature: Signature
     mirror: str
+
+    def age_days(self, now: float) -> int:
+        """How long ago it was signed."""
+        return max(0, int((now - self.signature.made_at) // DAY))
+
+
+@dataclasses.dataclass
+class MirrorReport:
+    """What a mirror gave in a run, and why it did not give the rest."""
+
+    mirror: str
+    gave: list[str] = dataclasses.field(default_factory=list)
+    problems: list[str] = dataclasses.field(default_factory=list)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -87,16 +109,20 @@ class Mirrors:
         spread_days: int,
     ) -> None:
         """:param spread_days: how far the signatures of one release may lie apart, in days."""
-        self._templates = tuple(templates)
+        self._templates = tuple(dict.fromkeys(templates))
+        self._reports = {mirror: MirrorReport(without_password(mirror)) for mirror in self._templates}
+        self._reports_lock = threading.Lock()
         self._downloader = downloader
         self._signer = signer
         self._scratch = scratch
         self._spread = spread_days * DAY
 
-    def current(self, board: str, channel: Channel, served: Version | None) -> Current:
+    def current(self, board: str, channel: Channel, served: Version | None, stale_days: int) -> Current:
         """Resolve a channel. A mirror that would take us back behind what is served already is passed over.
 
         :param served: the version that this host's ``current`` link of the channel points to; None for any.
+        :param stale_days: when a mirror's answer is older, the next mirrors are asked as well, and the newest counts; 0 for
+            never.
         """
 
         def ask(mirror: str) -> Current:
@@ -112,10 +138,37 @@ class Mirrors:
                 )
             return Current(version, signature, mirror)
 
-        return self._first(f"The current release of {board} {channel.name} cannot be told", ask)
+        def stale(current: Current) -> bool:
+            return 0 < stale_days < current.age_days(time.time())
 
-    def inspect(self, target: Target, names: collections.abc.Sequence[str]) -> ReleasePlan:
-        """Find a mirror that has all these files of a release, and learn their digests and signatures."""
+        found: list[Current] = []
+        for answer in self._answers(
+            f"The current release of {board} {channel.name} cannot be told", self._templates, ask
+        ):
+            found.append(answer)
+            if not stale(answer):
+                break
+        newest = max(found, key=lambda current: current.version)
+        for other in found:
+            if other.version < newest.version:
+                self.note_problem(
+                    other.mirror,
+                    f"names {other.version} as the current release of {board} {channel.name}, others {newest.version}",
+                )
+        self.note_given(newest.mirror, f"the current version of {board} {channel.name}")
+        return newest
+
+    def inspect(
+        self,
+        target: Target,
+        names: collections.abc.Sequence[str],
+        without: collections.abc.Collection[str] = (),
+    ) -> ReleasePlan:
+        """Find a mirror that has all these files of a release, and learn their digests and signatures.
+
+        :param without: mirrors that are not asked, since what they have of the release was refused.
+        :raises IncompleteError: when no mirror has all of them, and none lied.
+        """
 
         def ask(mirror: str) -> ReleasePlan:
             base = self.base(mirror, target)
@@ -126,7 +179,8 @@ class Mirrors:
                 if not problem.missing:
                     raise
                 raise TransferError(
-                    f"{problem}: the release is not there; ask for another version, or wait for the mirror to catch up"
+                    f"{problem}: the release is not there; ask for another version, or wait for the mirror to catch up",
+                    missing=True,
                 ) from problem
             version = parse_version_file(content.decode(errors="replace"), without_password(url))
             if version != target.version:
@@ -134,12 +188,32 @@ class Mirrors:
             files = self._files(base, names, signature)
             return ReleasePlan(target, mirror, files, content, raw_signature, signature)
 
-        return self._first(f"The release {target.label} cannot be had", ask)
+        return next(self._answers(f"The release {target.label} cannot be had", self.others(without), ask))
 
-    def urls(self, plan: ReleasePlan, name: str) -> tuple[str, ...]:
-        """Where a file's content may come from: the inspected mirror first, then the others."""
-        order = [plan.mirror, *(mirror for mirror in self._templates if mirror != plan.mirror)]
-        return tuple(f"{self.base(mirror, plan.target)}/{name}" for mirror in order)
+    def others(self, without: collections.abc.Collection[str]) -> list[str]:
+        """The mirrors that are left."""
+        return [mirror for mirror in self._templates if mirror not in without]
+
+    def urls(self, plan: ReleasePlan, name: str) -> dict[str, str]:
+        """Where a file's content may come from, and of which mirror that is: the inspected one first, then the others."""
+        order = [plan.mirror, *self.others([plan.mirror])]
+        return {f"{self.base(mirror, plan.target)}/{name}": mirror for mirror in order}
+
+    def note_given(self, mirror: str, what: str) -> None:
+        """Remember what a mirror gave."""
+        with self._reports_lock:
+            if what not in self._reports[mirror].gave:
+                self._reports[mirror].gave.append(what)
+
+    def note_problem(self, mirror: str, problem: str) -> None:
+        """Remember why a mirror did not give what it was asked for."""
+        with self._reports_lock:
+            if problem not in self._reports[mirror].problems:
+                self._reports[mirror].problems.append(problem)
+
+    def reports(self) -> list[MirrorReport]:
+        """What every mirror gave, and why not more, in the order of preference."""
+        return list(self._reports.values())
 
     def base(self, mirror: str, target: Target) -> str:
         """The URL of a release's directory."""
@@ -148,7 +222,7 @@ class Mirrors:
     def check_spread(self, signature: Signature, reference: Signature, where: str) -> None:
         """Refuse an old file, with its own old and valid signature, under a new release's name."""
         if abs(signature.made_at - reference.made_at) > self._spread:
-            days = abs(signature.made_at - reference.made_at) // DAY
+            days = -(-abs(signature.made_at - reference.made_at) // DAY)
             raise VerificationError(
                 f"{where}: signed {days} days apart from the release's {VERSION_FILE}: it may be of another release"
                 f" (allowed are {self._spread // DAY} days)"
@@ -227,12 +301,38 @@ class Mirrors:
         except VerificationError as problem:
             raise type(problem)(f"{where}: {problem}") from problem
 
-    def _first(self, what: str, ask: collections.abc.Callable[[str], _Result]) -> _Result:
-        """The first mirror's usable answer; what every one of them did wrong if none has any."""
-        problems: list[str] = []
-        for mirror in self._templates:
+    def _answers(
+        self,
+        what: str,
+        mirrors: collections.abc.Sequence[str],
+        ask: collections.abc.Callable[[str], _Result],
+    ) -> collections.abc.Iterator[_Result]:
+        """The usable answers of the mirrors, one after the other; what each of them did wrong if none has any."""
+        problems: list[TransferError | VerificationError] = []
+        usable = False
+        for mirror in mirrors:
             try:
-                return ask(mirror)
+                answer = ask(mirror)
             except (TransferError, VerificationError) as problem:
-                problems.append(str(problem))
-        raise ImageError(f"{what}: " + "; ".join(problems))
+                problems.append(problem)
+                self.note_problem(mirror, str(problem))
+            else:
+                usable = True
+                yield answer
+        if not usable:
+            raise self._failure(what, problems)
+
+    def _failure(self, what: str, problems: list[TransferError | VerificationError]) -> ImageError:
+        text = f"{what}: " + "; ".join(map(str, problems))
+        transfers = [problem for problem in problems if isinstance(problem, TransferError)]
+        if len(transfers) == len(problems) and any(problem.missing for problem in transfers):
+            return IncompleteError(text)
+        if transfers and all(problem.unreachable for problem in transfers) and len(transfers) == len(problems):
+            settings = self._downloader.settings
+            proxy = without_password(settings.proxy) if settings.proxy else "none, or that of the host's environment"
+            text += (
+                ". No mirror can be reached from this host. Set flatcar_images_mirrors (now"
+                f" {', '.join(map(without_password, self._templates))}) to mirrors that can be, or to file:///DIRECTORY for"
+                f" files that were carried here; or flatcar_images_proxy (now {proxy}) and flatcar_images_no_proxy"
+            )
+        return ImageError(text)

@@ -89,6 +89,11 @@ def describe_progress(now: dict[str, typing.Any], before: dict[str, typing.Any] 
     return f"{text}; {', '.join(under_way)}" if under_way else text
 
 
+def describe_mirrors(mirrors: list[dict[str, typing.Any]]) -> list[str]:
+    """One line for each mirror that gave something: what it was. Why others did not is warned of."""
+    return [f"{mirror['mirror']} gave {', '.join(mirror['gave'])}" for mirror in mirrors if mirror["gave"]]
+
+
 def _human(size: float) -> str:
     for unit in ("B", "KiB", "MiB"):
         if size < 1024:

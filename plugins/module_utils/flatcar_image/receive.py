@@ -51,11 +51,17 @@ class Wanted:
 
 @dataclasses.dataclass(frozen=True)
 class Received:
-    """A file that is whole and verified; it still lies where it gathered."""
+    """A file that is whole and verified; it still lies where it gathered.
+
+    :param url: where its last bytes came from.
+    :param problems: what went wrong with the URLs that were tried before.
+    """
 
     size: int
     sha512: str
     signature: Signature
+    url: str = ""
+    problems: tuple[tuple[str, str], ...] = ()
 
 
 class _Checker:
@@ -123,29 +129,31 @@ def receive(
 
     :raises ImageError: with what every mirror did wrong; the partial file is kept if it may still be continued.
     """
-    problems: list[str] = []
+    problems: list[tuple[str, str]] = []
     for url in wanted.urls:
         shown = without_password(url)
         anew = downloader.settings.retries
         while True:
             continued = wanted.partial.exists() and wanted.partial.stat().st_size > 0
             try:
-                return _receive_from(url, wanted, downloader, keyring, scratch, progress)
+                received = _receive_from(url, wanted, downloader, keyring, scratch, progress)
+                others = (problem for problem in dict.fromkeys(problems) if problem[0] != url)
+                return dataclasses.replace(received, url=url, problems=tuple(others))
             except _StartAnew as problem:
                 wanted.partial.unlink()
                 anew -= 1
                 if anew < 0:
-                    problems.append(f"{problem}, again and again, and this server cannot continue a file")
+                    problems.append((url, f"{problem}, again and again, and this server cannot continue a file"))
                     break
             except TransferError as problem:
-                problems.append(str(problem))
+                problems.append((url, str(problem)))
                 break
             except VerificationError as problem:
                 wanted.partial.unlink(missing_ok=True)
-                problems.append(f"{shown}: refused and removed: {problem}")
+                problems.append((url, f"{shown}: refused and removed: {problem}"))
                 if not continued:
                     break
-    raise ImageError(f"{wanted.name} could not be had. " + "; ".join(dict.fromkeys(problems)))
+    raise ImageError(f"{wanted.name} could not be had. " + "; ".join(text for _url, text in dict.fromkeys(problems)))
 
 
 def _receive_from(

@@ -14,12 +14,14 @@ import shutil
 import time
 import typing
 
-from .errors import ImageError, RequestError, StorageError
+from .channels import age_days, stale_warning
+from .contents import check_contents
+from .errors import ImageError, IncompleteError, RequestError, StorageError, VerificationError
 from .keyfile import KeyFile
 from .mirror import DAY, FilePlan, Mirrors, ReleasePlan
 from .progress import Progress
 from .receive import Received, Wanted, receive
-from .release import VERSION_FILE, Channel, Request, Target, Version
+from .release import KERNEL, PXE_IMAGE, VERSION_FILE, Channel, Request, Target, Version
 from .retention import Present, removable
 from .store import Store
 from .transfer import Downloader, RateLimit, TransferSettings, without_password
@@ -32,7 +34,20 @@ _UNKNOWN_SIZE = 1 << 30  # bytes
 
 _LEAST_BANDWIDTH = 65536  # bytes per second
 
-TOOLS = ("curl", "gpg", "gpgv")
+# The Debian package of each program that is needed.
+TOOLS = {
+    "curl": "curl",
+    "gpg": "gpg",
+    "gpgv": "gpgv",
+    "prlimit": "util-linux",
+    "unsquashfs": "squashfs-tools",
+}
+
+# A release's record since its version and board are read out of its files.
+_FORMAT = 2
+
+# Where a boot host has nothing yet and the newest release is not whole: how many before it are looked for.
+_EARLIER = 3
 
 
 @dataclasses.dataclass(frozen=True)
@@ -50,7 +65,9 @@ class Settings:
     keep: int = 2
     keep_days: int = 14
     key_warning_days: int = 60
-    spread_days: int = 30
+    spread_days: int = 3
+    stale_days: int = 30
+    stale_days_lts: int = 90
     allow_older: bool = False
     lock_timeout: float = 0
     reserve: int = RESERVE
@@ -67,6 +84,9 @@ class Outcome:
     fetched: list[dict[str, typing.Any]] = dataclasses.field(default_factory=list)
     links: list[dict[str, str]] = dataclasses.field(default_factory=list)
     removed: list[str] = dataclasses.field(default_factory=list)
+    confirmed: list[str] = dataclasses.field(default_factory=list)
+    channels: list[dict[str, typing.Any]] = dataclasses.field(default_factory=list)
+    mirrors: list[dict[str, typing.Any]] = dataclasses.field(default_factory=list)
     warnings: list[str] = dataclasses.field(default_factory=list)
     problems: list[str] = dataclasses.field(default_factory=list)
     downloaded: int = 0
@@ -75,7 +95,7 @@ class Outcome:
     @property
     def changed(self) -> bool:
         """True when something that is served became different."""
-        return bool(self.fetched or self.links or self.removed)
+        return bool(self.fetched or self.links or self.removed or self.confirmed)
 
 
 def mirror_images(requests: collections.abc.Sequence[Request], settings: Settings, scratch: pathlib.Path) -> Outcome:
@@ -88,7 +108,8 @@ def mirror_images(requests: collections.abc.Sequence[Request], settings: Setting
     check_settings(settings)
     store = Store(settings.images, settings.work)
     if absent := [tool for tool in TOOLS if shutil.which(tool) is None]:
-        problem = f"{', '.join(absent)} not installed on this host; install the Debian packages {', '.join(TOOLS)}"
+        packages = ", ".join(dict.fromkeys(TOOLS[tool] for tool in absent))
+        problem = f"{', '.join(absent)} not installed on this host; install the Debian packages {packages}"
         if settings.check_mode:
             return unresolved(requests, problem)
         raise ImageError(problem)
@@ -118,6 +139,9 @@ class _Run:
         self.progress = Progress(settings.progress_file)
         self.outcome = Outcome()
         self.planned: dict[tuple[str, Version], ReleasePlan] = {}
+        self.failures: dict[Target, list[str]] = {}
+        self.refused: dict[Target, set[str]] = {}
+        self.channels: dict[tuple[str, Channel], dict[str, typing.Any]] = {}
         self.now = time.time()
         places = {(request.board, request.channel) for request in self.requests}
         self.links_before = {place: store.link(*place) for place in places}
@@ -128,12 +152,15 @@ class _Run:
         plans = self.plan(targets)
         if plans and not (self.settings.fetch or self.settings.check_mode):
             return Outcome(pending=True)
+        self.confirm(targets)
         if self.settings.check_mode:
             self.outcome.fetched = [self.describe_plan(plan) for plan in plans]
         elif plans and self.has_space(plans, resolved):
             self.fetch(plans)
         self.flip_links(resolved)
+        self.tell_channels()
         self.tidy(resolved, targets)
+        self.tell_mirrors()
         self.outcome.images = [self.describe(request, version) for request, version in resolved.items()]
         self.outcome.downloaded = self.progress.downloaded
         return self.outcome
@@ -143,43 +170,113 @@ class _Run:
     def resolve(self) -> dict[Request, Version]:
         """Give every request its exact version; each channel is asked for once."""
         answers: dict[tuple[str, Channel], Version | None] = {}
+        installs = {(request.board, request.channel) for request in self.requests if request.install}
         resolved: dict[Request, Version] = {}
         for request in self.requests:
             version = request.version
             if version is None:
                 place = (request.board, request.channel)
                 if place not in answers:
-                    answers[place] = self.ask_current(*place)
+                    answers[place] = self.ask_current(*place, install=place in installs)
                 version = answers[place]
             if version is not None:
                 resolved[request] = version
         return resolved
 
-    def ask_current(self, board: str, channel: Channel) -> Version | None:
+    def ask_current(self, board: str, channel: Channel, *, install: bool) -> Version | None:
+        """What a channel stands at: the newest release that a mirror has whole."""
         self.progress.step(f"asking for the current release of {board} {channel.name}")
         served = None if self.settings.allow_older else self.links_before[board, channel]
         try:
-            current = self.mirrors.current(board, channel, served)
+            current = self.mirrors.current(board, channel, served, self.stale_days(channel))
         except ImageError as problem:
             self.outcome.problems.append(str(problem))
+            self.channels[board, channel] = {"reason": str(problem)}
             return None
         self.warn_of_key(current.signature.key)
-        return current.version
+        self.channels[board, channel] = {
+            "newest": str(current.version),
+            "signed_at": current.signature.made_at,
+            "mirror": without_password(current.mirror),
+            "reason": "",
+        }
+        return self.newest_whole(board, channel, current.version, install=install)
+
+    def newest_whole(self, board: str, channel: Channel, newest: Version, *, install: bool) -> Version | None:
+        """The newest release, or the one before it as long as nobody has the newest one whole."""
+        reasons: list[str] = []
+        for version in self.candidates(board, channel, newest):
+            try:
+                self.look_for(Target(board, channel, version, install))
+            except IncompleteError as problem:
+                reasons.append(str(problem))
+            except ImageError as problem:
+                reasons.insert(0, str(problem))
+                break
+            else:
+                if reasons:
+                    self.channels[board, channel]["reason"] = reasons[0]
+                    self.outcome.warnings.append(
+                        f"{board} {channel.name} stays at {version}, since {newest} is not whole anywhere: {reasons[0]}"
+                    )
+                return version
+        self.outcome.problems.append(reasons[0])
+        self.channels[board, channel]["reason"] = reasons[0]
+        return None
+
+    def candidates(self, board: str, channel: Channel, newest: Version) -> list[Version]:
+        """The releases that a channel may stand at, best first: the newest, then the one in use, or some before the newest."""
+        in_use = self.links_before[board, channel]
+        if in_use is not None:
+            return [newest, in_use] if in_use < newest else [newest]
+        lowest = max(0, newest.revision - _EARLIER)
+        return [dataclasses.replace(newest, revision=number) for number in range(newest.revision, lowest - 1, -1)]
+
+    def stale_days(self, channel: Channel) -> int:
+        return self.settings.stale_days_lts if channel.server == "lts" else self.settings.stale_days
+
+    def look_for(self, target: Target) -> None:
+        """Find out where to get what a target lacks, unless that is known; raises :class:`ImageError`."""
+        missing = self.store.missing_files(target)
+        known = self.planned.get((target.board, target.version))
+        if not missing or (known and {file.name for file in known.files} >= set(missing)):
+            return
+        self.progress.step(f"looking for {target.label}")
+        plan = self.mirrors.inspect(target, missing)
+        self.planned[target.board, target.version] = plan
+        self.warn_of_key(plan.signature.key)
 
     def plan(self, targets: list[Target]) -> list[ReleasePlan]:
         """Find out, for each target that is not whole, where to get what it lacks."""
         for target in targets:
-            missing = self.store.missing_files(target)
-            if not missing:
-                continue
-            self.progress.step(f"looking for {target.label}")
             try:
-                plan = self.mirrors.inspect(target, missing)
-                self.planned[target.board, target.version] = plan
-                self.warn_of_key(plan.signature.key)
+                self.look_for(target)
             except ImageError as problem:
                 self.outcome.problems.append(str(problem))
         return list(self.planned.values())
+
+    def confirm(self, targets: list[Target]) -> None:
+        """Read what releases are that were published before this was read."""
+        for target in targets:
+            manifest = self.store.manifest(target.board, target.version)
+            if self.store.missing_files(target) or manifest.get("format") == _FORMAT:
+                continue
+            if not self.settings.check_mode:
+                self.progress.step(f"reading what {target.label} is")
+                try:
+                    self.store.record(target, manifest | self.read_contents(target))
+                except ImageError as problem:
+                    self.outcome.problems.append(
+                        f"{target.label}: {problem}. It was published earlier, and is still served: remove"
+                        f" {self.store.release_directory(target.board, target.version)} and run again"
+                    )
+                    continue
+            self.outcome.confirmed.append(target.label)
+
+    def read_contents(self, target: Target) -> dict[str, typing.Any]:
+        """What a release's record says of its files' contents, after they were found to be of this release."""
+        kernel, pxe_image = (self.store.prepared(target, name) for name in (KERNEL, PXE_IMAGE))
+        return {"format": _FORMAT, "kernel": check_contents(target, kernel, pxe_image, self.settings.work)}
 
     def has_space(self, plans: list[ReleasePlan], resolved: dict[Request, Version]) -> bool:
         """Do not start what cannot end. When room is short, what retention lets go whatever comes is removed first.
@@ -191,6 +288,8 @@ class _Run:
             for plan in plans
             for file in plan.files
         )
+        # One release at a time is unpacked, to be looked at
+        need += max(file.size or _UNKNOWN_SIZE for plan in plans for file in plan.files)
         if need + self.settings.reserve > self.store.free_bytes() and not self.outcome.problems:
             self.remove_old(self.wanted(resolved) | self.linked(), set())
         free = self.store.free_bytes()
@@ -204,12 +303,24 @@ class _Run:
         return False
 
     def fetch(self, plans: list[ReleasePlan]) -> None:
-        """Download all files of all plans, a few at once; publish each release when its last file is verified."""
+        """Download all files of all plans. What a mirror got wrong is had from the next one."""
+        try:
+            while plans and not self.downloader.stop.is_set():
+                plans = self.fetch_once(plans)
+        finally:
+            self.downloader.stop.set()
+
+    def fetch_once(self, plans: list[ReleasePlan]) -> list[ReleasePlan]:
+        """Download files, a few at once; publish each release when its last file is verified.
+
+        :returns: what to try next for the releases that did not come to their end.
+        """
         for plan in plans:
             for file in plan.files:
                 self.progress.expect(f"{plan.target.label}/{file.name}", file.size)
         self.progress.step("downloading")
         received: dict[Target, dict[str, Received]] = {plan.target: {} for plan in plans}
+        failed: dict[Target, ReleasePlan] = {}
         with concurrent.futures.ThreadPoolExecutor(self.settings.parallel) as pool:
             jobs = {
                 pool.submit(self.fetch_file, plan, file): (plan, file)
@@ -224,30 +335,55 @@ class _Run:
                         if len(received[plan.target]) == len(plan.files):
                             self.publish(plan, received[plan.target])
                     except ImageError as problem:
+                        failed[plan.target] = plan
                         self.note_failure(plan, problem)
-            finally:
+            except BaseException:
                 self.downloader.stop.set()
                 pool.shutdown(cancel_futures=True)
+                raise
+        return [plan for plan in map(self.plan_elsewhere, failed.values()) if plan is not None]
 
     def note_failure(self, plan: ReleasePlan, problem: ImageError) -> None:
         """Keep what is to be told. After a full disk the other downloads are stopped, and say nothing of their own."""
+        place = without_password(self.mirrors.base(plan.mirror, plan.target))
+        said = str(problem) if place in str(problem) else f"{problem} (as {place} has it)"
         if not self.downloader.stop.is_set():
-            self.outcome.problems.append(f"{plan.target.label}: {problem}")
+            self.failures.setdefault(plan.target, []).append(said)
         if isinstance(problem, StorageError):
             self.downloader.stop.set()
+        else:
+            self.mirrors.note_problem(plan.mirror, f"{plan.target.label}: {problem}")
+
+    def plan_elsewhere(self, plan: ReleasePlan) -> ReleasePlan | None:
+        """How to have a release without the mirrors that gave it wrong or not at all; None when that is the end of it."""
+        target = plan.target
+        refused = self.refused.setdefault(target, set())
+        refused.add(plan.mirror)
+        if self.mirrors.others(refused) and not self.downloader.stop.is_set():
+            try:
+                return self.mirrors.inspect(target, [file.name for file in plan.files], refused)
+            except ImageError as problem:
+                self.failures[target].append(str(problem))
+        if target in self.failures:
+            self.outcome.problems.append(f"{target.label}: {'; '.join(self.failures[target])}")
+        return None
 
     def fetch_file(self, plan: ReleasePlan, file: FilePlan) -> Received:
         name = f"{plan.target.label}/{file.name}"
+        mirrors = self.mirrors.urls(plan, file.name)
         wanted = Wanted(
             name=name,
-            urls=self.mirrors.urls(plan, file.name),
+            urls=tuple(mirrors),
             partial=self.store.partial(plan.target, file.name),
             size=file.size,
             sha512=file.sha512,
             signature=file.signature,
         )
         result = receive(wanted, self.downloader, self.key.keyring(), self.scratch, self.progress)
+        for url, problem in result.problems:
+            self.mirrors.note_problem(mirrors[url], problem)
         self.mirrors.check_spread(result.signature, plan.signature, name)
+        self.mirrors.note_given(mirrors[result.url], name)
         self.store.make_ready(plan.target, file.name)
         self.store.add_ready(plan.target, f"{file.name}.sig", file.signature)
         return result
@@ -255,12 +391,26 @@ class _Run:
     def publish(self, plan: ReleasePlan, received: dict[str, Received]) -> None:
         """Let a release appear, or the files that joined it, with a record of what was verified."""
         target = plan.target
+        manifest = self.store.manifest(target.board, target.version)
+        if manifest.get("format") != _FORMAT or not {KERNEL, PXE_IMAGE}.isdisjoint(received):
+            self.progress.step(f"reading what {target.label} is")
+            try:
+                contents = self.read_contents(target)
+            except VerificationError as problem:
+                self.store.drop_ready(target)
+                raise VerificationError(
+                    f"{problem}; refused and removed. Find out who serves them as"
+                    f" {without_password(self.mirrors.base(plan.mirror, target))}, and take another mirror"
+                    " (flatcar_images_mirrors)"
+                ) from problem
+        else:
+            contents = {"format": _FORMAT, "kernel": manifest["kernel"]}
         self.store.add_ready(target, VERSION_FILE, plan.version_file)
         self.store.add_ready(target, f"{VERSION_FILE}.sig", plan.version_signature)
-        files = dict(self.store.manifest(target.board, target.version).get("files", {}))
+        files = dict(manifest.get("files", {}))
         files.update({name: {"size": file.size, "sha512": file.sha512} for name, file in received.items()})
         manifest = {
-            "format": 1,
+            **contents,
             "board": target.board,
             "version": str(target.version),
             "files": files,
@@ -299,6 +449,10 @@ class _Run:
             return
         try:
             self.key.keep()
+            self.store.note_channels(
+                self.store.channels()
+                | {f"{entry['board']} {entry['channel']}": entry for entry in self.outcome.channels}
+            )
             self.store.note_served((f"{board}/{version}" for board, version in wanted | self.linked()), self.now)
             if not self.outcome.problems:
                 self.store.clear_remains(targets)
@@ -330,6 +484,37 @@ class _Run:
             self.outcome.removed.append(label)
             if not settings.check_mode:
                 self.store.remove(release.board, release.version)
+
+    def tell_channels(self) -> None:
+        """Say how each channel stands that is followed, and warn of what has not moved for long."""
+        known = self.store.channels()
+        for (board, channel), found in self.channels.items():
+            entry = {
+                **known.get(f"{board} {channel.name}", {}),
+                **found,
+                "board": board,
+                "channel": channel.name,
+                "version": str(self.store.link(board, channel) or ""),
+                "stale_days": self.stale_days(channel),
+                "asked_at": int(self.now),
+            }
+            for target, problems in self.failures.items():
+                if (target.board, str(target.version)) == (board, entry.get("newest")):
+                    entry["reason"] = entry["reason"] or (
+                        "; ".join(problems) if self.store.missing_files(target) else ""
+                    )
+            self.outcome.channels.append(entry | {"age_days": age_days(entry, self.now)})
+            if warning := stale_warning(entry, self.now):
+                self.outcome.warnings.append(warning)
+
+    def tell_mirrors(self) -> None:
+        """Say what every mirror gave, and why not more."""
+        told = " ".join(self.outcome.problems + self.outcome.warnings)
+        reports = self.mirrors.reports()
+        for report in reports:
+            if untold := [problem for problem in report.problems if problem not in told]:
+                self.outcome.warnings.append(f"The mirror {report.mirror} was passed over: {'; '.join(untold)}")
+        self.outcome.mirrors = [dataclasses.asdict(report) for report in reports]
 
     # Telling -------------------------------------------------------------------------------------------------------
 
@@ -390,6 +575,10 @@ def check_settings(settings: Settings) -> None:
         )
     if not settings.mirrors:
         raise RequestError("flatcar_images_mirrors: give at least one mirror")
+    if min(settings.spread_days, settings.stale_days, settings.stale_days_lts) < 0:
+        raise RequestError(
+            "flatcar_images_signature_spread_days, flatcar_images_stale_days and flatcar_images_stale_days_lts are at least 0"
+        )
     if settings.keep < 1 or settings.parallel < 1 or settings.keep_days < 0:
         raise RequestError("flatcar_images_keep and flatcar_images_parallel are at least 1, flatcar_images_keep_days 0")
     if settings.bandwidth and settings.bandwidth < _LEAST_BANDWIDTH:

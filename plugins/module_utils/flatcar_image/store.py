@@ -9,7 +9,8 @@ Served, below the images directory::
 
 Never served, below the work directory, which is on the same file system and closed to everybody but its owner::
 
-    lock, progress-*.json, served.json, key.gpg, partial/<board>/<version>/<file>, ready/<board>/<version>/, trash/
+    lock, progress-*.json, served.json, channels.json, key.gpg, partial/<board>/<version>/<file>,
+    ready/<board>/<version>/, unpacked-*/, trash/
 """
 
 from __future__ import annotations
@@ -26,11 +27,13 @@ import time
 import typing
 
 from ..file_tree import make_directories
+from .channels import read_channels
 from .errors import LockedError, RequestError, StorageError
 from .release import BOARDS, Channel, Target, Version
 from .retention import Present
 
 MANIFEST = "release.json"
+CHANNELS = "channels.json"
 
 
 class Store:
@@ -71,6 +74,10 @@ class Store:
             return Version.parse(str((self.images / board / channel.link).readlink()))
         except (OSError, RequestError):
             return None
+
+    def channels(self) -> dict[str, dict[str, typing.Any]]:
+        """What earlier runs found out about the channels, by board and channel."""
+        return {f"{entry['board']} {entry['channel']}": entry for entry in read_channels(self.work / CHANNELS)}
 
     def releases(self) -> list[Present]:
         """All served releases, with the time of their last use."""
@@ -168,6 +175,23 @@ class Store:
         _write_synced(place, content)
         place.chmod(0o644)
 
+    def prepared(self, target: Target, name: str) -> pathlib.Path:
+        """Where a file of a release is that is being put together: one that joins others, or one of the others."""
+        ready = self.work / "ready" / target.label / name
+        return ready if ready.exists() else self.release_directory(target.board, target.version) / name
+
+    def drop_ready(self, target: Target) -> None:
+        """Delete what was put together, and is refused."""
+        for place in ("ready", "partial"):
+            shutil.rmtree(self.work / place / target.label, ignore_errors=True)
+
+    def record(self, target: Target, manifest: dict[str, typing.Any]) -> None:
+        """Replace the record of a served release."""
+        aside = self.work / f"record-{target.board}-{target.version}"
+        _write_synced(aside, _manifest_text(manifest))
+        aside.chmod(0o644)
+        aside.replace(self.release_directory(target.board, target.version) / MANIFEST)
+
     def publish(self, target: Target, names: collections.abc.Sequence[str], manifest: dict[str, typing.Any]) -> None:
         """Make a release appear: a new one by one rename, files that join an existing one each by one, image after sig.
 
@@ -175,7 +199,7 @@ class Store:
         """
         ready = self.work / "ready" / target.label
         place = self.release_directory(target.board, target.version)
-        self.add_ready(target, MANIFEST, json.dumps(manifest, indent=2, sort_keys=True).encode() + b"\n")
+        self.add_ready(target, MANIFEST, _manifest_text(manifest))
         self._remove_strays(ready, names)
         if not place.parent.exists():
             place.parent.mkdir()
@@ -225,6 +249,8 @@ class Store:
         wanted = {target.label for target in targets}
         for progress in self.work.glob("progress-*"):
             progress.unlink()
+        for unpacked in self.work.glob("unpacked-*"):
+            shutil.rmtree(unpacked)
         shutil.rmtree(self.work / "trash", ignore_errors=True)
         for place in (self.work / "partial", self.work / "ready"):
             for board in _directories(place):
@@ -238,9 +264,17 @@ class Store:
         served.update(dict.fromkeys(labels, int(now)))
         _write_synced(self.work / "served.json", json.dumps(served, indent=2, sort_keys=True).encode())
 
+    def note_channels(self, channels: dict[str, dict[str, typing.Any]]) -> None:
+        """Keep what this run found out about the channels, for those who ask how they stand."""
+        _write_synced(self.work / CHANNELS, json.dumps(channels, indent=2, sort_keys=True).encode() + b"\n")
+
     def _served(self) -> dict[str, float]:
         stamps = _read_dict(self.work / "served.json")
         return {label: stamp for label, stamp in stamps.items() if isinstance(stamp, int | float)}
+
+
+def _manifest_text(manifest: dict[str, typing.Any]) -> bytes:
+    return json.dumps(manifest, indent=2, sort_keys=True).encode() + b"\n"
 
 
 def _read_dict(path: pathlib.Path) -> dict[str, typing.Any]:

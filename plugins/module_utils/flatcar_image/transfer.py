@@ -47,6 +47,7 @@ _EXPLAINED = {
     56: "the connection broke",
     60: "the server's certificate is not trusted; for an own CA put it in /usr/local/share/ca-certificates",
 }
+_UNREACHABLE_EXIT = {5, 6, 7, 28, 35, 97}
 _RETRY_EXIT = {5, 6, 7, 16, 18, 28, 35, 52, 55, 56, 92, 95, 96, 97}
 
 
@@ -280,7 +281,12 @@ def _transfer_error(code: int, report: str, url: str) -> TransferError:
     if code == _TOO_LARGE:
         return TransferError(f"{place}: the file is far larger than expected")
     reason = _EXPLAINED.get(code, f"curl failed with exit code {code}")
-    return TransferError(f"{place}: {reason} ({said})", retry=code in _RETRY_EXIT, missing=code == 37)
+    return TransferError(
+        f"{place}: {reason} ({said})",
+        retry=code in _RETRY_EXIT,
+        missing=code == 37,
+        unreachable=code in _UNREACHABLE_EXIT,
+    )
 
 
 def _read_headers(text: str, url: str) -> Remote:

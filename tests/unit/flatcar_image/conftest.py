@@ -17,7 +17,7 @@ import pytest
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
 
-from release_server import PAYLOAD, ReleaseServer, make_release
+from release_server import PAYLOAD, ReleaseServer, make_contents, make_release
 from signing import SigningKey, signing_key
 
 DAY = 86400
@@ -50,14 +50,16 @@ def keys():
 
 @pytest.fixture(scope="session")
 def make(keys):
-    """Make a release that is signed by the good subkey: ``make(version, seed) -> files``."""
+    """Make a release that is signed by the good subkey: ``make(version) -> files``."""
     made: dict[tuple, dict[str, bytes]] = {}
 
-    def make_one(version: str, names: tuple[str, ...] = PAYLOAD) -> dict[str, bytes]:
-        if (version, names) not in made:
-            contents = {name: os.urandom(300_000 + 1000 * number) for number, name in enumerate(names)}
-            made[version, names] = make_release(version, lambda content: keys.ours.sign(content, keys.good), contents)
-        return dict(made[version, names])
+    def make_one(version: str, board: str = BOARD, at: float | None = None) -> dict[str, bytes]:
+        if (version, board, at) not in made:
+            contents = make_contents(version, board)
+            made[version, board, at] = make_release(
+                version, lambda content: keys.ours.sign(content, keys.good, at=at), contents
+            )
+        return dict(made[version, board, at])
 
     return make_one
 
@@ -144,7 +146,7 @@ class Site:
 
     def offer(self, version: str, *, channel: str = "stable", board: str = BOARD, current: str = "current") -> None:
         """Put a release on the server, as the channel's current one."""
-        files = self.make(version)
+        files = self.make(version, board)
         self.server.add_release(channel, board, version, files)
         self.good.update(hashlib.sha256(content).hexdigest() for content in files.values())
         if current:
@@ -152,7 +154,7 @@ class Site:
 
     def point(self, version: str, *, channel: str = "stable", board: str = BOARD, current: str = "current") -> None:
         """Let a channel's ``version.txt`` name a release."""
-        files = self.make(version)
+        files = self.make(version, board)
         texts = {name: files[name] for name in ("version.txt", "version.txt.sig")}
         self.server.add_release(channel, board, current, texts)
 

@@ -5,12 +5,16 @@ from __future__ import annotations
 import collections.abc
 import contextlib
 import functools
+import gzip
 import hashlib
 import http.server
+import os
 import pathlib
 import re
 import socket
 import struct
+import subprocess
+import tempfile
 import threading
 import time
 
@@ -26,6 +30,85 @@ def version_text(version: str) -> bytes:
         f"FLATCAR_BUILD={build}\nFLATCAR_BRANCH={branch}\nFLATCAR_PATCH={patch}\nFLATCAR_VERSION={version}\n"
         f'FLATCAR_VERSION_ID={version}\nFLATCAR_BUILD_ID=""\nFLATCAR_SDK_VERSION=4593.0.0\n'
     ).encode()
+
+
+LINUX = "6.12.102-flatcar"
+
+
+def os_release_text(version: str, board: str) -> bytes:
+    """As Flatcar's build writes it."""
+    return (
+        'NAME="Flatcar Container Linux by Kinvolk"\nID=flatcar\nID_LIKE=coreos\n'
+        f"VERSION={version}\nVERSION_ID={version}\nBUILD_ID=2026-08-10-1500\n"
+        f'PRETTY_NAME="Flatcar Container Linux by Kinvolk {version} (Oklo)"\nANSI_COLOR="38;5;75"\n'
+        f'FLATCAR_BOARD="{board}"\n'
+    ).encode()
+
+
+def make_kernel(board: str, linux: str = LINUX, size: int = 300_000) -> bytes:
+    """What is read of a kernel, and random bytes: a bzImage for amd64, an Image for arm64."""
+    content = bytearray(os.urandom(size))
+    content[0:2] = b"MZ"
+    banner = f"{linux} (build@pony-truck.infra.kinvolk.io) #1 SMP PREEMPT_DYNAMIC -00".encode()
+    content[0x38:0x3C] = b"ARM\x64" if board == "arm64-usr" else b"\0\0\0\0"
+    if board == "arm64-usr":
+        content[200_000 : 200_000 + len(banner) + 14] = b"Linux version " + banner
+    else:
+        content[0x202:0x206] = b"HdrS"
+        struct.pack_into("<H", content, 0x20E, 0x3000)
+        content[0x3200 : 0x3200 + len(banner) + 1] = banner + b"\0"
+    return bytes(content)
+
+
+def make_squashfs(files: dict[str, bytes]) -> bytes:
+    """A file system with these files."""
+    with tempfile.TemporaryDirectory(prefix="squashfs-") as name:
+        tree, image = pathlib.Path(name, "tree"), pathlib.Path(name, "image")
+        tree.mkdir()
+        for path, content in files.items():
+            (tree / path).parent.mkdir(parents=True, exist_ok=True)
+            (tree / path).write_bytes(content)
+        command = ["mksquashfs", tree, image, "-quiet", "-no-progress", "-processors", "1", "-root-mode", "755"]
+        subprocess.run(command, check=True, capture_output=True)
+        return image.read_bytes()
+
+
+def make_cpio(files: dict[str, bytes]) -> bytes:
+    """An archive of the format newc."""
+    parts = []
+    for number, (name, content) in enumerate([*files.items(), ("TRAILER!!!", b"")]):
+        mode = 0o40755 if name in {".", "etc"} else 0o100644
+        fields = (number, mode, 0, 0, 1, 0, len(content), 0, 0, 0, 0, len(name) + 1, 0)
+        head = b"070701" + b"".join(b"%08X" % field for field in fields) + name.encode() + b"\0"
+        parts += [head, b"\0" * (-len(head) % 4), content, b"\0" * (-len(content) % 4)]
+    content = b"".join(parts)
+    return content + b"\0" * (-len(content) % 512)
+
+
+def make_usr(version: str, board: str, linux: str = LINUX) -> bytes:
+    """A /usr with the files that tell what it is."""
+    return make_squashfs(
+        {
+            "lib/os-release": os_release_text(version, board),
+            f"lib/modules/{linux}/modules.order": b"",
+            "bin/content": os.urandom(300_000),
+        }
+    )
+
+
+def make_pxe_image(usr: bytes) -> bytes:
+    """An initrd as Flatcar's build makes it."""
+    return gzip.compress(make_cpio({".": b"", "etc": b"", "usr.squashfs": usr}), compresslevel=1)
+
+
+def make_contents(version: str, board: str, names: tuple[str, ...] = PAYLOAD) -> dict[str, bytes]:
+    """The payload of a release, by name."""
+    made = {
+        KERNEL: lambda: make_kernel(board),
+        PXE_IMAGE: lambda: make_pxe_image(make_usr(version, board)),
+        DISK_IMAGE: lambda: os.urandom(302_000),
+    }
+    return {name: made[name]() for name in names}
 
 
 def digests_text(name: str, content: bytes) -> bytes:

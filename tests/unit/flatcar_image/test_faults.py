@@ -19,7 +19,19 @@ import time
 import pytest
 from ansible_collections.kindling.flatcar.plugins.module_utils.flatcar_image.errors import ImageError, LockedError
 from conftest import BOARD, DAY, NEW, OLD
-from release_server import DISK_IMAGE, KERNEL, PXE_IMAGE, Fault, digests_text, make_release, version_text
+from release_server import (
+    DISK_IMAGE,
+    KERNEL,
+    PXE_IMAGE,
+    Fault,
+    digests_text,
+    make_contents,
+    make_kernel,
+    make_pxe_image,
+    make_release,
+    make_usr,
+    version_text,
+)
 
 pytestmark = pytest.mark.slow
 
@@ -91,6 +103,45 @@ def older_file(site, keys):
             site.server.files[site.path(name)] = data
 
 
+def other_content(contents):
+    """The new release's place has other content, well signed today under the right names."""
+
+    def spoil(site, keys):
+        files = make_release(NEW, lambda data: keys.ours.sign(data, keys.good), contents())
+        site.server.add_release("stable", BOARD, NEW, files)
+
+    return spoil
+
+
+def older_release(site, _keys):
+    """All files of the release before, with the new one's version.txt."""
+    for name, content in site.make(OLD).items():
+        if not name.startswith("version.txt"):
+            site.server.files[site.path(name)] = content
+
+
+def other_board(site, _keys):
+    for name, content in site.make(NEW, "arm64-usr").items():
+        site.server.files[site.path(name)] = content
+
+
+def pxe_of(usr):
+    return {PXE_IMAGE: make_pxe_image(usr)}
+
+
+def signed_four_days_before(name):
+    def spoil(site, keys):
+        content = site.server.files[site.path(name)]
+        at = time.time() - 4 * DAY
+        for path, data in make_release(
+            NEW, lambda data: keys.ours.sign(data, keys.good, at=at), {name: content}
+        ).items():
+            if path.startswith(name):
+                site.server.files[site.path(path)] = data
+
+    return spoil
+
+
 def point_to(version):
     def spoil(site, _keys):
         site.point(version)
@@ -126,6 +177,36 @@ SPOILERS = {
     "another file under this name": (swap_names, ["expected one SHA512 line for", KERNEL]),
     "digests of other content": (other_digests, ["the signed DIGESTS say", KERNEL]),
     "an old file in a new release": (older_file, ["days apart", "another release", KERNEL]),
+    "an older release under the new name": (
+        older_release,
+        [f"VERSION_ID='{OLD}', expected '{NEW}'", "another release", "refused and removed", "flatcar_images_mirrors"],
+    ),
+    "another board's release": (
+        other_board,
+        ["FLATCAR_BOARD='arm64-usr', expected 'amd64-usr'", "is a kernel of arm64-usr", "refused and removed"],
+    ),
+    "a kernel of another release": (
+        other_content(lambda: {KERNEL: make_kernel(BOARD, "6.6.150-flatcar")}),
+        ["is Linux 6.6.150-flatcar", "modules of 6.12.102-flatcar"],
+    ),
+    "an image of another release": (
+        other_content(lambda: pxe_of(make_usr(NEW, BOARD, "6.6.150-flatcar"))),
+        ["is Linux 6.12.102-flatcar", "modules of 6.6.150-flatcar"],
+    ),
+    "a kernel of another board": (
+        other_content(lambda: {KERNEL: make_kernel("arm64-usr")}),
+        ["is a kernel of arm64-usr, expected one of amd64-usr"],
+    ),
+    "something that is no kernel": (
+        other_content(lambda: {KERNEL: os.urandom(100_000)}),
+        ["neither a kernel of amd64", "flatcar_images_mirrors"],
+    ),
+    "something that is no image": (other_content(lambda: {PXE_IMAGE: b"x" * 100_000}), ["neither cpio nor gzip"]),
+    "an image whose /usr is no squashfs": (other_content(lambda: pxe_of(b"x" * 100_000)), ["squashfs cannot be read"]),
+    "a disk image that was signed days before": (
+        signed_four_days_before(DISK_IMAGE),
+        ["signed 4 days apart", "allowed are 3 days", DISK_IMAGE],
+    ),
     "signed by another key": (
         resign(KERNEL)(lambda keys, content: keys.stranger.sign(content, keys.stranger_sub)),
         ["which the key file does not have", "flatcar_images_key"],
@@ -150,7 +231,6 @@ SPOILERS = {
     ),
     "no signature in the file": (resign(KERNEL)(lambda _keys, _content: b"nothing"), ["no OpenPGP signature"]),
     "an older release": (point_to("4593.2.3"), ["4593.2.3", f"stood at {OLD}", "stale", "exact version"]),
-    "an absent release": (point_to("4700.2.0"), ["4700.2.0", "not there", "another version"]),
     "a release of another channel": (point_to("4790.0.0"), ["channel alpha, not of stable"]),
     "an unofficial build": (unofficial_build, ["4593.2.5+dirty", "no official release"]),
     "another release in the directory": (other_release_inside, [f"is of release {OLD}, expected {NEW}"]),
@@ -158,21 +238,33 @@ SPOILERS = {
     "web page instead of the image": (fault(PXE_IMAGE, "html"), ["web page", "open the URL"]),
     "web page that looks like a file": (fault(PXE_IMAGE, "sneaky-html"), ["web page", "open the URL"]),
     "redirect loop": (fault(PXE_IMAGE, "loop", target=f"/stable/{BOARD}/{NEW}/{PXE_IMAGE}"), ["redirects more than"]),
-    "404 on one file": (fault(PXE_IMAGE, "status", status=404), ["incomplete", "404", PXE_IMAGE, "another version"]),
-    "404 on a signature": (fault(f"{PXE_IMAGE}.sig", "status", status=404), ["incomplete", f"{PXE_IMAGE}.sig"]),
-    "404 on digests": (fault(f"{KERNEL}.DIGESTS", "status", status=404), ["incomplete", f"{KERNEL}.DIGESTS"]),
     "server error": (fault(PXE_IMAGE, "status", status=503), ["503", PXE_IMAGE]),
     "Range ignored after a reset": (fault(PXE_IMAGE, "reset-whole", after=100_000), ["cannot continue a file"]),
     "a stall": (fault(PXE_IMAGE, "stall", after=50_000), ["stalled"]),
     "connection reset": (fault(PXE_IMAGE, "reset", after=50_000), ["connection", PXE_IMAGE]),
 }
 
+# A release that nobody has whole is no lie: the one before it stays in use, and the run says why.
+NOT_WHOLE = {
+    "an absent release": (point_to("4700.2.0"), [f"stays at {OLD}", "4700.2.0", "not there", "another version"]),
+    "404 on one file": (
+        fault(PXE_IMAGE, "status", status=404),
+        [f"stays at {OLD}", "incomplete", "404", PXE_IMAGE, "another version"],
+    ),
+    "404 on a signature": (fault(f"{PXE_IMAGE}.sig", "status", status=404), ["incomplete", f"{PXE_IMAGE}.sig"]),
+    "404 on digests": (fault(f"{KERNEL}.DIGESTS", "status", status=404), ["incomplete", f"{KERNEL}.DIGESTS"]),
+    "404 on the disk image": (fault(DISK_IMAGE, "status", status=404), [f"stays at {OLD}", "incomplete", DISK_IMAGE]),
+}
 
-@pytest.mark.parametrize("name", SPOILERS)
+
+@pytest.mark.parametrize("name", SPOILERS | NOT_WHOLE)
 def test_fault(name, site, keys):
-    spoil, words = SPOILERS[name]
+    spoil, words = (SPOILERS | NOT_WHOLE)[name]
     wanted = INSTALL if "disk image" in name else PXE
     before = site.serve_old()
+    if wanted == INSTALL:
+        assert not site.run(wanted=INSTALL).problems
+        before = site.tree()
     site.offer(NEW)
     files = dict(site.server.files)
     spoil(site, keys)
@@ -180,7 +272,8 @@ def test_fault(name, site, keys):
     hasty = {"retries": 0, "stall_timeout": 1} if name == "a stall" else {}
     outcome = site.run(wanted=wanted, **hasty)
 
-    problem = " | ".join(outcome.problems)
+    problem = " | ".join(outcome.warnings if name in NOT_WHOLE else outcome.problems)
+    assert bool(outcome.problems) is (name not in NOT_WHOLE)
     for word in words:
         assert word in problem
     assert site.tree() == before
@@ -230,8 +323,8 @@ def test_a_broken_transfer_is_continued_where_it_broke(site):
 
 
 def test_a_signature_within_the_life_of_an_expired_subkey_is_good(site, keys):
-    contents = {name: os.urandom(1000) for name in (KERNEL, PXE_IMAGE)}
     version = "4081.3.1"
+    contents = make_contents(version, BOARD)
 
     def sign_in_time(content):
         return keys.ours.sign(content, keys.expired, at=time.time() - 200 * DAY)

@@ -56,7 +56,7 @@ def test_check_mode(site, run_module):
 def test_failure_tells_what_is_still_served(site, run_module):
     before = site.serve_old()
     site.offer(NEW)
-    site.server.faults[site.path(KERNEL)] = Fault("status", status=404)
+    site.server.faults[site.path(f"{KERNEL}.sig")] = Fault("status", status=403)
     result = run_module()
     assert result["failed"] is True
     assert result["msg"].startswith(

@@ -14,7 +14,7 @@ from ansible_collections.kindling.flatcar.plugins.module_utils.flatcar_image.err
     StorageError,
 )
 from conftest import BOARD, DAY, NEW, OLD
-from release_server import DISK_IMAGE, KERNEL, PXE_IMAGE, Fault, ReleaseServer, make_release
+from release_server import DISK_IMAGE, KERNEL, PXE_IMAGE, Fault, ReleaseServer, make_contents, make_release
 
 pytestmark = pytest.mark.slow
 
@@ -245,10 +245,11 @@ def test_redirects_to_another_host(site, second):
 
 def test_a_kernel_without_signature_of_its_own(site, keys):
     """Releases of spring 2024: the PXE kernel is signed as the disk image's kernel, which is the same bytes."""
-    content = os.urandom(50_000)
+    contents = make_contents(NEW, BOARD)
     twin = "flatcar_production_image.vmlinuz"
-    files = make_release(NEW, lambda data: keys.ours.sign(data, keys.good), {twin: content, PXE_IMAGE: content})
-    files[KERNEL] = content
+    contents[twin] = contents.pop(KERNEL)
+    files = make_release(NEW, lambda data: keys.ours.sign(data, keys.good), contents)
+    files[KERNEL] = contents[twin]
     site.server.add_release("stable", BOARD, NEW, files)
     outcome = site.run(wanted=[exact(NEW)])
     assert not outcome.problems
@@ -356,7 +357,7 @@ def test_a_key_from_a_url_is_fetched_once_and_again_for_a_new_subkey(site, keys)
     rotated = keys.ours.copy()
     try:
         subkey = rotated.add_subkey(time.time() - 20 * DAY)
-        contents = {name: os.urandom(1000) for name in (KERNEL, PXE_IMAGE)}
+        contents = make_contents(NEW, BOARD)
         files = make_release(NEW, lambda data: rotated.sign(data, subkey), contents)
         for directory in ("current", NEW):
             site.server.add_release("stable", BOARD, directory, files)
@@ -380,7 +381,7 @@ def test_an_older_key_file_does_not_undo_a_revocation(site, keys):
     assert not site.run(key=url).problems
     before = site.tree()
     site.server.files["/key.asc"] = keys.earlier.public()
-    contents = {name: os.urandom(1000) for name in (KERNEL, PXE_IMAGE)}
+    contents = make_contents(NEW, BOARD)
     files = make_release(NEW, lambda data: keys.stranger.sign(data, keys.stranger_sub), contents)
     for directory in ("current", NEW):
         site.server.add_release("stable", BOARD, directory, files)

@@ -1,0 +1,83 @@
+# Copyright: Kindling contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""A release is what it says: its version and its board are read out of its verified files, and not believed by its name.
+
+The PXE image carries /usr, whose os-release names the version and the board. The kernel carries its own version, and belongs
+to the /usr that has its modules. The disk image has the same os-release behind more than a gigabyte of compressed bytes: it is
+bound by its signature's day alone, and an installed node reports the version that runs.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import pathlib
+import shlex
+import tempfile
+
+from . import squashfs
+from .errors import StorageError, VerificationError
+from .initrd import unpack
+from .kernel_file import read_kernel
+from .release import KERNEL, PXE_IMAGE, Target
+
+_USR = "usr.squashfs"
+_OS_RELEASE = "lib/os-release"
+_MODULES = "lib/modules"
+
+
+def check_contents(target: Target, kernel: pathlib.Path, pxe_image: pathlib.Path, work: pathlib.Path) -> str:
+    """Refuse files that are of another release or another board than *target*; all that is wrong is said at once.
+
+    Only for files whose signatures were verified: they are unpacked here.
+
+    :param work: a directory that has room for the unpacked image for a while.
+    :returns: the kernel's version.
+    :raises VerificationError: when the files are something else, or do not tell what they are.
+    """
+    told, modules = _read_usr(pxe_image, work)
+    running = read_kernel(kernel)
+    problems = [
+        f"{PXE_IMAGE}: its os-release has {key}={told.get(key)!r}, expected {expected!r}"
+        for key, expected in (
+            ("ID", "flatcar"),
+            ("VERSION_ID", str(target.version)),
+            ("FLATCAR_BOARD", target.board),
+        )
+        if told.get(key) != expected
+    ]
+    if running.board != target.board:
+        problems.append(f"{KERNEL}: is a kernel of {running.board}, expected one of {target.board}")
+    if running.version not in modules:
+        problems.append(
+            f"{KERNEL}: is Linux {running.version}, but {PXE_IMAGE} has the modules of {', '.join(modules) or 'none'}"
+        )
+    if problems:
+        raise VerificationError(f"{'; '.join(problems)}: these are well-signed files, but of another release or board")
+    return running.version
+
+
+def _read_usr(pxe_image: pathlib.Path, work: pathlib.Path) -> tuple[dict[str, str], list[str]]:
+    """What the os-release in the PXE image says, and the kernels that it has modules of."""
+    with tempfile.TemporaryDirectory(prefix="unpacked-", dir=work) as place:
+        usr = pathlib.Path(place, _USR)
+        try:
+            unpack(pxe_image, _USR, usr)
+            text = squashfs.read_file(usr, _OS_RELEASE).decode(errors="replace")
+            return parse_os_release(text), squashfs.list_directory(usr, _MODULES)
+        except VerificationError as problem:
+            raise VerificationError(f"{PXE_IMAGE}: {problem}") from problem
+        except OSError as problem:
+            raise StorageError(
+                f"{work}: {problem.strerror} while {pxe_image.name} was unpacked to be checked; make room and run again"
+            ) from problem
+
+
+def parse_os_release(text: str) -> dict[str, str]:
+    """The values of an os-release file (shell assignments; parsed, never run)."""
+    values: dict[str, str] = {}
+    for line in text.splitlines():
+        key, separator, value = line.strip().partition("=")
+        if separator and not key.startswith("#"):
+            with contextlib.suppress(ValueError):  # an open quote: no value
+                values[key] = "".join(shlex.split(value))
+    return values

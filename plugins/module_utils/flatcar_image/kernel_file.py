@@ -1,0 +1,65 @@
+# Copyright: Kindling contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""What a kernel says of itself, in the two forms in which Flatcar publishes kernels.
+
+amd64: a bzImage, whose header points to its version (Linux' ``Documentation/arch/x86/boot.rst``). arm64: an uncompressed
+Image, told by its header (``Documentation/arch/arm64/booting.rst``), with the kernel's banner somewhere in it.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import pathlib
+import re
+import struct
+
+from .errors import VerificationError
+
+_HEAD = 1 << 16
+_CHUNK = 1 << 20
+_LARGEST = 256 << 20  # bytes
+_BANNER = re.compile(rb"Linux version (\d[\x21-\x7e]{0,79}) \(")
+_OVERLAP = 128  # bytes: longer than what _BANNER matches
+_VERSION = re.compile(rb"(\d[\x21-\x7e]{0,79}) ")
+
+
+@dataclasses.dataclass(frozen=True)
+class Kernel:
+    """The board that a kernel is made for, and its version as ``uname -r`` tells it."""
+
+    board: str
+    version: str
+
+
+def read_kernel(path: pathlib.Path) -> Kernel:
+    """Read a kernel's board and version; raises :class:`VerificationError` when it does not tell them."""
+    with path.open("rb") as file:
+        head = file.read(_HEAD)
+    if head[0x202:0x206] == b"HdrS":
+        board, version = "amd64-usr", _version_of_bzimage(head)
+    elif head[0x38:0x3C] == b"ARM\x64":
+        board, version = "arm64-usr", _version_by_banner(path)
+    else:
+        raise VerificationError(f"{path.name}: is neither a kernel of amd64 (bzImage) nor one of arm64 (Image)")
+    if not version:
+        raise VerificationError(f"{path.name}: a kernel that does not tell its version")
+    return Kernel(board, version.decode("ascii"))
+
+
+def _version_of_bzimage(head: bytes) -> bytes | None:
+    (pointer,) = struct.unpack_from("<H", head, 0x20E)
+    match = _VERSION.match(head, 0x200 + pointer) if pointer else None
+    return match[1] if match else None
+
+
+def _version_by_banner(path: pathlib.Path) -> bytes | None:
+    before = b""
+    with path.open("rb") as file:
+        for _number in range(_LARGEST // _CHUNK):
+            piece = file.read(_CHUNK)
+            if match := _BANNER.search(before + piece):
+                return match[1]
+            if not piece:
+                break
+            before = piece[-_OVERLAP:]
+    return None

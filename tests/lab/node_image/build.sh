@@ -63,7 +63,7 @@ for module in virtio_pci virtio_blk nvme loop squashfs overlay; do
         compgen -G "$minimal/modules/*-${file##*/}" > /dev/null || cp "$root$file" "$minimal/modules/$((number++))-${file##*/}"
     done < <(chroot "$root" modprobe --set-version "$kernel" --show-depends "$module" | grep ^insmod)
 done
-(cd "$minimal" && find . | LC_ALL=C sort | cpio --quiet -o -H newc -R 0:0) | zstd -q -T0 -19 -f -o "$out/initrd"
+(cd "$minimal" && find . | LC_ALL=C sort | cpio --quiet -o -H newc -R 0:0) | gzip -9n > "$out/initrd"
 truncate -s %4 "$out/initrd"                                # the kernel looks for the next archive at a multiple of four
 rm -r "$minimal"
 

@@ -120,23 +120,37 @@ def sign(gpg: list[str], directory: Path) -> None:
 
 
 def assemble(directory: Path, image: Path, version: str) -> None:
-    """Put the release's files in place: the node image, with its version written into the initrd."""
-    kernel, usr = image / "vmlinuz", image / "usr.squashfs"
+    """Put the release's files in place: the node image, with its version written into usr.squashfs."""
+    kernel, initrd = image / "vmlinuz", image / "initrd"
     shutil.copyfile(kernel, directory / KERNEL)
     with tempfile.TemporaryDirectory(dir=directory.parent, prefix=".work-") as name:
         work = Path(name)
-        (work / "os-release").write_text(os_release(version), encoding="utf-8")
+        usr = say_what_it_is(work, image / "usr.squashfs", version, kernel_version(kernel))
+        run("cpio", "--quiet", "-o", "-H", "newc", "-D", work, "-F", work / "usr.cpio", input=f"{usr.name}\n")
         # The kernel unpacks archives that follow each other.
-        for file in ("os-release", "usr.squashfs"):
-            source = image if file == usr.name else work
-            run("cpio", "--quiet", "-o", "-H", "newc", "-D", source, "-F", work / f"{file}.cpio", input=f"{file}\n")
-        join(work / "initrd", image / "initrd", work / "os-release.cpio")
-        join(directory / INITRD, work / "initrd", work / "usr.squashfs.cpio")
+        join(directory / INITRD, initrd, work / "usr.cpio")
         raw = work / DISK.removesuffix(".bz2")
-        disk_image.build(raw, work / "parts", kernel, work / "initrd", usr, version)
+        disk_image.build(raw, work / "parts", kernel, initrd, usr, version)
         run("lbzip2", "--fast", raw)
         (work / DISK).rename(directory / DISK)
     (directory / "version.txt").write_text(version_txt(version), encoding="utf-8")
+
+
+def say_what_it_is(work: Path, usr: Path, version: str, kernel: str) -> Path:
+    """A copy of usr.squashfs with os-release, and the kernel's directory of modules, where Flatcar's has them."""
+    with_version = work / usr.name
+    shutil.copyfile(usr, with_version)
+    (work / "more/lib/modules" / kernel).mkdir(parents=True)
+    (work / "more/lib/os-release").write_text(os_release(version), encoding="utf-8")
+    run("mksquashfs", work / "more", with_version, "-all-root", "-quiet", "-no-progress")
+    return with_version
+
+
+def kernel_version(kernel: Path) -> str:
+    """The version in the header of a bzImage."""
+    content = kernel.read_bytes()
+    start = 0x200 + int.from_bytes(content[0x20E:0x210], "little")
+    return content[start : start + 80].split(b" ")[0].decode("ascii")
 
 
 def join(target: Path, *parts: Path) -> None:
@@ -151,7 +165,7 @@ def publish(version: str) -> None:
     """Build, sign and publish a release; ``current`` then names it."""
     require_root()
     channel = channel_of(version)
-    require_programs("mmdebstrap", "mksquashfs", "zstd", "cpio", "gpg", "gpgconf", "gpg-agent", "apt-config",
+    require_programs("mmdebstrap", "mksquashfs", "cpio", "gpg", "gpgconf", "gpg-agent", "apt-config",
                      "lbzip2", "sgdisk", "grub-mkimage", "mcopy", "mkfs.vfat", "mkfs.ext4", "mkfs.btrfs")  # fmt: skip
     image = node_image.ensure()
     board = paths.RELEASES / channel / BOARD

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import gzip
 import hashlib
 from pathlib import Path
 
 import pytest
+from ansible_collections.kindling.flatcar.plugins.module_utils.flatcar_image.contents import check_contents
+from ansible_collections.kindling.flatcar.plugins.module_utils.flatcar_image.release import Channel, Target, Version
 from virtual_rack import bmc, node_image, rack, release, system
 from virtual_rack.system import LabError
 
@@ -36,6 +39,28 @@ def test_version_txt_and_os_release_name_the_version():
     assert "FLATCAR_VERSION=9999.2.7\n" in release.version_txt("9999.2.7")
     assert 'FLATCAR_BUILD_ID="standin"\n' in release.version_txt("9999.2.7")
     assert "\nVERSION_ID=9999.2.7\n" in release.os_release("9999.2.7")
+
+
+def test_the_release_is_what_the_role_wants_it_to_be(tmp_path: Path):
+    """The stand-in's kernel, and its /usr as the release changes it, in its initrd of two archives."""
+    kernel, tree = bytearray(8192), tmp_path / "tree"
+    kernel[0x202:0x206] = b"HdrS"
+    kernel[0x20E:0x210] = (0x800).to_bytes(2, "little")
+    kernel[0xA00:0xA20] = b"6.1.0-57-cloud-amd64 (debian) #1"
+    (tmp_path / "vmlinuz").write_bytes(kernel)
+    (tree / "usr/lib").mkdir(parents=True)
+    (tree / "usr/lib/os-release").write_text("# replaced at boot")
+    system.run("mksquashfs", tree, tmp_path / "usr.squashfs", "-quiet", "-no-progress")
+    work = tmp_path / "work"
+    work.mkdir()
+    linux = release.kernel_version(tmp_path / "vmlinuz")
+    usr = release.say_what_it_is(work, tmp_path / "usr.squashfs", "9999.2.7", linux)
+    with (tmp_path / "minimal").open("wb") as minimal:
+        minimal.write(gzip.compress(b"070701" + b"0" * 88 + b"0000000B" + b"0" * 8 + b"TRAILER!!!\0\0\0\0") + b"\0" * 3)
+    system.run("cpio", "--quiet", "-o", "-H", "newc", "-D", work, "-F", tmp_path / "usr.cpio", input=f"{usr.name}\n")
+    release.join(tmp_path / "initrd", tmp_path / "minimal", tmp_path / "usr.cpio")
+    target = Target("amd64-usr", Channel("stable"), Version.parse("9999.2.7"), install=False)
+    assert check_contents(target, tmp_path / "vmlinuz", tmp_path / "initrd", tmp_path) == "6.1.0-57-cloud-amd64"
 
 
 def test_the_node_images_name_depends_on_the_mirror_too():

@@ -21,6 +21,7 @@ boot_hosts:
     ansible_become: false
     web_installs_dir: "{{ inventory_dir }}/installs"
     fleet_dir: "{{ inventory_dir }}/fleet"
+    flatcar_images_dir: "{{ inventory_dir }}/images"
   hosts:
     boot-a:
       kindling_networks: [{interface: lo, subnet: 127.0.0.0/8, address: 127.0.0.1, racks: [a]}]
@@ -148,6 +149,29 @@ def test_all_nodes_are_shown_and_what_is_unknown_is_said(play, room):
     assert shown["n1"]["drift"][0] == "changed since it was published: run site.yml"
     assert shown["n2"]["drift"][0] == "not published: run site.yml"
     assert shown["n3"]["mode"] == "ram"
+
+
+@pytest.mark.parametrize(
+    ("chosen", "work"),
+    [
+        ((), "images.partial"),
+        (("--limit", "n1"), "images.partial"),
+        (("-e", "flatcar_images_work_dir={room}/work"), "work"),
+    ],
+)
+def test_why_a_channel_stays_behind_and_what_stands_still_is_shown(play, room, chosen, work):
+    publish(room)
+    (room / work).mkdir()
+    entry = {"board": "amd64-usr", "channel": "stable", "version": "4593.2.4", "newest": "4593.2.5", "stale_days": 30}
+    entry |= {"reason": "incomplete there", "signed_at": 1_500_000_000, "mirror": "http://mirror.example/stable"}
+    (room / work / "channels.json").write_text(json.dumps({"amd64-usr stable": entry}))
+    chosen = [word.format(room=room) for word in chosen]
+    status, output = play("status.yml", *chosen)
+    assert status == 0, output
+    assert "boot-a: amd64-usr stable stays at 4593.2.4, not 4593.2.5: incomplete there" in output
+    assert "more than flatcar_images_stale_days (30). http://mirror.example/stable may be frozen" in output
+    play("status.yml", *chosen, "-e", "format=json", "-e", f"output={room}/status.json")
+    assert len(json.loads((room / "status.json").read_text())["images"]) == 2
 
 
 def test_a_boot_host_that_cannot_be_reached_is_said_of_its_nodes(play):

@@ -36,7 +36,7 @@ class ActionModule(ActionBase):
         interval = float(args.get("progress_interval", 5))
         if self._task.check_mode or interval <= 0:
             result.update(self._execute_module(module_name=MODULE, module_args=args, task_vars=task_vars))
-            return result
+            return self._told(result, task_vars)
         # Mostly there is nothing to fetch, and so nothing to wait for in the background
         at_once = self._execute_module(module_name=MODULE, module_args=args | {"fetch": False}, task_vars=task_vars)
         if not at_once.get("pending"):
@@ -48,8 +48,13 @@ class ActionModule(ActionBase):
             result.update(job)
             return result
         result.update(self._wait(job["ansible_job_id"], args, interval, task_vars))
-        for line in describe_mirrors(result.get("mirrors", [])):
-            self._tell(line, task_vars)
+        return self._told(result, task_vars)
+
+    def _told(self, result: dict[str, typing.Any], task_vars: dict[str, typing.Any]) -> dict[str, typing.Any]:
+        """The result, after it was said which mirrors gave what."""
+        if not self._task.check_mode and result.get("fetched"):
+            for line in describe_mirrors(result["mirrors"]):
+                self._tell(line, task_vars)
         return result
 
     def _tell(self, line: str, task_vars: dict[str, typing.Any]) -> None:

@@ -200,7 +200,20 @@ class _Run:
             "mirror": without_password(current.mirror),
             "reason": "",
         }
+        self.tell_going_back(board, channel, current.version)
         return self.newest_whole(board, channel, current.version, install=install)
+
+    def tell_going_back(self, board: str, channel: Channel, version: Version) -> None:
+        """A release that was named once, and was not whole, is not forgotten when a mirror names an older one."""
+        known = self.store.channels().get(f"{board} {channel.name}", {})
+        named = known_version(known.get("newest"))
+        if named is None or named <= version or self.settings.allow_older:
+            return
+        reason = (
+            f"the mirrors name {version} now, after they named {named}: a mirror stands still, or {named} was withdrawn"
+        )
+        self.channels[board, channel] |= {"newest": str(named), "signed_at": known.get("signed_at"), "reason": reason}
+        self.outcome.warnings.append(f"{board} {channel.name}: {reason}")
 
     def newest_whole(self, board: str, channel: Channel, newest: Version, *, install: bool) -> Version | None:
         """The newest release, or the one before it as long as nobody has the newest one whole."""
@@ -603,6 +616,14 @@ def unresolved(requests: collections.abc.Iterable[Request], reason: str) -> Outc
         for request in requests
     ]
     return Outcome(images=images, warnings=[f"What would be fetched cannot be told: {reason}"])
+
+
+def known_version(text: object) -> Version | None:
+    """A version of our own writing; None if it is absent or damaged."""
+    try:
+        return Version.parse(str(text))
+    except RequestError:
+        return None
 
 
 def merge_targets(resolved: dict[Request, Version]) -> list[Target]:

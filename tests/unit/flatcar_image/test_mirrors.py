@@ -250,6 +250,19 @@ def test_the_release_before_stays_in_use_while_the_newest_is_not_whole(site):
     assert notes(read_channels(site.work / "channels.json"), time.time()) == []
 
 
+def test_a_release_that_was_named_and_was_not_whole_is_not_forgotten(site):
+    site.serve_old()
+    site.point(NEW)
+    assert site.run().images[0]["version"] == OLD
+    site.point(OLD)
+    outcome = site.run()
+    assert not outcome.problems
+    assert f"name {OLD} now, after they named {NEW}" in outcome.warnings[0]
+    assert f"name {OLD} now" in notes(read_channels(site.work / "channels.json"), time.time())[0]
+    site.offer(NEW)
+    assert site.run().warnings == []
+
+
 def test_the_newest_is_had_from_the_mirror_that_has_it_whole(site, second):
     site.serve_old()
     site.offer(NEW)

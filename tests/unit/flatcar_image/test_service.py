@@ -423,10 +423,11 @@ def test_a_work_directory_that_would_be_served_is_refused(site):
         site.run(work_dir=str(site.images / ".partial"))
 
 
-def test_a_missing_tool_is_named(site, monkeypatch):
-    monkeypatch.setattr(service.shutil, "which", lambda tool: None if tool == "gpgv" else f"/usr/bin/{tool}")
-    with pytest.raises(ImageError, match=r"gpgv not installed.*install the Debian packages"):
+@pytest.mark.parametrize(("tool", "package"), [("gpgv", "gpgv"), ("unsquashfs", "squashfs-tools")])
+def test_a_missing_tool_is_named(tool, package, site, monkeypatch):
+    monkeypatch.setattr(service.shutil, "which", lambda name: None if name == tool else f"/usr/bin/{name}")
+    with pytest.raises(ImageError, match=rf"{tool} not installed.*install the Debian packages {package}"):
         site.run()
     outcome = site.run(check_mode=True)
-    assert "cannot be told: gpgv not installed" in outcome.warnings[0]
+    assert f"cannot be told: {tool} not installed" in outcome.warnings[0]
     assert outcome.images[0]["version"] == "current"

@@ -286,9 +286,15 @@ class _Run:
                     continue
             self.outcome.confirmed.append(target.label)
 
-    def read_contents(self, target: Target) -> dict[str, typing.Any]:
-        """What a release's record says of its files' contents, after they were found to be of this release."""
-        kernel, pxe_image = (self.store.prepared(target, name) for name in (KERNEL, PXE_IMAGE))
+    def read_contents(self, target: Target, coming: collections.abc.Container[str] = ()) -> dict[str, typing.Any]:
+        """What a release's record says of its files' contents, after they were found to be of this release.
+
+        :param coming: the files that are put together; the others are those that are served.
+        """
+        kernel, pxe_image = (
+            self.store.prepared(target, name) if name in coming else self.store.served(target, name)
+            for name in (KERNEL, PXE_IMAGE)
+        )
         return {"format": _FORMAT, "kernel": check_contents(target, kernel, pxe_image, self.settings.work)}
 
     def has_space(self, plans: list[ReleasePlan], resolved: dict[Request, Version]) -> bool:
@@ -408,7 +414,7 @@ class _Run:
         if manifest.get("format") != _FORMAT or not {KERNEL, PXE_IMAGE}.isdisjoint(received):
             self.progress.step(f"reading what {target.label} is")
             try:
-                contents = self.read_contents(target)
+                contents = self.read_contents(target, received)
             except VerificationError as problem:
                 self.store.drop_ready(target)
                 raise VerificationError(
@@ -462,10 +468,7 @@ class _Run:
             return
         try:
             self.key.keep()
-            self.store.note_channels(
-                self.store.channels()
-                | {f"{entry['board']} {entry['channel']}": entry for entry in self.outcome.channels}
-            )
+            self.store.note_channels({f"{entry['board']} {entry['channel']}": entry for entry in self.outcome.channels})
             self.store.note_served((f"{board}/{version}" for board, version in wanted | self.linked()), self.now)
             if not self.outcome.problems:
                 self.store.clear_remains(targets)

@@ -176,9 +176,12 @@ class Store:
         place.chmod(0o644)
 
     def prepared(self, target: Target, name: str) -> pathlib.Path:
-        """Where a file of a release is that is being put together: one that joins others, or one of the others."""
-        ready = self.work / "ready" / target.label / name
-        return ready if ready.exists() else self.release_directory(target.board, target.version) / name
+        """Where a verified file is of a release that is being put together."""
+        return self.work / "ready" / target.label / name
+
+    def served(self, target: Target, name: str) -> pathlib.Path:
+        """Where a file of a release is served from."""
+        return self.release_directory(target.board, target.version) / name
 
     def drop_ready(self, target: Target) -> None:
         """Delete what was put together, and is refused."""

@@ -9,7 +9,7 @@ import pytest
 from ansible_collections.kindling.flatcar.plugins.module_utils.flatcar_image.channels import notes, read_channels
 from ansible_collections.kindling.flatcar.plugins.module_utils.flatcar_image.progress import describe_mirrors
 from conftest import BOARD, DAY, NEW, OLD
-from release_server import DISK_IMAGE, KERNEL, PXE_IMAGE, Fault, ReleaseServer, make_contents, make_release
+from release_server import DISK_IMAGE, KERNEL, PXE_IMAGE, Fault, ReleaseServer, make_contents, make_kernel, make_release
 
 pytestmark = pytest.mark.slow
 
@@ -342,3 +342,28 @@ def test_what_was_published_earlier_and_is_something_else_is_told(site):
     problem = site.run().problems[0]
     assert "expected 'amd64-usr'" in problem
     assert f"remove {site.images / BOARD / OLD} and run again" in problem
+
+
+def test_a_kernel_that_joins_is_held_against_the_image_that_is_served(site, keys):
+    """What a killed run left of another image is not looked at instead."""
+    site.serve_old()
+    (site.images / BOARD / OLD / KERNEL).unlink()
+    left = site.work / "ready" / BOARD / OLD
+    left.mkdir(parents=True)
+    (left / PXE_IMAGE).write_bytes(make_contents(OLD, BOARD)[PXE_IMAGE])
+    contents = {KERNEL: make_kernel(BOARD, "6.6.150-flatcar")}
+    files = make_release(OLD, lambda data: keys.ours.sign(data, keys.good), contents)
+    site.server.add_release("stable", BOARD, OLD, files)
+    assert "is Linux 6.6.150-flatcar" in site.run().problems[0]
+    assert not (site.images / BOARD / OLD / KERNEL).exists()
+    site.offer(OLD)
+    assert not site.run().problems
+    site.assert_nothing_unverified()
+
+
+def test_a_channel_that_nobody_follows_any_more_is_not_told_of(site):
+    site.serve_old()
+    site.point("4593.2.3")
+    assert site.run().problems
+    assert not site.run(wanted=[{**STABLE, "version": OLD}]).problems
+    assert read_channels(site.work / "channels.json") == []

@@ -170,7 +170,8 @@ class _Run:
     def resolve(self) -> dict[Request, Version]:
         """Give every request its exact version; each channel is asked for once."""
         answers: dict[tuple[str, Channel], Version | None] = {}
-        installs = {(request.board, request.channel) for request in self.requests if request.install}
+        following = [request for request in self.requests if request.version is None]
+        installs = {(request.board, request.channel) for request in following if request.install}
         resolved: dict[Request, Version] = {}
         for request in self.requests:
             version = request.version

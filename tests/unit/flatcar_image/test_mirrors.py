@@ -281,6 +281,16 @@ def test_the_first_run_takes_the_newest_that_is_whole(site):
     assert f"{NEW} is not whole" in outcome.warnings[0]
 
 
+def test_the_disk_image_of_an_exact_version_is_not_wanted_of_the_channels(site):
+    site.offer(OLD)
+    site.offer(NEW)
+    del site.server.files[site.path(DISK_IMAGE)]
+    outcome = site.run(wanted=[STABLE, {**STABLE, "version": OLD, "install": True}])
+    assert not outcome.problems
+    assert outcome.warnings == []
+    assert sorted(len(item["files"]) for item in outcome.fetched) == [2, 3]
+
+
 def test_an_exact_version_that_is_not_whole_is_a_problem(site):
     site.serve_old()
     site.offer(NEW)

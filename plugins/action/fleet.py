@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import tempfile
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -16,6 +17,7 @@ from ansible_collections.kindling.flatcar.plugins.module_utils.generation import
 from ansible_collections.kindling.flatcar.plugins.module_utils.problems import InventoryError
 from ansible_collections.kindling.flatcar.plugins.module_utils.programs import choices_of
 from ansible_collections.kindling.flatcar.plugins.module_utils.shown import without_tokens
+from ansible_collections.kindling.flatcar.plugins.plugin_utils.checkout import Checkout, judge, look
 from ansible_collections.kindling.flatcar.plugins.plugin_utils.installs import directories, ended_armings
 from ansible_collections.kindling.flatcar.plugins.plugin_utils.problems import describe
 from ansible_collections.kindling.flatcar.plugins.plugin_utils.survey import Fleet, Known, fleet_of, survey
@@ -27,6 +29,8 @@ SECRET = [INDEX, SHOWN]
 
 _ENDED = "!!! ARMINGS END: WHAT WAS ORDERED IS NOT WHAT THE INVENTORY SAYS NOW !!!"
 
+
+_ALL_THE_SAME = "It is published all the same, because site_older says so."
 
 _REFUSED_LOSSES = (
     "Not published: disks would lose data that did not before, at the next network boot and with no arming. If that is meant, "
@@ -52,23 +56,45 @@ class ActionModule(ActionBase):
                 "files_dir": {"type": "path"},
                 "key": {"type": "str", "no_log": True},
                 "refuse_losses": {"type": "bool", "default": False},
+                "known": {"type": "dict", "default": {}},
+                "checkout": {"type": "dict"},
+                "older": {"type": "bool", "default": False},
             },
             required_if=[("state", "published", ["networks"])],
         )
         self._variables = Variables(task_vars, self._loader)
         try:
             if options["state"] == "checked":
-                return self._check(options["hosts"] or [task_vars["inventory_hostname"]], task_vars["hostvars"])
+                return self._check(options, task_vars)
             fleet = self._fleet(options, task_vars)
         except InventoryError as invalid:
             raise AnsibleActionFail(describe(invalid.problems)) from None
         return self._publish(fleet, options, task_vars)
 
-    def _check(self, hosts: Iterable[str], hostvars: Mapping[str, Any]) -> dict[str, Any]:
-        """One pass for all *hosts*: each by itself would read the whole inventory again."""
-        known = {host: Known(hostvars[host]["ansible_facts"]) for host in hosts}
-        fleets = survey(self._variables, known).checked().fleets
-        return {"changed": False, "fleets": {host: _summary(fleet) for host, fleet in fleets.items()}}
+    def _check(self, options: Mapping[str, Any], task_vars: Mapping[str, Any]) -> dict[str, Any]:
+        """One pass for all hosts: each by itself would read the whole inventory again."""
+        hosts = options["hosts"] or [task_vars["inventory_hostname"]]
+        known = {host: Known(task_vars["hostvars"][host]["ansible_facts"]) for host in hosts}
+        checkout = _look(task_vars)
+        judged = {host: judge(checkout, options["known"].get(host) or {}) for host in hosts}
+        found = survey(self._variables, known)
+        said = [describe(found.problems)] if found.problems else []
+        refused = [f"{host}: {judgement.older}" for host, judgement in judged.items() if judgement.older]
+        if refused and not options["older"]:
+            said += [*refused, "Nothing was changed."]
+        if said:
+            raise AnsibleActionFail("\n".join(said))
+        self._warn(f"{line} {_ALL_THE_SAME}" for line in refused)
+        self._warn(f"{host}: {judgement.note}" for host, judgement in judged.items() if judgement.note)
+        return {
+            "changed": False,
+            "fleets": {host: _summary(fleet) for host, fleet in found.fleets.items()},
+            "checkout": dataclasses.asdict(checkout),
+        }
+
+    def _warn(self, lines: Iterable[str]) -> None:
+        for line in lines:
+            self._display.warning(line)
 
     def _fleet(self, options: Mapping[str, Any], task_vars: Mapping[str, Any]) -> Fleet:
         host = task_vars["inventory_hostname"]
@@ -85,6 +111,10 @@ class ActionModule(ActionBase):
         }
         asked = {"path": options["path"], "key": True, "given_key": options["key"]}
         served = self._ask_boot_tree(asked, task_vars)
+        checkout = Checkout(**options["checkout"]) if options["checkout"] else _look(task_vars)
+        judgement = judge(checkout, served["published"])
+        if judgement.older and not options["older"]:
+            raise AnsibleActionFail(f"{task_vars['inventory_hostname']}: {judgement.older} Nothing was published.")
         key = bytes.fromhex(options["key"] or served["key"])  # a secret that was given is masked in the answer
         files = build_files(fleet.nodes, fleet.networks, _versions(options), fleet.configs, key, self._secrets)
         manifest = manifest_of(files)
@@ -96,13 +126,16 @@ class ActionModule(ActionBase):
         if options["refuse_losses"]:
             self._refuse_losses(served["manifest"], files, options, task_vars)
         ended = ended_armings(served["armings"], files)
-        for line in ended.values():
-            self._display.warning(line)
+        self._warn(ended.values())
         result["ended"] = list(ended)
         if self._task.diff and result["changed"]:
             told = [{"prepared": "".join(f"{line}\n" for line in (_ENDED, *ended.values()))}] if ended else []
             result["diff"] = told + self._differences(served["manifest"], files, fleet.configs, key, options, task_vars)
-        if self._task.check_mode or not result["changed"]:
+        if self._task.check_mode:
+            return result
+        if not result["changed"]:
+            if judgement.confirms or judgement.older:
+                self._ask_boot_tree({"path": options["path"], "checkout": checkout.note()}, task_vars)
             return result
         arguments = {
             "path": options["path"],
@@ -112,6 +145,7 @@ class ActionModule(ActionBase):
             "secret": SECRET,
             "group": options["group"],
             "keep": options["keep"],
+            "checkout": checkout.note(),
         }
         published = self._boot_tree(arguments, task_vars)
         return result | {key: published[key] for key in ("failed", "msg", "generation") if key in published}
@@ -179,6 +213,10 @@ class ActionModule(ActionBase):
             self._transfer_file(local.name, remote)
         self._fixup_perms2((self._connection._shell.tmpdir, remote))
         return remote
+
+
+def _look(task_vars: Mapping[str, Any]) -> Checkout:
+    return look(task_vars.get("ansible_inventory_sources") or ())
 
 
 def _summary(fleet: Fleet) -> dict[str, Any]:

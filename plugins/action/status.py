@@ -15,6 +15,8 @@ from ansible_collections.kindling.flatcar.plugins.module_utils.install import co
 from ansible_collections.kindling.flatcar.plugins.module_utils.status import (
     Wanted,
     by_word,
+    served_by,
+    served_lines,
     status_of,
     strangers,
     text,
@@ -59,9 +61,15 @@ class ActionModule(ActionBase):
             asked_for = {host: answer for host, answer in read.items() if host in (options["hosts"] or hosts)}
             statuses += strangers(asked_for, known)
         summary = _summary(statuses)
+        asked_of = {status["boot_host"] for status in statuses} | (set(options["hosts"] or hosts) & set(hosts))
+        served = {host: served_by(read[host]) for host in hosts if host in asked_of}
         images = _images(read)
-        shown = "\n\n".join((table(text(statuses)), *(["\n".join(images)] if images else []), summary))
-        put_out(options, shown, {"nodes": statuses, "images": images, "summary": summary})
+        told = "".join(f"{line}\n" for line in (*served_lines(served), *images))
+        put_out(
+            options,
+            f"{table(text(statuses))}\n\n{told}{summary}",
+            {"nodes": statuses, "boot_hosts": served, "images": images, "summary": summary},
+        )
         return {"changed": False, "msg": summary}
 
 

@@ -21,8 +21,9 @@ import tempfile
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
+from typing import Any
 
-from . import former, history
+from . import former, history, outline, publishings
 from .file_tree import make_directories
 from .locks import locked
 
@@ -128,8 +129,11 @@ def new_key() -> str:
     return secrets.token_hex(32)
 
 
-def publish(root: Path, archive: Path, digest: str, access: Access, keep: int) -> Path:
-    """Write the generation in *archive*, switch to it, drop all but the newest *keep*; returns its directory.
+def publish(
+    root: Path, archive: Path, digest: str, access: Access, keep: int, checkout: Mapping[str, Any] | None = None
+) -> Path:
+    """Write the generation in *archive*, switch to it, drop all but the newest *keep*; returns its directory. *checkout* is what
+    is known of where it comes from, as ``publishings.CHECKOUT`` has it.
 
     Raises ``GenerationError`` when another run is under way or the archive is not what *digest* says.
     """
@@ -148,16 +152,31 @@ def publish(root: Path, archive: Path, digest: str, access: Access, keep: int) -
             _fill(unfinished, archive, digest, access)
             unfinished.rename(generation)
             _sync(generations)
-            record = record.served(generation.name, history.now())
+            now = history.now()
+            record = record.served(generation.name, now)
+            publishings.add(root, generation.name, checkout or {}, now)
             _note(root, record)
             _switch(root, generation)
         except BaseException:
             for left in (unfinished, generation):
-                if left.name != _current(root):
+                if left.name != served_name(root):
                     shutil.rmtree(left, ignore_errors=True)
             raise
         _prune(generations, record, keep)
     return generation
+
+
+def confirm(root: Path, checkout: Mapping[str, Any]) -> None:
+    """Note that what is served is what *checkout* says, too. While another run publishes, that one says from where."""
+    served = served_name(root)
+    if served:
+        with contextlib.suppress(GenerationError), _locked(root):
+            publishings.confirm(root, served, checkout, history.now())
+
+
+def published(root: Path) -> dict[str, Any]:
+    """What is known of where the served generation comes from, and the numbers of what was published, by what it said."""
+    return {"served": publishings.publishing_of(root, served_name(root)), "numbers": publishings.numbers(root)}
 
 
 def tidy(root: Path) -> None:
@@ -212,8 +231,20 @@ def hold_message(record: history.History) -> str:
     )
 
 
-def listing(record: history.History, names: Iterable[str]) -> list[str]:
-    """A line for each generation that is there, the one that was served last first."""
+def told_of(root: Path, record: history.History) -> dict[str, str]:
+    """By whom and from where each generation was published, and what it changed of what was served then."""
+    generations = root / GENERATIONS
+    outlines = {entry.name: outline.read(generations / entry.name) for entry in record.entries}
+    told = {}
+    for entry in record.entries:
+        change = outline.changed(outlines.get(entry.previous), outlines[entry.name])
+        words = publishings.in_words(publishings.publishing_of(root, entry.name))
+        told[entry.name] = f"{words}: {change}" if change else words
+    return told
+
+
+def listing(record: history.History, names: Iterable[str], told: Mapping[str, str] | None = None) -> list[str]:
+    """A line for each generation that is there, the one that was served last first; *told* says more of some."""
     names = list(names)
     lines = []
     for entry in reversed(record.entries):
@@ -224,9 +255,12 @@ def listing(record: history.History, names: Iterable[str]) -> list[str]:
         ]
         if entry.name in names:
             lines.append(
-                " ".join(
-                    (entry.name, f"switched to at {entry.at or 'an unknown time'},", ", ".join(filter(None, marks)))
-                ).rstrip(" ,")
+                ", ".join(
+                    (
+                        f"{entry.name} switched to at {entry.at or 'an unknown time'}",
+                        *filter(None, (*marks, (told or {}).get(entry.name))),
+                    )
+                )
             )
     known = {entry.name for entry in record.entries}
     return [*lines, *(f"{name} never served, as far as is known" for name in names if name not in known)]
@@ -234,12 +268,12 @@ def listing(record: history.History, names: Iterable[str]) -> list[str]:
 
 def _history(root: Path) -> history.History:
     try:
-        return history.read(root, _current(root))
+        return history.read(root, served_name(root))
     except history.HistoryError as error:
         raise GenerationError(str(error)) from None
 
 
-def _current(root: Path) -> str | None:
+def served_name(root: Path) -> str | None:
     served = root / CURRENT
     return served.readlink().name if served.is_symlink() else None
 
@@ -450,6 +484,7 @@ __all__ = (
     "Access",
     "GenerationError",
     "changes",
+    "confirm",
     "digest_of",
     "end_hold",
     "go_back",
@@ -460,9 +495,12 @@ __all__ = (
     "new_key",
     "pack",
     "publish",
+    "published",
     "read_key",
     "read_manifest",
     "releases_of",
     "served_history",
+    "served_name",
     "tidy",
+    "told_of",
 )

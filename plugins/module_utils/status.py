@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from .arming import STAGES
+from .publishings import in_words
 
 #: No machine's word: all armings.
 _ANY = ""
@@ -163,6 +164,30 @@ def _put_aside(answers: Mapping[str, Mapping[str, Any] | str], index: Mapping[st
             )
 
 
+def served_by(told: Mapping[str, Any] | str) -> dict[str, Any] | None:
+    """What a boot host serves, and where that comes from; None where nobody can tell."""
+    if isinstance(told, str):
+        return None
+    published = told.get("published") or {}
+    again = published.get("again") or published
+    return {
+        "generation": told.get("generation"),
+        "number": published.get("number"),
+        "commit": again.get("commit"),
+        "with_uncommitted_changes": again.get("dirty"),
+        "who": published.get("who"),
+        "when": published.get("at"),
+        "words": in_words(published or None),
+    }
+
+
+def served_lines(served: Mapping[str, Mapping[str, Any] | None]) -> Iterable[str]:
+    """A line for each boot host that answered."""
+    for host, told in served.items():
+        if told and told["generation"]:
+            yield f"{host} serves {told['generation'][:12]}, {told['words']}"
+
+
 def text(statuses: Iterable[Mapping[str, Any]]) -> list[tuple[str, ...]]:
     """The rows of a table, the first of them the heading."""
     heading = ("NODE", "MODE", "BOOT HOST", "ARMED UNTIL", "STAGE", "WHEN (UTC)", "VERSION", "CONFIG", "DRIFT")
@@ -199,4 +224,4 @@ def _iso(when: int) -> str:
     return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(when))
 
 
-__all__ = ("Wanted", "by_word", "status_of", "strangers", "text")
+__all__ = ("Wanted", "by_word", "served_by", "served_lines", "status_of", "strangers", "text")

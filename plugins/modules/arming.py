@@ -98,6 +98,14 @@ index:
   description: What is published for each node, or for those of O(machines) that are named by their nodes' names.
   returned: with O(state=read)
   type: dict
+generation:
+  description: The name of what is served; none where nothing is.
+  returned: with O(state=read)
+  type: str
+published:
+  description: When, by whom and from which commit that was published; none where nobody noted it.
+  returned: with O(state=read)
+  type: dict
 armings:
   description: The armings, the latest first, with what was reported.
   returned: with O(state=read)
@@ -140,9 +148,10 @@ import time
 from pathlib import Path
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.kindling.flatcar.plugins.module_utils import arming
+from ansible_collections.kindling.flatcar.plugins.module_utils import arming, publishings
 from ansible_collections.kindling.flatcar.plugins.module_utils.flatcar_image.channels import read_channels
 from ansible_collections.kindling.flatcar.plugins.module_utils.gates import GateError
+from ansible_collections.kindling.flatcar.plugins.module_utils.generation import served_name
 from ansible_collections.kindling.flatcar.plugins.module_utils.ipxe import INITRD, KERNEL
 from ansible_collections.kindling.flatcar.plugins.module_utils.places import OPTIONS, places_of
 from ansible_collections.kindling.flatcar.plugins.module_utils.put_aside import put_aside
@@ -198,7 +207,8 @@ def _words(params: dict) -> set | None:
 
 
 def _read(places: arming.Places, params: dict, _check_mode: bool) -> dict:
-    words, index = _words(params), _index(Path(params["fleet_dir"]))
+    fleet_dir = Path(params["fleet_dir"])
+    words, index, name = _words(params), _index(fleet_dir), served_name(fleet_dir)
     if words is not None:
         index = {name: entry for name, entry in index.items() if name in words}
     hashes = {entry["token"]: name for name, entry in index.items() if "token" in entry}
@@ -206,6 +216,8 @@ def _read(places: arming.Places, params: dict, _check_mode: bool) -> dict:
         "changed": False,
         "now": int(time.time()),
         "index": index,
+        "generation": name,
+        "published": publishings.publishing_of(fleet_dir, name),
         "armings": arming.read(places, words),
         "reports": arming.read_tokens(places, hashes),
         "images": _images(Path(params["images_dir"])),

@@ -44,6 +44,10 @@ options:
       - When not given, the one that was served when the served one was published. Going back twice goes back two generations, and
         what was gone back from is switched to only by its name.
     type: str
+  describe:
+    description: Say in RV(generations) by whom and from which commit each was published, and what it changed, too.
+    type: bool
+    default: false
   images_dir:
     description: The directory of the releases that scripts fetch.
     type: path
@@ -84,6 +88,12 @@ held:
   description: Why nothing is published while the served generation is held, and what to do; empty when it is not.
   returned: success
   type: str
+published:
+  description:
+    - Where the served generation comes from, as V(served), or none where nobody noted it; and the numbers of what was published, by
+      what its inventory said, as V(numbers).
+  returned: success
+  type: dict
 generations:
   description: A line for each generation that is there, with the time when it was last switched to, the latest first.
   returned: success
@@ -106,6 +116,7 @@ def main() -> None:
             "path": {"type": "path", "required": True},
             "state": {"type": "str", "choices": ["listed", "switched", "released"], "default": "listed"},
             "generation": {"type": "str"},
+            "describe": {"type": "bool", "default": False},
             "images_dir": {"type": "path", "default": "/srv/kindling/images"},
             **OPTIONS,
         },
@@ -121,6 +132,7 @@ def main() -> None:
         served, changed = change(root, module.params, before.current, module.check_mode)
         _settle(settling)
         after, names = generation.served_history(root)
+        told = generation.told_of(root, after) if module.params["describe"] else {}
     except (generation.GenerationError, arming.ArmingError, GateError, OSError) as error:
         module.fail_json(msg=f"{root}: {error}. What was served before still is.")
     module.exit_json(
@@ -131,7 +143,8 @@ def main() -> None:
         nodes=_nodes(root, served),
         ended=sorted(found["node"] for found in armed if not _is_ordered(root, served, found)),
         held=generation.hold_message(after) if after.is_held else "",
-        generations=generation.listing(after, names),
+        published=generation.published(root),
+        generations=generation.listing(after, names, told),
     )
 
 

@@ -62,6 +62,30 @@ options:
     type: list
     elements: str
     default: []
+  checkout:
+    description:
+      - What is known of where the tree comes from. It is noted beside the generation, under a number that each publishing raises.
+      - Without O(src), it is noted that what is served is what this checkout says, too. Nothing that is served changes by that, so
+        neither does RV(ignore:changed).
+    type: dict
+    suboptions:
+      who:
+        description: Who publishes, and where.
+        type: str
+        default: ""
+      commit:
+        description: The commit of the inventory, where it is in git.
+        type: str
+      dirty:
+        description: Whether the inventory has changes that are in no commit.
+        type: bool
+        default: false
+      says:
+        description: A digest of the inventory's files.
+        type: str
+      newest:
+        description: When the last of the inventory's files was written, in seconds since 1970.
+        type: float
   key:
     description:
       - Return the boot host's key, which is a secret, in RV(key).
@@ -94,6 +118,12 @@ key:
     - In check mode, a host that has none yet tells one that is not kept.
   returned: when O(key) is true
   type: str
+published:
+  description:
+    - Where what was served before this run comes from, as V(served), or none where nobody noted it; and the numbers of what was
+      published, by what its inventory said, as V(numbers).
+  returned: when O(src) is not given
+  type: dict
 armings:
   description: The armings that are open, as M(kindling.flatcar.arming) tells them.
   returned: when O(src) is not given
@@ -108,7 +138,7 @@ import grp
 from pathlib import Path
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.kindling.flatcar.plugins.module_utils import arming, generation
+from ansible_collections.kindling.flatcar.plugins.module_utils import arming, generation, publishings
 from ansible_collections.kindling.flatcar.plugins.module_utils.gates import GateError
 from ansible_collections.kindling.flatcar.plugins.module_utils.places import OPTIONS, places_of
 
@@ -125,6 +155,7 @@ def main() -> None:
             "read": {"type": "list", "elements": "str", "default": []},
             "key": {"type": "bool", "default": False, "no_log": False},
             "given_key": {"type": "str", "no_log": True},
+            "checkout": {"type": "dict", "options": publishings.CHECKOUT},
             **OPTIONS,
         },
         required_by={"src": "digest"},
@@ -143,6 +174,8 @@ def run(params: dict, check_mode: bool) -> dict:
     if not params["src"]:
         if not check_mode:
             generation.tidy(root)
+            if params["checkout"]:
+                generation.confirm(root, params["checkout"])
         return {"changed": False, **_state(root, params, check_mode)}
     if check_mode:
         return {"changed": True}
@@ -152,7 +185,8 @@ def run(params: dict, check_mode: bool) -> dict:
     access = generation.Access(
         private=frozenset(params["private"]), secret=frozenset(params["secret"]), gid=_gid(params["group"])
     )
-    published = generation.publish(root, Path(params["src"]), params["digest"], access, params["keep"])
+    archive, checkout = Path(params["src"]), params["checkout"]
+    published = generation.publish(root, archive, params["digest"], access, params["keep"], checkout)
     if places:
         arming.settle(places)
     return {"changed": True, "generation": str(published)}
@@ -160,7 +194,12 @@ def run(params: dict, check_mode: bool) -> dict:
 
 def _state(root: Path, params: dict, check_mode: bool) -> dict:
     manifest = generation.read_manifest(root)
-    state = {"manifest": manifest, "texts": _texts(root, manifest, params["read"]), "armings": _armings(params)}
+    state = {
+        "manifest": manifest,
+        "texts": _texts(root, manifest, params["read"]),
+        "published": generation.published(root),
+        "armings": _armings(params),
+    }
     if params["key"]:
         given = _given(params["given_key"])
         there = given or generation.read_key(root) or generation.new_key()

@@ -9,6 +9,10 @@ short_description: Check the nodes, and publish what those of a boot host boot
 description:
   - Reads the variables of all nodes, in one pass on the controller, and checks them one by one and against each other. Every
     problem is reported, with the node, the variable and its place in the inventory.
+  - Refuses a checkout of the inventory that is older than the one from which a boot host's generation was published. In a git
+    repository the commit has to be that one or come after it. Where git cannot tell, an inventory is older that was published under
+    a lower number, file by file, and has no file as new as what is served; others are published, and a warning says that nobody can
+    tell. Git only reads, on the controller.
   - With O(state=published), builds iPXE scripts, Ignition configs and DHCP reservations, sends what the boot host lacks in
     one transfer, and switches to it with one rename. The same inventory changes nothing.
 version_added: 0.1.0
@@ -99,6 +103,21 @@ options:
         in RAM do. For what publishes by itself.
     type: bool
     default: false
+  known:
+    description:
+      - With O(state=checked), what is known by boot host of where its generation comes from, as M(kindling.flatcar.boot_rollback)
+        returns it in RV(kindling.flatcar.boot_rollback#module:published).
+    type: dict
+    default: {}
+  checkout:
+    description:
+      - With O(state=published), the checkout of the inventory, as RV(checkout) told it in this run. The boot host notes it.
+      - It is looked at when not given.
+    type: dict
+  older:
+    description: Publish from an older checkout, too, and say so in a warning.
+    type: bool
+    default: false
   key:
     description:
       - The key that the URLs of configs are made with and what nodes report with, 64 hexadecimal digits. The boot host keeps one
@@ -154,6 +173,39 @@ fleets:
       description: The MAC addresses of the nodes that choose a boot program, by the tag that dnsmasq gives to them.
       returned: always
       type: dict
+checkout:
+  description: What is known of the checkout of the inventory, for O(checkout).
+  returned: when O(state=checked)
+  type: dict
+  contains:
+    who:
+      description: Who runs the playbook and where, with the name that git has for them.
+      returned: always
+      type: str
+    commit:
+      description: The commit; none where git cannot tell, or has no file of the inventory.
+      returned: always
+      type: str
+    dirty:
+      description: Whether the inventory has changes that are in no commit.
+      returned: always
+      type: bool
+    says:
+      description: A digest of the inventory's files.
+      returned: always
+      type: str
+    newest:
+      description: When the last of them was written, in seconds since 1970.
+      returned: always
+      type: float
+    unknown:
+      description: Why git cannot tell the commit; empty where it can, or where there is no repository.
+      returned: always
+      type: str
+    folder:
+      description: The repository's work tree.
+      returned: always
+      type: str
 changes:
   description: The paths that were added, changed and removed.
   returned: when O(state=published)

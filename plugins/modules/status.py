@@ -8,6 +8,7 @@ module: status
 short_description: Show of every node what is wanted, what is published and what it reported
 description:
   - Compares the inventory with what M(kindling.flatcar.arming) read on each boot host, and prints a table.
+  - Below it says what each boot host serves, and by whom, when and from which commit that was published.
   - A boot host that did not answer is said of each of its nodes. So is a mistake in the inventory.
 version_added: 0.1.0
 author:

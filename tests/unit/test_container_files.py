@@ -7,6 +7,7 @@ import re
 import subprocess
 
 import pytest
+import yaml
 
 ROOT = pathlib.Path(__file__).parent.parent.parent
 
@@ -41,3 +42,8 @@ def test_the_version_is_pushed_to_the_registry_that_is_given():
 @pytest.mark.parametrize("name", ["build.sh", "kindling", "publisher.run"])
 def test_a_script_is_one_that_a_shell_reads(name):
     subprocess.run(["sh", "-n", str(ROOT / "container" / name)], check=True)
+
+
+def test_nothing_that_is_mounted_is_too_old_for_the_container():
+    """Nobody is there to say that it is meant."""
+    assert yaml.safe_load((ROOT / "container" / "vars.yml").read_text())["site_older"] is True

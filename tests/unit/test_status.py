@@ -6,6 +6,8 @@ import pytest
 from ansible_collections.kindling.flatcar.plugins.module_utils.status import (
     Wanted,
     by_word,
+    served_by,
+    served_lines,
     status_of,
     strangers,
     text,
@@ -152,3 +154,39 @@ def test_a_system_that_was_started_without_its_kernel_arguments_is_told(secure_b
     report = RUNS | {"lost": "console=ttyS1 quiet ", "secure_boot": secure_boot}
     status = status_of("n", INSTALL, {"boot-a": told(reports={"running": report})})
     assert status["drift"] == [f"runs without its kernel arguments console=ttyS1 quiet{why}"]
+
+
+PUBLISHED = {
+    "number": 7,
+    "generation": "5891b5b522d5df086d0ff0b110fbd9d2",
+    "at": "2026-11-30T12:00:00Z",
+    "who": "ada on desk",
+    "commit": "a" * 40,
+    "dirty": False,
+    "says": ["s"],
+    "newest": 1.0,
+}
+
+
+def test_what_a_boot_host_serves_has_a_commit_a_time_and_a_name():
+    served = served_by({**told(), "generation": PUBLISHED["generation"], "published": PUBLISHED})
+    assert (served["commit"], served["who"], served["when"], served["number"]) == (
+        *("a" * 40, "ada on desk"),
+        *("2026-11-30T12:00:00Z", 7),
+    )
+    assert list(served_lines({"boot-a": served})) == [
+        "boot-a serves 5891b5b522d5, published at 2026-11-30T12:00:00Z by ada on desk from commit aaaaaaaaaaaa (number 7)"
+    ]
+
+
+def test_the_newest_commit_that_says_the_same_is_the_one_that_is_shown():
+    again = {"at": "2026-12-01T12:00:00Z", "who": "bob", "commit": "b" * 40, "dirty": True, "newest": 2.0}
+    served = served_by({**told(), "generation": "5891b5", "published": {**PUBLISHED, "again": again}})
+    assert (served["commit"], served["with_uncommitted_changes"], served["who"]) == ("b" * 40, True, "ada on desk")
+
+
+def test_of_a_boot_host_that_noted_nothing_that_is_said_and_of_one_that_does_not_answer_nothing():
+    noted = served_by({**told(), "generation": "5891b5", "published": None})
+    assert (noted["generation"], noted["commit"]) == ("5891b5", None)
+    lines = list(served_lines({"boot-a": noted, "boot-b": served_by("unreachable"), "boot-c": served_by(told())}))
+    assert lines == ["boot-a serves 5891b5, published before anybody noted by whom"]

@@ -42,14 +42,14 @@ class Tree:
         (self.images / "amd64-usr" / "4593.2.5").mkdir(parents=True)
         self.access = generation.Access(private=frozenset({"web"}), secret=frozenset(), gid=os.getgid())
 
-    def publish(self, text, keep=5):
+    def publish(self, text, keep=5, checkout=None):
         """Publish a fleet that says *text*; returns the generation's name."""
         files = {**FILES, "web/boot.ipxe": f"#!ipxe\n# {text}\n"}
         archive = self.archives / f"archive-{text}"
         if not archive.exists():
             archive.write_bytes(self.generation.pack(files))
         digest = self.generation.digest_of(self.generation.manifest_of(files))
-        return self.generation.publish(self.root, archive, digest, self.access, keep).name
+        return self.generation.publish(self.root, archive, digest, self.access, keep, checkout).name
 
     def back(self, name=None, **options):
         return self.generation.go_back(self.root, name, self.images, **options)

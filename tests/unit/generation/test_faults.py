@@ -19,7 +19,7 @@ import sys
 import time
 
 import pytest
-from ansible_collections.kindling.flatcar.plugins.module_utils import history
+from ansible_collections.kindling.flatcar.plugins.module_utils import history, publishings
 from ansible_collections.kindling.flatcar.plugins.module_utils.generation import GenerationError
 from repetition import repetitions
 
@@ -38,7 +38,10 @@ def assert_healed(tree, text, keep=5):
     assert record.current == name
     assert len(names) <= keep
     assert_nothing_unfinished(tree)
-    assert sorted(path.name for path in tree.root.iterdir()) == [".lock", "current", "generations", history.FILE]
+    assert {path.name for path in tree.root.iterdir()} == {
+        *(".lock", "current", "generations"),
+        *(history.FILE, publishings.FILE),
+    }
     if before:
         tree.back()
         assert tree.text == before

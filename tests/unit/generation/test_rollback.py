@@ -189,6 +189,42 @@ def test_the_listing_says_what_each_is(tree, monkeypatch):
     ]
 
 
+def test_the_listing_says_who_published_what_and_what_it_changed(tree):
+    checkout = {"who": "ada on desk", "commit": "a" * 40, "dirty": True, "says": "s", "newest": 1.0}
+    nodes_of = {"a": {}, "b": {"n1": {"version": "1"}}, "c": {"n1": {"version": "2"}}}
+    for text, nodes in nodes_of.items():
+        name = tree.publish(text, checkout=checkout if nodes else None)
+        (tree.root / "generations" / name / "index.json").write_text(json.dumps({"nodes": nodes}))
+    record, names = tree.generation.served_history(tree.root)
+    lines = tree.generation.listing(record, names, tree.generation.told_of(tree.root, record))
+    by = "by ada on desk from commit aaaaaaaaaaaa, with changes that are in no commit"
+    assert lines[0].endswith(f"{by} (number 3): n1: release 1 -> 2")
+    assert ", is served, published at 2" in lines[0]
+    assert lines[1].endswith(f"{by} (number 2): n1 added")
+    assert lines[2].endswith("by an unknown user from no commit that is known (number 1)")
+
+
+def test_what_is_known_of_the_checkout_changes_nothing_of_what_is_served(tree):
+    name = tree.publish("a", checkout={"who": "ada", "commit": "a" * 40, "says": "s"})
+    other = tree.publish("a", checkout={"who": "bob", "commit": "b" * 40, "says": "t"})
+    assert other == f"{name}.2"
+    assert tree.served == other
+
+
+def test_the_same_is_noted_of_what_is_served(tree):
+    name = tree.publish("a", checkout={"who": "ada", "commit": "a" * 40, "says": "s"})
+    tree.generation.confirm(tree.root, {"who": "bob", "commit": "b" * 40, "says": "t"})
+    known = tree.generation.published(tree.root)
+    assert (known["served"]["generation"], known["served"]["again"]["commit"]) == (name, "b" * 40)
+    assert known["numbers"] == {"s": 1, "t": 1}
+    assert (tree.served, tree.is_held) == (name, False)
+
+
+def test_where_nothing_is_served_nothing_is_noted(tree):
+    tree.generation.confirm(tree.root, {"who": "bob", "commit": "b" * 40, "says": "t"})
+    assert tree.generation.published(tree.root) == {"served": None, "numbers": {}}
+
+
 # The file ----------------------------------------------------------------------------------------------------------
 
 

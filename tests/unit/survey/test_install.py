@@ -144,8 +144,10 @@ def test_all_nodes_are_shown_and_what_is_unknown_is_said(play, room):
     publish(room)
     status, _ = play("status.yml", "-e", "format=json", "-e", f"output={room}/status.json")
     assert status == 0
-    shown = {node["node"]: node for node in json.loads((room / "status.json").read_text())["nodes"]}
+    told = json.loads((room / "status.json").read_text())
+    shown = {node["node"]: node for node in told["nodes"]}
     assert set(shown) == {"n1", "n2", "n3", "n4"}
+    assert {host: served["commit"] for host, served in told["boot_hosts"].items()} == {"boot-a": None}
     assert shown["n1"]["drift"][0] == "changed since it was published: run site.yml"
     assert shown["n2"]["drift"][0] == "not published: run site.yml"
     assert shown["n3"]["mode"] == "ram"

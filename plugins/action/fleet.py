@@ -17,6 +17,7 @@ from ansible_collections.kindling.flatcar.plugins.module_utils.generation import
 from ansible_collections.kindling.flatcar.plugins.module_utils.problems import InventoryError
 from ansible_collections.kindling.flatcar.plugins.module_utils.programs import choices_of
 from ansible_collections.kindling.flatcar.plugins.module_utils.shown import without_tokens
+from ansible_collections.kindling.flatcar.plugins.module_utils.words import visible
 from ansible_collections.kindling.flatcar.plugins.plugin_utils.checkout import Checkout, judge, look
 from ansible_collections.kindling.flatcar.plugins.plugin_utils.installs import directories, ended_armings
 from ansible_collections.kindling.flatcar.plugins.plugin_utils.problems import describe
@@ -130,7 +131,8 @@ class ActionModule(ActionBase):
         result["ended"] = list(ended)
         if self._task.diff and result["changed"]:
             told = [{"prepared": "".join(f"{line}\n" for line in (_ENDED, *ended.values()))}] if ended else []
-            result["diff"] = told + self._differences(served["manifest"], files, fleet.configs, key, options, task_vars)
+            changed = self._differences(served["manifest"], files, fleet.configs, key, options, task_vars)
+            result["diff"] = told + [{name: visible(text) for name, text in part.items()} for part in changed]
         if self._task.check_mode:
             return result
         if not result["changed"]:

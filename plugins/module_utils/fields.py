@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import contextlib
 import difflib
+import functools
 import ipaddress
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+from . import words
 from .problems import Problem
 
 try:
@@ -25,8 +27,7 @@ except ImportError as error:
 Reader = Callable[[Any], Any]
 
 _HEX_DIGIT = re.compile(r"[0-9a-fA-F]")
-_LABEL = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
-_LINE = re.compile(r"[^\x00-\x1f\x7f]+")
+_SCOPE = re.compile(r"[A-Za-z0-9_.-]{1,15}")
 _LONGEST_SHOWN = 80
 _FEW = 12
 
@@ -72,23 +73,9 @@ def text(value: Any) -> str:
     return str(value)
 
 
-def line(value: Any) -> str:
-    """A text for one line of a file."""
-    if not isinstance(value, str) or not _LINE.fullmatch(value):
-        raise ValueError("expected a text of one line that is not empty")
-    return str(value)
-
-
-def pattern(expression: str, expected: str) -> Reader:
-    """A text that matches the whole *expression*; *expected* ends the sentence "expected …"."""
-    compiled = re.compile(expression)
-
-    def read(value: Any) -> str:
-        if not isinstance(value, str) or not compiled.fullmatch(value):
-            raise ValueError(f"expected {expected}")
-        return str(value)
-
-    return read
+def word(kind: str) -> Reader:
+    """A text of the form that ``words.FORMS`` has for its *kind*."""
+    return functools.partial(words.read, kind)
 
 
 def integer(lowest: int, highest: int) -> Reader:
@@ -100,15 +87,19 @@ def integer(lowest: int, highest: int) -> Reader:
     return read
 
 
-def hostname(value: Any) -> str:
-    """A host name without its domain (RFC 1123, section 2.1)."""
-    if not isinstance(value, str) or not _LABEL.fullmatch(value):
-        raise ValueError("expected a host name: lower-case letters, digits and inner hyphens, at most 63 of them")
-    return str(value)
+#: A text for one line of a file.
+line = word("line")
+
+#: A host name without its domain (RFC 1123, section 2.1).
+hostname = word("label")
 
 
 def domain(value: Any) -> str:
-    if not isinstance(value, str) or len(value) > 253 or not all(map(_LABEL.fullmatch, value.split("."))):
+    try:
+        labels = [hostname(label) for label in value.split(".")] if isinstance(value, str) else []
+    except ValueError:
+        labels = []
+    if not labels or len(value) > 253:
         raise ValueError("expected a domain such as rack-a.example.com, in lower case")
     return str(value)
 
@@ -130,15 +121,23 @@ def address(value: Any) -> ipaddress.IPv4Address:
 
 def any_address(value: Any) -> ipaddress.IPv4Address | ipaddress.IPv6Address:
     try:
-        return ipaddress.ip_address(value if isinstance(value, str) else "")
+        return _of_an_interface(ipaddress.ip_address(value if isinstance(value, str) else ""))
     except ValueError:
         raise ValueError("expected an IPv4 or IPv6 address such as 10.0.0.11") from None
+
+
+def _of_an_interface(address: Any) -> Any:
+    """*address*, where what stands behind its ``%`` is the name of an interface: Python takes any text there."""
+    scope = getattr(address, "scope_id", None)
+    if scope is not None and not _SCOPE.fullmatch(scope):
+        raise ValueError
+    return address
 
 
 def interface_address(value: Any) -> ipaddress.IPv4Interface | ipaddress.IPv6Interface:
     """An address with the length of its network."""
     try:
-        return ipaddress.ip_interface(value if isinstance(value, str) and "/" in value else "")
+        return _of_an_interface(ipaddress.ip_interface(value if isinstance(value, str) and "/" in value else ""))
     except ValueError:
         raise ValueError("expected an address with the length of its network, such as 10.0.0.11/24") from None
 
@@ -163,9 +162,9 @@ class AddressRange(NamedTuple):
 
 def address_range(value: Any) -> AddressRange:
     """``10.0.0.100-10.0.0.199``, or one address."""
-    first, _, last = value.partition("-") if isinstance(value, str) else ("", "", "")
+    first, _, last = value.replace(" ", "").partition("-") if isinstance(value, str) else ("", "", "")
     try:
-        found = AddressRange(ipaddress.IPv4Address(first.strip()), ipaddress.IPv4Address((last or first).strip()))
+        found = AddressRange(ipaddress.IPv4Address(first), ipaddress.IPv4Address(last or first))
     except ValueError:
         raise ValueError("expected an address, or a range such as 10.0.0.100-10.0.0.199") from None
     if found.first > found.last:
@@ -175,7 +174,12 @@ def address_range(value: Any) -> AddressRange:
 
 def mac(value: Any) -> str:
     """A unicast hardware address in any usual way of writing; lower case with colons comes back."""
-    if not isinstance(value, str) or len(_HEX_DIGIT.findall(value)) != 12 or not netaddr.valid_mac(value):
+    if (
+        not isinstance(value, str)
+        or words.has_control(value)
+        or len(_HEX_DIGIT.findall(value)) != 12
+        or not netaddr.valid_mac(value)
+    ):
         raise ValueError("expected a MAC address such as 52:54:00:12:34:56, in quotes")
     parsed = netaddr.EUI(value, dialect=netaddr.mac_unix_expanded)
     if parsed.words[0] & 1 or int(parsed) == 0:
@@ -183,9 +187,8 @@ def mac(value: Any) -> str:
     return str(parsed)
 
 
-url = pattern(r"https?://[^\s/]+(/\S*)?", "a URL that begins with http:// or https://")
-sha256 = pattern(r"[0-9a-fA-F]{64}", "a SHA-256: 64 hexadecimal digits, in quotes")
-absolute_path = pattern(r"(/[^/\x00-\x20]+)+", "an absolute path without blanks, such as /var/lib/data")
+url = word("URL")
+sha256 = word("SHA-256")
 
 
 def boolean(value: Any) -> bool:
@@ -407,7 +410,6 @@ __all__ = (
     "Reader",
     "Record",
     "WordOr",
-    "absolute_path",
     "address",
     "address_range",
     "any_address",
@@ -422,7 +424,6 @@ __all__ = (
     "mac",
     "mapping",
     "one_or_more",
-    "pattern",
     "read_fields",
     "rows_of",
     "server",
@@ -431,4 +432,5 @@ __all__ = (
     "text",
     "unknown_names",
     "url",
+    "word",
 )

@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from typing import Any
 
-from . import ipxe
+from . import config_words, ipxe
 from .arming import ORDERS, digest_of
 from .butane import dumps, translate
 from .install import check_config, config_digest, with_report
@@ -121,6 +121,7 @@ def build_config(
     found = [(entry.path, entry.message, entry.origin) for entry in result.report]
     found += [(f"$.{path}", message, None) for path, message in check_butane(node, butane)]
     if result.config:
+        found += [(f"$.{path}", message, None) for path, message in config_words.mistakes(result.config)]
         found += [(f"$.{path}", message, None) for path, message in check_config(result.config)]
         storage = Storage(node, result.config)
         found += [(f"$.{path}", message, None) for path, message in storage.mistakes()]

@@ -17,12 +17,14 @@ MODES = ("authoritative", "proxy", "none")
 NETWORK = (
     Field(
         "interface",
-        fields.pattern(r"[A-Za-z0-9_.-]{1,15}", "the name of an interface, such as enp2s0 or, for a VLAN, enp2s0.100"),
+        fields.word("interface"),
         "the boot host's interface on this network, or the one that its relay reaches; a VLAN's is one too",
         required=True,
     ),
     Field("subnet", fields.subnet, "the network in CIDR form, such as 10.0.0.0/24", required=True),
-    Field("racks", fields.one_or_more(fields.line), "the racks whose nodes stand on this network", required=True),
+    Field(
+        "racks", fields.one_or_more(fields.word("rack")), "the racks whose nodes stand on this network", required=True
+    ),
     Field(
         "mode",
         fields.choice(*MODES),
@@ -65,7 +67,7 @@ NETWORK = (
     ),
     Field(
         "peer",
-        fields.line,
+        fields.word("host"),
         "the boot host that serves the same racks beside this one, by its name in the inventory, so that either can fail;"
         " it has to name this one, and both have to say their `address`",
     ),

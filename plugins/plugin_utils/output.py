@@ -9,6 +9,7 @@ from typing import Any
 
 from ansible.errors import AnsibleActionFail
 from ansible.utils.display import Display
+from ansible_collections.kindling.flatcar.plugins.module_utils.words import visible
 
 OUTPUT_OPTIONS = {
     "format": {"type": "str", "choices": ["text", "json"], "default": "text"},
@@ -16,9 +17,14 @@ OUTPUT_OPTIONS = {
 }
 
 
+def _as_json(data: Any) -> str:
+    shown = json.dumps(data, indent=2, ensure_ascii=False)
+    return json.dumps(data, indent=2) if shown != visible(shown) else shown
+
+
 def put_out(options: Mapping[str, Any], text: str, data: Any) -> None:
     """Print *text*, or *data* as JSON, or write it to the file that the options name."""
-    shown = text if options["format"] == "text" else json.dumps(data, indent=2, ensure_ascii=False)
+    shown = visible(text) if options["format"] == "text" else _as_json(data)
     if not options["output"]:
         Display().display(f"\n{shown}\n")
         return

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 from ansible_collections.kindling.flatcar.plugins.module_utils.problems import Problem
+from ansible_collections.kindling.flatcar.plugins.module_utils.words import visible
 
 from .origin import origin_of
 
@@ -64,7 +65,7 @@ def describe(problems: Iterable[Problem]) -> str:
     """One line a mistake, with its whole place."""
     found = mistakes(problems)
     listed = "\n".join(f"  {f'{m.place()}: ' if m.place() else ''}{m.who()}: {m.path}: {m.said()}" for m in found)
-    return f"The inventory has {count(len(found), 'problem')}; nothing was changed.\n{listed}"
+    return visible(f"The inventory has {count(len(found), 'problem')}; nothing was changed.\n{listed}")
 
 
 def by_file(found: Iterable[Mistake]) -> str:

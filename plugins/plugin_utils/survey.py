@@ -19,6 +19,7 @@ from ansible_collections.kindling.flatcar.plugins.module_utils.node import (
     OWNED,
     PLACE,
     Node,
+    check_name,
     kernel_line,
     node_variables,
     read_node,
@@ -34,6 +35,7 @@ from ansible_collections.kindling.flatcar.plugins.module_utils.pairs import (
 )
 from ansible_collections.kindling.flatcar.plugins.module_utils.problems import InventoryError, Problem
 from ansible_collections.kindling.flatcar.plugins.module_utils.programs import Program, read_programs
+from ansible_collections.kindling.flatcar.plugins.module_utils.role_words import ROLE_WORDS, check
 from ansible_collections.kindling.flatcar.plugins.module_utils.secrets import leaks
 
 from .cores import spread
@@ -303,12 +305,18 @@ def _read_boot_host(host: str, variables: Variables, known: Known) -> _BootHost:
             networks = read_networks(host, values[VARIABLE], known.facts)
         except InventoryError as invalid:
             problems = [*failed, *invalid.problems]
+    problems = [*check_name(host), *problems, *_check_role_words(host, variables)]
     racks = None if failed else set(_racks_named(values[VARIABLE]))
     placed = [_placed(problem, raw) for problem in problems]
     release = str((known.facts or {}).get("distribution_major_version", ""))
     debian = int(release) if release.isdigit() else None
     reached_at = variables.read(host, lambda names: [name for name in (_REACHED_AT,) if name in names]).values
     return _BootHost(values[VARIABLE], networks, racks, values[FILES_DIR], placed, debian, reached_at.get(_REACHED_AT))
+
+
+def _check_role_words(host: str, variables: Variables) -> list[Problem]:
+    """Of what the inventory says of the roles; what cannot be read now, they read themselves."""
+    return check(host, variables.read(host, lambda names: [name for name in ROLE_WORDS if name in names]).values)
 
 
 def _racks_named(networks: Any) -> Iterator[str]:

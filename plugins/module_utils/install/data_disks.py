@@ -16,7 +16,7 @@ from ..storage import Place, Storage, Use
 #: What Ignition leaves alone on a device, by what ``wipefs`` calls it.
 _KEPT = {"raid": "linux_raid_member", "luks": "crypto_LUKS"}
 
-#: Between the words of a line; the device is the last.
+#: Between the words of a line, none of which has it (``config_words``); the device is the last.
 _BETWEEN = "|"
 
 
@@ -69,9 +69,6 @@ def _word(truth: Any) -> str:
 
 
 def _line(*words: str) -> str:
-    for word in words[:-1]:
-        if _BETWEEN in word:
-            raise ValueError(f"{words[-1]}: expected a label without {_BETWEEN}, got {word}")
     return _BETWEEN.join(words)
 
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from .. import fields
+from .. import fields, words
 from ..fields import Field
 from .layer import Layer
 
 if TYPE_CHECKING:
     from .model import Node
 
-USER_NAME = fields.pattern(r"[a-z_][a-z0-9_-]{0,31}", "a user's name, in lower case")
+USER_NAME = fields.word("user")
 
 
 def named(what: str) -> fields.Reader:
@@ -34,15 +34,14 @@ FIELDS = (
         default=(),
         secret=True,
     ),
-    Field("flatcar_authorized_keys", fields.list_of(fields.line), "SSH keys that may log in as core", default=()),
+    Field(
+        "flatcar_authorized_keys", fields.list_of(words.authorized_key), "SSH keys that may log in as core", default=()
+    ),
     Field(
         "flatcar_password_hashes",
         fields.MappingOf(
             USER_NAME,
-            fields.pattern(
-                r"\$[A-Za-z0-9]+\$[!-9;-~]+|[!*]",
-                "a hash as `mkpasswd --method=yescrypt` prints it, not the password itself; * locks it",
-            ),
+            fields.word("password hash"),
         ),
         "password hashes by user, such as `{core: $y$…}`; keep them in a vault",
         default={},

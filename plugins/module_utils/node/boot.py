@@ -6,10 +6,10 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from .. import fields
+from .. import fields, words
 from ..fields import Field, Record
 from ..programs import CHOICES
-from ..releases import CHANNELS, VERSION, channel_of
+from ..releases import channel_of
 from .layer import Layer
 
 if TYPE_CHECKING:
@@ -18,50 +18,29 @@ if TYPE_CHECKING:
 #: How a machine is sent to its own disk, besides by the URL of a program (see ``ipxe.local_boot``).
 LOCAL_BOOT = ("auto", "sanboot", "exit", "exit-error", "chain")
 
-_LTS_STREAM = re.compile(r"lts-20\d\d")
-_KERNEL_ARGUMENT = re.compile(r"[!-~]+")
 
 #: The image alone is 8.4 GB (release 4593), and a root file system that is full at once helps nobody.
 SMALLEST_DISK_GIB = 10
 
 
-def _channel(value: Any) -> str:
-    if value in CHANNELS or (isinstance(value, str) and _LTS_STREAM.fullmatch(value)):
-        return str(value)
-    raise ValueError(f"expected {', '.join(CHANNELS)} or a stream such as lts-2024")
-
-
-def _version(value: Any) -> str:
-    if value == "current" or (isinstance(value, str) and VERSION.fullmatch(value)):
-        return str(value)
-    raise ValueError("expected current or an exact release such as 4593.2.5, in quotes")
-
-
-def _kernel_argument(value: Any) -> str:
-    """One word: the iPXE script and the kernel split their lines at blanks, and iPXE expands ``${``."""
-    if not isinstance(value, str) or not _KERNEL_ARGUMENT.fullmatch(value) or "${" in value:
-        raise ValueError("expected one kernel argument without blanks, such as console=ttyS0,115200n8")
-    return str(value)
-
-
 def _local_boot(value: Any) -> str:
     if value in LOCAL_BOOT:
         return str(value)
+    expected = f"expected {', '.join(LOCAL_BOOT)}, or the URL of a boot program"
+    if not isinstance(value, str) or not value.startswith("http"):
+        raise ValueError(expected)
     try:
-        if "${" not in str(value):  # iPXE would expand it
-            return fields.url(value)
-    except ValueError:
-        pass
-    raise ValueError(f"expected {', '.join(LOCAL_BOOT)}, or the URL of a boot program")
+        return fields.url(value)
+    except ValueError as error:
+        raise ValueError(f"{expected}: {error}") from None
 
 
 def _whole_disk(value: Any) -> str:
     """Names such as /dev/sda change between boots; those by id have the disk's own serial or world-wide name."""
-    if not isinstance(value, str) or not re.fullmatch(r"/dev/disk/by-id/[^/\s]+", value):
-        raise ValueError("expected a disk by its stable id, such as /dev/disk/by-id/wwn-0x5000c500a1b2c3d4")
-    if re.search(r"-part\d+$", value):
+    disk = words.read("disk", value)
+    if re.search(r"-part[0-9]+$", disk):
         raise ValueError("expected a whole disk, not a partition of one")
-    return str(value)
+    return disk
 
 
 _OWN_PROGRAM = Record(
@@ -91,10 +70,17 @@ FIELDS = (
         "what the firmware starts: `snponly` (UEFI) and `undionly` (BIOS) drive the NIC by the firmware's driver, `ipxe` by "
         "iPXE's own; or a file of yours; the boot host's choice when not given",
     ),
-    Field("flatcar_channel", _channel, "the release channel; an exact version knows its own", default="stable"),
-    Field("flatcar_version", _version, "an exact release, or the channel's current one", default="current"),
+    Field(
+        "flatcar_channel",
+        fields.word("channel"),
+        "the release channel; an exact version knows its own",
+        default="stable",
+    ),
+    Field(
+        "flatcar_version", fields.word("release"), "an exact release, or the channel's current one", default="current"
+    ),
     Field("flatcar_install_disk", _whole_disk, "the disk that Flatcar is installed to, by id (`/dev/disk/by-id/…`)"),
-    Field("flatcar_install_disk_serial", fields.line, "the serial number that this disk has to have"),
+    Field("flatcar_install_disk_serial", fields.word("serial number"), "the serial number that this disk has to have"),
     Field(
         "flatcar_install_disk_min_gib",
         fields.integer(SMALLEST_DISK_GIB, 1_000_000),
@@ -131,11 +117,17 @@ FIELDS = (
     ),
     Field(
         "flatcar_console",
-        fields.one_or_more(fields.pattern(r"[A-Za-z][A-Za-z0-9]*(,[0-9a-z]+)?", "a console such as ttyS0,115200n8")),
+        fields.one_or_more(fields.word("console")),
         "the kernel's consoles, such as `ttyS0,115200n8`; the last is the main one",
         default=(),
     ),
-    Field("flatcar_kernel_arguments", fields.list_of(_kernel_argument), "more words for the kernel's line", default=()),
+    Field(
+        "flatcar_kernel_arguments",
+        fields.list_of(words.kernel_argument),
+        "more words for the kernel's line; those that Kindling sets itself (`initrd`, `ignition.…`, `flatcar.first_boot` and the "
+        "like) are refused",
+        default=(),
+    ),
 )
 
 

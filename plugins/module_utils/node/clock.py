@@ -6,14 +6,12 @@ import functools
 import zoneinfo
 from typing import TYPE_CHECKING, Any
 
-from .. import fields
+from .. import fields, words
 from ..fields import Field
 from .layer import Layer, file, link, unit_text
 
 if TYPE_CHECKING:
     from .model import Node
-
-_ZONE = fields.pattern(r"[A-Z][A-Za-z0-9_+-]*(/[A-Za-z0-9_+-]+){0,2}", "a time zone such as Europe/Berlin")
 
 
 @functools.cache
@@ -23,7 +21,7 @@ def _zones() -> frozenset[str]:
 
 
 def _time_zone(value: Any) -> str:
-    zone = _ZONE(value)
+    zone = words.read("time zone", value)
     if _zones() and zone not in _zones():
         raise ValueError("expected a time zone such as Europe/Berlin")
     return zone

@@ -10,35 +10,26 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from .. import fields
+from .. import fields, words
 from ..fields import Field, Record
 from .layer import Layer
 
 if TYPE_CHECKING:
     from .model import Node
 
-_STABLE = re.compile(r"/dev/(disk/by-(id|partlabel|partuuid|label|uuid)|md|mapper)/[^/\s]+")
-_LABEL = fields.pattern(r"[^\s:/]{1,36}", "a label of at most 36 characters without blanks, colons and slashes")
-_NAME = fields.pattern(r"[A-Za-z0-9_.-]+", "a name of letters, digits, dots, hyphens and underscores")
+_LABEL = fields.word("partition label")
+_NAME = fields.word("name")
 
 
-def device(value: Any) -> str:
-    """Names such as /dev/sda change between boots (flatcar/Flatcar#404: the system went to the data disk)."""
-    if not isinstance(value, str) or not _STABLE.fullmatch(value):
-        raise ValueError("expected a stable device name: /dev/disk/by-id/…, by-partlabel/…, /dev/md/… or /dev/mapper/…")
-    return str(value)
-
-
-_URL = re.compile(r"(https?|tftp|s3|gs)://\S+|arn:\S+")
-_NAMED = re.compile(r"/dev/(disk/by-(id|path|partlabel|partuuid|label|uuid)|md|mapper)/[^/]+")
+#: Names such as /dev/sda change between boots (flatcar/Flatcar#404: the system went to the data disk).
+device = fields.word("device")
 
 
 def _ram_disk(value: Any) -> str:
-    if not isinstance(value, str) or not (_NAMED.fullmatch(value) or _URL.fullmatch(value)):
-        raise ValueError("expected a disk by its stable id, such as /dev/disk/by-id/wwn-0x5000c500a1b2c3d4")
-    if re.fullmatch(r"/dev/disk/by-(id|path)/.*-part\d+", value):
+    disk = words.read("disk in RAM", value)
+    if re.fullmatch(r"/dev/disk/by-(id|path)/.*-part[0-9]+", disk):
         raise ValueError("expected a whole disk, not a partition of one")
-    return str(value)
+    return disk
 
 
 _WIPE = Field("wipe", fields.boolean, "wipe what is there, at every run of Ignition", default=False)
@@ -94,9 +85,9 @@ FILESYSTEM = Record(
     (
         _DEVICE,
         Field("format", fields.choice("ext4", "xfs", "btrfs", "vfat"), "its format", required=True),
-        Field("path", fields.absolute_path, "where it is mounted, at every start; not mounted when not given"),
-        Field("label", fields.pattern(r"\S{1,16}", "a label of at most 16 characters without blanks"), "its label"),
-        Field("options", fields.list_of(fields.line), "mount options", default=()),
+        Field("path", fields.word("mount point"), "where it is mounted, at every start; not mounted when not given"),
+        Field("label", fields.word("file system label"), "its label"),
+        Field("options", fields.list_of(fields.word("mount option")), "mount options", default=()),
         _WIPE,
     )
 )

@@ -37,7 +37,7 @@ def _hostname_pattern(value: Any) -> str:
 FIELDS = (
     Field(
         "flatcar_rack",
-        fields.line,
+        fields.word("rack"),
         "the rack that the machine stands in, as a boot host's networks name it",
         required=True,
     ),

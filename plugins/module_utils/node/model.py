@@ -10,6 +10,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from .. import words
 from ..butane import DEFAULT_VERSION
 from ..fields import read_fields, unknown_names
 from ..merge import merge
@@ -135,6 +136,7 @@ def read_node(
     wrong = {variable_of(problem.path) for problem in problems} | set(unreadable)
     problems += unknown_names({key: given[key] for key in unknown_variables(given)}, _NAMES, name)
     problems += _check_fragments(name, fragments)
+    problems += check_name(name)
     problems += _contradictions(name, typed, given, wrong)
     try:
         hostname = None if wrong & identity.hostname_depends_on(given) else identity.hostname_of(name, typed)
@@ -145,6 +147,15 @@ def read_node(
     own = {key.removeprefix("flatcar_"): value for key, value in typed.items()}
     own |= {"hostname": hostname, "channel": channel_of(own["version"], own["channel"])}
     return Node(name=name, given=given, fragments=fragments, **own), []
+
+
+def check_name(host: str) -> list[Problem]:
+    """What is wrong with a host's name in the inventory: it becomes lines of scripts and on screens."""
+    try:
+        words.read("host", host)
+    except ValueError as error:
+        return [Problem(host, "its name", str(error))]
+    return []
 
 
 def variable_of(path: str) -> str:
@@ -223,6 +234,7 @@ __all__ = (
     "PLACE",
     "Node",
     "check_butane",
+    "check_name",
     "layers",
     "merge_layers",
     "node_variables",

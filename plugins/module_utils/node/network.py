@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 KINDS = ("mac", "bond", "vlan", "bridge")
 
-_NAME = fields.pattern(r"[a-z][a-z0-9_.-]{0,14}", "a name of at most 15 lower-case letters, digits, dots and hyphens")
+_NAME = fields.word("node's interface")
 
 BOND = Record(
     (

@@ -15,7 +15,7 @@ from .layer import Layer, link, unit_text
 if TYPE_CHECKING:
     from .model import Node
 
-_NAME = fields.pattern(r"[A-Za-z0-9][A-Za-z0-9_.-]*", "a name of letters, digits, dots, hyphens and underscores")
+_NAME = fields.word("name")
 _LISTS_OF_WORDS = fields.list_of(fields.line)
 
 SYSEXT = Record(
@@ -29,9 +29,7 @@ SYSEXT = Record(
 CONTAINER = Record(
     (
         Field("name", _NAME, "the container's name, and its unit's", required=True),
-        Field(
-            "image", fields.pattern(r"\S+", "an image such as ghcr.io/flatcar/hello:1.0"), "the image", required=True
-        ),
+        Field("image", fields.word("container image"), "the image", required=True),
         Field(
             "arguments",
             _LISTS_OF_WORDS,

@@ -12,23 +12,22 @@ from .layer import Layer, file
 if TYPE_CHECKING:
     from .model import Node
 
-_WINDOW_START = fields.pattern(
-    r"((Mon|Tue|Wed|Thu|Fri|Sat|Sun) )?([01]\d|2[0-3]):[0-5]\d", "a time such as 04:00 or Thu 04:00, in quotes"
-)
-_WINDOW_LENGTH = fields.pattern(r"([1-9]\d*h)?([1-9]\d*m)?(?<=.)", "a time span such as 1h or 1h30m")
-
 FIELDS = (
     Field(
         "flatcar_update_strategy",
         fields.choice("reboot", "etcd-lock", "off", "disabled"),
         "`reboot` after an update, `etcd-lock`: one machine after the other, `off`: a person reboots, `disabled`: no updates",
     ),
-    Field("flatcar_update_window", _WINDOW_START, "when reboots may begin, such as `Thu 04:00`"),
-    Field("flatcar_update_window_length", _WINDOW_LENGTH, "how long the window is, such as `1h`"),
-    Field("flatcar_update_server", fields.url, "the update server, such as `http://nebraska.example.com/v1/update/`"),
+    Field("flatcar_update_window", fields.word("window start"), "when reboots may begin, such as `Thu 04:00`"),
+    Field("flatcar_update_window_length", fields.word("window length"), "how long the window is, such as `1h`"),
+    Field(
+        "flatcar_update_server",
+        fields.word("update server"),
+        "the update server, such as `http://nebraska.example.com/v1/update/`",
+    ),
     Field(
         "flatcar_update_group",
-        fields.pattern(r"[A-Za-z0-9._-]+", "the name of a group or channel on the update server"),
+        fields.word("update group"),
         "the group on the update server; the image's channel when not given",
     ),
 )

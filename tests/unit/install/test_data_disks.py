@@ -7,6 +7,7 @@ import pathlib
 import sys
 
 import pytest
+from ansible_collections.kindling.flatcar.plugins.module_utils.fleet import build_config
 from ansible_collections.kindling.flatcar.plugins.module_utils.install.data_disks import data_lines
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
@@ -112,8 +113,11 @@ def test_what_a_config_does_to_other_disks(variables, lines):
 
 
 def test_a_label_that_a_line_cannot_have_is_refused():
-    with pytest.raises(ValueError, match=f"{DATA}: expected a label without |, got a|b"):
+    with pytest.raises(AssertionError, match="expected a label of at most 16 characters"):
         told(**filesystem(label="a|b"))
+    fragment = {"storage": {"filesystems": [{"device": DATA, "format": "ext4", "label": "a|b"}]}}
+    _, (problem,) = build_config(node(flatcar_butane=fragment))
+    assert problem.path == "flatcar_butane: $.storage.filesystems.0.label"
 
 
 # --- what it refuses ---------------------------------------------------------------------------------------------------------

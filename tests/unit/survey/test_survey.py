@@ -13,6 +13,7 @@ from ansible.errors import AnsibleError
 from ansible_collections.kindling.flatcar.plugins.module_utils.fleet import build_files
 from ansible_collections.kindling.flatcar.plugins.module_utils.node import NODE
 from ansible_collections.kindling.flatcar.plugins.plugin_utils import cores
+from ansible_collections.kindling.flatcar.plugins.plugin_utils.origin import origin_of
 from ansible_collections.kindling.flatcar.plugins.plugin_utils.survey import Known
 from repetition import repetitions
 
@@ -33,6 +34,16 @@ def test_a_right_inventory_has_no_problems(inventory):
     assert [node.name for node in found.fleets["boot-a"].nodes] == ["n1"]
     assert found.fleets["boot-a"].configs["n1"]["ignition"] == {"version": "3.4.0"}
     assert found.checked() is found
+
+
+def test_the_roles_own_words_are_checked_where_they_are_written(inventory):
+    said = "web_access_log: 'off; root /'\ndnsmasq_tftp_dir: \"/srv/x\\nenable-ra\"\nfleet_key: '{{ nowhere }}'\n"
+    found = inventory({"hosts.yml": NODE_1, "host_vars/boot-a.yml": said}).survey()
+    assert [(problem.subject, problem.path) for problem in found.problems] == [
+        ("boot-a", "dnsmasq_tftp_dir"),
+        ("boot-a", "web_access_log"),
+    ]
+    assert [origin_of(problem.value)[1] for problem in found.problems] == [2, 1]
 
 
 @pytest.mark.parametrize(

@@ -22,12 +22,15 @@ COMPOSE ?= $(if $(findstring podman,$(CONTAINER_ENGINE)),$(if $(findstring sudo,
   --preserve-env=$(COMPOSE_VARIABLES)) $(abspath $(BIN))/podman-compose,docker compose)
 BASE ?= debian:12-slim
 IMAGE ?= localhost/kindling
+# What the base is: its name, and its digest where BASE=NAME@sha256:... gives one
+BASE_NAME := $(firstword $(subst @, ,$(BASE)))
+BASE_DIGEST := $(word 2,$(subst @, ,$(BASE)))
 VERSION := $(shell sed -n 's/^version: //p' galaxy.yml)
 # All dates within the image: two builds of one commit are the same
 SOURCE_DATE_EPOCH ?= $(shell git log -1 --format=%ct 2>/dev/null || echo 0)
 WHEELS := .cache/container/wheels
 
-.PHONY: help setup validate build run push buildpush registry lab-setup demo demo-down test test-long test-fast lint unit-setup unit unit-fast bench collection clean
+.PHONY: help setup lock advisories validate build run push buildpush registry lab-setup demo demo-down test test-long test-fast lint unit-setup unit unit-fast bench collection clean
 
 help: ## List the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -37,7 +40,7 @@ setup: .venv/ready $(COLLECTIONS)/kindling/flatcar $(COLLECTIONS)/community/gene
 .venv/ready: requirements.txt
 	@tests/install-packages.sh python3-venv
 	python3 -m venv .venv
-	$(BIN)/pip install --quiet --disable-pip-version-check --requirement requirements.txt
+	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes --only-binary :all: --requirement requirements.txt
 	@touch $@
 
 # The checkout is the collection: Ansible finds it by its full name through this link
@@ -49,6 +52,12 @@ $(COLLECTIONS)/community/general/MANIFEST.json: | .venv/ready
 	@mkdir -p .ansible/collections
 	@tests/install-collections.sh .ansible/collections
 
+lock: setup ## Write requirements.txt anew, out of requirements.in and what pip's index has today
+	python tests/lock.py
+
+advisories: setup ## Tell newer versions, and what is known against those that are used (needs the Internet; no part of make test)
+	@python tests/advisories.py
+
 validate: setup ## Check an inventory: make validate INVENTORY=inventories/example
 	@ansible-playbook -i $(INVENTORY) playbooks/validate.yml $(EXTRA)
 
@@ -56,7 +65,8 @@ build: setup $(WHEELS)/ready ## Build the boot server's container image, by podm
 	$(CONTAINER_ENGINE) build --file container/Containerfile --build-arg BASE=$(BASE) \
 	  --build-arg SOURCE_DATE_EPOCH=$(SOURCE_DATE_EPOCH) $(if $(findstring podman,$(CONTAINER_ENGINE)),--timestamp $(SOURCE_DATE_EPOCH)) \
 	  --label org.opencontainers.image.title=kindling --label org.opencontainers.image.version=$(VERSION) \
-	  --label org.opencontainers.image.licenses=GPL-3.0-or-later --tag $(IMAGE):$(VERSION) --tag $(IMAGE):latest $(BUILD_FLAGS) .
+	  --label org.opencontainers.image.licenses=GPL-3.0-or-later --label org.opencontainers.image.base.name=$(BASE_NAME) \
+	  $(if $(BASE_DIGEST),--label org.opencontainers.image.base.digest=$(BASE_DIGEST)) --tag $(IMAGE):$(VERSION) --tag $(IMAGE):latest $(BUILD_FLAGS) .
 
 $(WHEELS)/ready: container/requirements.txt | setup
 	@rm -rf $(WHEELS)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
-VERSION = re.compile(r"(\d+)\.([0-3])\.(\d+)")
+VERSION = re.compile(r"([0-9]+)\.([0-3])\.([0-9]+)")
 CHANNELS = ("stable", "beta", "alpha", "lts")
 CHANNEL_BY_DIGIT = dict(zip("0123", ("alpha", "beta", "stable", "lts"), strict=True))
 

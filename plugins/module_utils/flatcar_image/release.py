@@ -27,8 +27,8 @@ VERSION_FILE = "version.txt"
 # In spring 2024 releases had no signature for the PXE kernel, which is the same bytes as the disk image's kernel.
 SIGNED_AS = {KERNEL: "flatcar_production_image.vmlinuz"}
 
-_VERSION = re.compile(r"(0|[1-9]\d{0,5})\.(\d{1,2})\.(0|[1-9]\d{0,4})")
-_CHANNEL = re.compile(r"(alpha|beta|stable|lts)(?:-(20\d\d))?")
+_VERSION = re.compile(r"(0|[1-9][0-9]{0,5})\.([0-9]{1,2})\.(0|[1-9][0-9]{0,4})")
+_CHANNEL = re.compile(r"(alpha|beta|stable|lts)(?:-(20[0-9][0-9]))?")
 _SHA512 = re.compile(r"[0-9a-fA-F]{128}")
 
 

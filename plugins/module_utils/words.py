@@ -161,7 +161,7 @@ FORMS: Mapping[str, Form] = {
         "F88CFEDEFF29A5B4D9523864E25D9AED0593B34A",
     ),
     "SHA-256": _row(r"[0-9a-fA-F]{64}", "a SHA-256: 64 hexadecimal digits, in quotes", "0" * 64),
-    "key": _row(r"[0-9a-fA-F]{64}", "64 hexadecimal digits: `openssl rand -hex 32` prints a key", "0" * 64),
+    "key": _row(r"[0-9a-f]{64}", "64 hexadecimal digits in lower case: `openssl rand -hex 32` prints a key", "0" * 64),
     "release": _row(r"[0-9]+\.[0-3]\.[0-9]+|current", "current or an exact release such as {}, in quotes", "4593.2.5"),
     "channel": _row(
         r"stable|beta|alpha|lts(-20[0-9][0-9])?", "stable, beta, alpha, lts or a stream such as {}", "lts-2024"

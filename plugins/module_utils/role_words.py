@@ -62,6 +62,7 @@ ROLE_WORDS: Mapping[str, Shape] = {
     "ipxe_operator_programs": [_PROGRAM],
     "ipxe_packages_there": ["package"],
     "web_root": "path",
+    "web_former_dir": "path",
     "web_images_dir": "path",
     "web_installs_dir": "path",
     "web_programs_dir": "path",

@@ -52,7 +52,7 @@ class ActionModule(ActionBase):
                 "nodes": {"type": "list", "elements": "str"},
                 "images": {"type": "list", "elements": "dict", "default": []},
                 "path": {"type": "path", "default": "/srv/kindling/fleet"},
-                "group": {"type": "str", "default": "www-data"},
+                "group": {"type": "str", "default": "kindling-web"},
                 "keep": {"type": "int", "default": 5},
                 "files_dir": {"type": "path"},
                 "key": {"type": "str", "no_log": True},

@@ -15,10 +15,6 @@ options:
     description: The directory in memory that says what is armed.
     type: path
     default: /run/kindling-armed
-  group:
-    description: The web server's group.
-    type: str
-    default: www-data
   supervised:
     description: The directory that s6-svscan watches, where s6 keeps what is armed. It is systemd when not given.
     type: path

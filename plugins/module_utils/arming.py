@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import base64
 import contextlib
+import errno
 import gzip
 import hashlib
 import json
@@ -564,10 +565,10 @@ def _reported(places: Places, arming: Arming, stage: str) -> bool:
 
 
 def _is_report(path: Path) -> bool:
-    """Not so what holds its place."""
+    """Not so what holds its place. What is there and cannot be looked at is not missing: raises ``OSError``."""
     try:
         mode = path.lstat().st_mode
-    except OSError:
+    except (FileNotFoundError, NotADirectoryError):
         return False
     return stat.S_ISREG(mode) and not mode & stat.S_IXUSR
 
@@ -644,7 +645,13 @@ def read_reports(places: Places, token: str) -> dict[str, dict[str, Any]]:
     for stage in STAGES:
         try:
             handle = os.open(places.reports / token / stage, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
-        except OSError:
+        except OSError as error:
+            if error.errno not in (
+                errno.ENOENT,
+                errno.ENOTDIR,
+                errno.ELOOP,
+            ):  # those are no reports; any other may be one
+                raise
             continue
         try:
             status = os.fstat(handle)

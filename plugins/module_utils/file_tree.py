@@ -53,24 +53,28 @@ class Entry:
     def access(self) -> Access:
         mode = self.mode or ("0755" if self.state == "directory" else "0644")
         try:
-            return Access(_identity(pwd.getpwnam, self.owner), _identity(grp.getgrnam, self.group), int(mode, 8))
+            return Access(self.owner, self.group, int(mode, 8))
         except ValueError:
             raise TreeError(f"{self.path}: expected a mode in octal digits, such as 0644, got {mode}") from None
 
 
 @dataclass(frozen=True)
 class Access:
-    uid: int
-    gid: int
+    owner: str
+    group: str
     mode: int
+
+    def numbers(self) -> tuple[int, int]:
+        """Raises ``TreeError`` where the host does not have them."""
+        return _number(pwd.getpwnam, self.owner), _number(grp.getgrnam, self.group)
 
     def give(self, handle: int) -> None:
         """To a file or a directory that is open."""
-        os.fchown(handle, self.uid, self.gid)
+        os.fchown(handle, *self.numbers())
         os.fchmod(handle, self.mode)
 
     def __str__(self) -> str:
-        return f"owner {_name(pwd.getpwuid, self.uid)}, group {_name(grp.getgrgid, self.gid)}, mode {self.mode:04o}"
+        return f"owner {self.owner}, group {self.group}, mode {self.mode:04o}"
 
 
 @dataclass(frozen=True)
@@ -82,13 +86,18 @@ class Change:
     after: str
 
 
-def lay_down(entries: Iterable[Entry], dry: bool = False, awaited: bool = False) -> list[Change]:
+def lay_down(
+    entries: Iterable[Entry], dry: bool = False, awaited: bool = False, users_awaited: bool = False
+) -> list[Change]:
     """Have all *entries* as they are described; what changed, or with *dry* would change.
 
-    With *awaited*, sources and commands that are missing come with packages that a dry run did not install. Raises
-    ``TreeError``: where a file cannot be made or is not valid, none has taken another's place.
+    With *awaited*, sources and commands that are missing come with packages that a dry run did not install; with
+    *users_awaited*, it did not make users either. Raises ``TreeError``: where a file cannot be made or is not valid, or nobody
+    is there to own it, none has taken another's place.
     """
     entries = list(entries)
+    for entry in [] if dry and users_awaited else entries:
+        entry.access.numbers()
     files = [entry for entry in entries if entry.state == "file"]
     changes = [change for entry in entries if entry.state == "directory" for change in _lay_directory(entry, dry)]
     # They replace nothing, and what is validated may need them
@@ -253,7 +262,7 @@ def _look(path: Path, follow: bool = False) -> os.stat_result | None:
 
 
 def _access(found: os.stat_result) -> Access:
-    return Access(found.st_uid, found.st_gid, stat.S_IMODE(found.st_mode))
+    return Access(_name(pwd.getpwuid, found.st_uid), _name(grp.getgrgid, found.st_gid), stat.S_IMODE(found.st_mode))
 
 
 def _give(path: Path, access: Access, flags: int) -> None:
@@ -268,11 +277,11 @@ def _kind(found: os.stat_result) -> str:
     return _KINDS.get(stat.S_IFMT(found.st_mode), "special file")
 
 
-def _identity(look_up: Callable, name: str) -> int:
+def _number(look_up: Callable, name: str) -> int:
     try:
         return look_up(name)[2]
     except KeyError:
-        raise TreeError(f"the host has no user or group {name}: the package that makes it is not installed") from None
+        raise TreeError(f"the host has no user or group {name}: run the whole role, which makes it") from None
 
 
 def _name(look_up: Callable, number: int) -> str:

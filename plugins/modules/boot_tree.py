@@ -51,6 +51,10 @@ options:
     type: list
     elements: str
     default: []
+  group:
+    description: The web server's group.
+    type: str
+    default: kindling-web
   keep:
     description: How many generations stay on the host, the served one among them.
     type: int
@@ -151,6 +155,7 @@ def main() -> None:
             "digest": {"type": "str"},
             "private": {"type": "list", "elements": "str", "default": []},
             "secret": {"type": "list", "elements": "str", "default": []},
+            "group": {"type": "str", "default": "kindling-web"},
             "keep": {"type": "int", "default": 5},
             "read": {"type": "list", "elements": "str", "default": []},
             "key": {"type": "bool", "default": False, "no_log": False},
@@ -229,9 +234,7 @@ def _gid(group: str) -> int:
     try:
         return grp.getgrnam(group).gr_gid
     except KeyError:
-        raise generation.GenerationError(
-            f"the host has no group {group}: the role web installs the server that has it"
-        ) from None
+        raise generation.GenerationError(f"the host has no group {group}: the role web makes it") from None
 
 
 if __name__ == "__main__":

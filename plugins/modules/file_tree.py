@@ -85,6 +85,10 @@ options:
         that are missing for theirs.
     type: bool
     default: false
+  awaits_users:
+    description: Users are missing on the host that a run makes, and check mode does not. Check mode then goes by their names.
+    type: bool
+    default: false
 """
 
 EXAMPLES = r"""
@@ -138,6 +142,7 @@ def main() -> None:
                 "required_if": [("state", "file", ("content", "src"), True), ("once", True, ("content",))],
             },
             "awaits_packages": {"type": "bool", "default": False},
+            "awaits_users": {"type": "bool", "default": False},
         },
         supports_check_mode=True,
     )
@@ -145,7 +150,8 @@ def main() -> None:
         entries = [
             file_tree.Entry(**described | {"path": Path(described["path"])}) for described in module.params["entries"]
         ]
-        changes = file_tree.lay_down(entries, module.check_mode, module.params["awaits_packages"])
+        awaited = module.params["awaits_packages"], module.params["awaits_users"]
+        changes = file_tree.lay_down(entries, module.check_mode, *awaited)
     except (file_tree.TreeError, OSError) as error:
         module.fail_json(msg=str(error))
     result = {"changed": bool(changes), "paths": [change.path for change in changes]}

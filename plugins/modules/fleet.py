@@ -89,7 +89,7 @@ options:
   group:
     description: The group that may read scripts and configs, the web server's.
     type: str
-    default: www-data
+    default: kindling-web
   keep:
     description: How many generations stay on the boot host.
     type: int

@@ -82,8 +82,8 @@ def test_the_services_are_no_root_and_can_do_what_they_must_alone(box):
                 [[CAPABILITIES[bit] for bit in range(64) if value >> bit & 1] for value in bits],
             )
     assert seen == {
-        "nginx": (box.shell("id -u www-data").strip(), [["NET_BIND_SERVICE"]]),
-        "dnsmasq": (box.shell("id -u dnsmasq").strip(), [["NET_BIND_SERVICE", "NET_ADMIN", "NET_RAW"]]),
+        "nginx": (box.shell("id -u kindling-web").strip(), [["NET_BIND_SERVICE"]]),
+        "dnsmasq": (box.shell("id -u kindling-dns").strip(), [["NET_BIND_SERVICE", "NET_ADMIN", "NET_RAW"]]),
     }
 
 

@@ -244,9 +244,22 @@ def test_a_full_disk_changes_nothing(entry, tree, monkeypatch):
 
 
 def test_who_is_not_there_owns_nothing(entry, tree):
-    with pytest.raises(TreeError, match="no user or group nosuch: the package that makes it is not installed"):
-        lay_down([entry("a", "", group="nosuch")])
+    with pytest.raises(TreeError, match="no user or group nosuch: run the whole role, which makes it"):
+        lay_down([entry("a", ""), entry("b", "", group="nosuch")])
     assert tree() == {}
+
+
+def test_a_dry_run_goes_by_the_names_of_users_that_are_made_first(entry, tree, tmp_path):
+    lay_down([entry("a", "")])
+    entries = [entry("a", "", group="nosuch"), entry("b", "", owner="nosuch")]
+    (a, b) = lay_down(entries, dry=True, users_awaited=True)
+    assert (a.before, a.after) == (
+        f"owner {OWN['owner']}, group {OWN['group']}, mode 0644\n",
+        a.before.replace(f"group {OWN['group']}", "group nosuch"),
+    )
+    assert b.path == str(tmp_path / "b")
+    with pytest.raises(TreeError, match="no user or group nosuch"):
+        lay_down(entries, dry=True)
 
 
 def test_a_mode_is_octal(entry):

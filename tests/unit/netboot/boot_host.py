@@ -81,10 +81,10 @@ class BootHost:
             web_programs_dir=str(self.tftp),
             web_installs_dir=str(self.directory / "installs"),
             __web_secret=str(self.put(self.directory / "secure-link.conf", 'set $secure_link_secret "none";\n')),
+            __web_run_dir=str(self.directory),
             web_access_log=str(self.directory / "access.log"),
             **known,
         )
-        self.room.run("mkdir", "-p", "/var/lib/nginx")
         config = self.put(self.directory / "dnsmasq.conf", dhcp.replace("/run/kindling-dnsmasq", str(self.directory)))
         self.dnsmasq, self.log = self.room.start(
             "dnsmasq", "--keep-in-foreground", f"--conf-file={config}", "--pid-file", host=self.name

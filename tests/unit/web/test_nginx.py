@@ -33,7 +33,6 @@ ANY_TOKEN = "x" * 43
 ROLE = pathlib.Path(__file__).parents[3] / "roles" / "web"
 SERVER = f"127.1.{os.getpid() >> 8 & 255}.{os.getpid() & 255}"  # others may run beside us
 SECRET = "0123456789abcdefghijABCDEFGHIJ0123456789"  # noqa: S105 nobody's
-TEMPORARY = ("client_body", "fastcgi", "proxy", "scgi", "uwsgi")
 
 
 class Answer(NamedTuple):
@@ -72,6 +71,7 @@ class Web:
                 {"address": SERVER, "cidr": "127.9.0.0/16", "nearby": ["127.9.0.0/16"], "quarantine": None},
             ],
             "__web_secret": self.root / "secure-link.conf",
+            "__web_run_dir": self.root,
             "web_root": self.fleet,
             "web_former_dir": self.root / "former",
             "web_images_dir": self.root / "images",
@@ -82,15 +82,17 @@ class Web:
         templar = Templar(loader=DataLoader(), variables=values)
         # As the module `template` does: a block leaves no empty line
         text = templar.template(trust_as_template("#jinja2: trim_blocks: True\n" + template))
-        directories = "".join(f"{kind}_temp_path {self.root}/{kind};" for kind in TEMPORARY)
-        text = re.sub(r"access_log .*;", f"access_log {self.log} kindling; {directories}", text)
+        text = re.sub(r"access_log \S+", f"access_log {self.log}", text)
         text = text.replace("error_log stderr;", f"error_log {self.errors};")
         return text.replace(f"{SERVER}:80 ", f"{SERVER}:{self.port} ")
 
     def start(self) -> subprocess.Popen:
         user = " user root;" if os.geteuid() == 0 else ""
         options = f"daemon off; pid {self.root}/pid;{user}"
-        process = subprocess.Popen(["nginx", "-p", str(self.root), "-c", str(self.config), "-g", options])
+        return self._await(["nginx", "-p", str(self.root), "-c", str(self.config), "-g", options])
+
+    def _await(self, command) -> subprocess.Popen:
+        process = subprocess.Popen(command)
         deadline = time.monotonic() + 60
         while time.monotonic() < deadline and process.poll() is None:
             try:

@@ -244,6 +244,20 @@ def inside(given: pathlib.Path) -> None:
     print(json.dumps(asyncio.run(run())))
 
 
+@contextlib.contextmanager
+def scratch():
+    """A directory with this checkout in `collections`, as Ansible and Python find it."""
+    from ansible.plugins.loader import init_plugin_loader
+
+    with tempfile.TemporaryDirectory(prefix="bench-storm-") as name:
+        directory = pathlib.Path(name)
+        namespace = directory / "collections/ansible_collections/kindling"
+        namespace.mkdir(parents=True)
+        (namespace / "flatcar").symlink_to(ROOT, target_is_directory=True)
+        init_plugin_loader([str(directory / "collections")])
+        yield directory
+
+
 def download(room, url: str, size: int) -> float:
     """Bytes per second of one download."""
     done = room.run("curl", "-sSf", "-o", "/dev/null", "-w", "%{size_download} %{time_total}", url, host=CLIENTS)
@@ -311,14 +325,7 @@ def main() -> None:
     if options.inside:
         inside(options.inside)
         return
-    from ansible.plugins.loader import init_plugin_loader
-
-    with tempfile.TemporaryDirectory(prefix="bench-storm-") as scratch:
-        directory = pathlib.Path(scratch)
-        namespace = directory / "collections/ansible_collections/kindling"
-        namespace.mkdir(parents=True)
-        (namespace / "flatcar").symlink_to(ROOT, target_is_directory=True)
-        init_plugin_loader([str(directory / "collections")])
+    with scratch() as directory:
         machines = machines_of(options.machines)
         pair = {"peer": "one that is off", "standby": True} if options.standby else {}
         room, host, token = prepare(machines, options.size, directory, **pair)

@@ -72,13 +72,26 @@ def test_who_reads_slowly_is_given_so_much_at_a_time_and_others_are_served(small
     assert HOSTILE not in small.errors.read_text()
 
 
-def test_a_thousand_requests_one_after_the_other_are_all_answered(small):
-    """How many a machine asks in a while is nobody's to limit: a rack may be behind one address."""
-    with socket.create_connection((SERVER, small.port), 60, (A, 0)) as connection:
-        connection.sendall(b"GET /boot.ipxe HTTP/1.1\r\nHost: a\r\n\r\n" * 999)
+def ask_without_end(web, address, times):
+    """The statuses of as many answers, out of one connection."""
+    with socket.create_connection((SERVER, web.port), 60, (address, 0)) as connection:
+        connection.sendall(b"GET /boot.ipxe HTTP/1.1\r\nHost: a\r\n\r\n" * (times - 1))
         connection.sendall(b"GET /boot.ipxe HTTP/1.0\r\n\r\n")
         answers = b"".join(iter(lambda: connection.recv(1 << 20), b""))
-    assert answers.count(b"HTTP/1.1 200 OK") == 1000
+    return re.findall(rb"HTTP/1.1 (\d+)", answers)
+
+
+def test_more_requests_than_a_boot_has_are_all_answered(small):
+    assert ask_without_end(small, A, 300) == [b"200"] * 300
+
+
+def test_who_asks_without_end_is_answered_and_logged_with_an_end(small):
+    answers = ask_without_end(small, HOSTILE, 900)
+    assert 500 <= answers.count(b"200") <= 700
+    assert answers.count(b"503") == 900 - answers.count(b"200")
+    assert small.ask(A, "/boot.ipxe").status == 200
+    assert small.log.read_text().count(HOSTILE) == answers.count(b"200")
+    assert HOSTILE not in small.errors.read_text()
 
 
 def test_all_ports_of_one_machine_leave_place_for_nodes(tmp_path):

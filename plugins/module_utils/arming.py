@@ -289,8 +289,12 @@ def disarm(places: Places, words: Collection[str] | None, who: str, forget: bool
                 told[arming.node] = "disarmed"
             if half_written:
                 told[arming.node] = "forgotten" if forget else "half-written"
-        _log(places, [_entry("disarmed", who, int(time.time()), arming) | {"forgotten": forget} for arming in ended])
-        _settle(places, closed={arming.token for arming in ended})
+        try:
+            _log(
+                places, [_entry("disarmed", who, int(time.time()), arming) | {"forgotten": forget} for arming in ended]
+            )
+        finally:  # on a full disk, too
+            _settle(places, closed={arming.token for arming in ended})
         if forget:
             for arming in history.of(ended):
                 _forget(places, arming)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import errno
 import json
 import os
 import shutil
@@ -10,9 +11,11 @@ import signal
 import stat
 import sys
 import time
+from pathlib import Path
 
 import pytest
 from ansible_collections.kindling.flatcar.plugins.module_utils import arming
+from ansible_collections.kindling.flatcar.plugins.module_utils.gates import GateError
 from ansible_collections.kindling.flatcar.plugins.module_utils.locks import locked
 from armed_room import make_places, publish, withdraw
 from repetition import repetitions
@@ -388,6 +391,39 @@ def killed_before_step(number, act):
     return status == signal.SIGKILL
 
 
+#: What needs room on a disk. Removing, renaming and reading need none.
+GROWING = {"os.link", "os.mkdir", "os.symlink"}
+
+
+def full_from_step(number, act):
+    """Run *act* in a process for which the disk is full from its step of this number on; whether it came to that, and whether it
+    failed for it.
+    """
+    child = os.fork()
+    if not child:
+        taken = 0
+
+        def step(event, arguments):
+            nonlocal taken
+            path, flags = (arguments[0], arguments[2]) if event == "open" else ("", 0)
+            if event in GROWING or (isinstance(path, str) and flags & os.O_CREAT and not Path(path).exists()):
+                taken += 1
+                if taken > number:
+                    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+        sys.addaudithook(step)
+        failed = False
+        try:
+            act()
+        except (OSError, arming.ArmingError, GateError):
+            failed = True
+        os._exit(2 * (taken > number) + failed)
+    _, status = os.waitpid(child, 0)
+    code = os.waitstatus_to_exitcode(status)
+    assert code in (0, 2, 3)
+    return code >= 2, code == 3
+
+
 @pytest.fixture
 def a_room(places, tmp_path):
     """``a`` has a half-written disk, ``b`` is armed, ``c`` is new, ``d`` was installed; made anew for every step."""
@@ -434,6 +470,46 @@ def test_a_killed_run_arms_all_machines_or_none_and_the_next_run_heals(places, a
         assert is_kept_from_its_disk(places, "a"), number
         assert not [path for path in places.armed.iterdir() if path.name.startswith(".")]
     assert seen >= {frozenset("b"), frozenset(MACHINES)}
+
+
+@pytest.mark.slow
+def test_on_a_full_disk_all_machines_are_armed_or_none_and_that_is_said(places, a_room):
+    batch = [order(node, 2) for node in MACHINES]
+    seen = set()
+    for number in range(0, 1000, repetitions(4, 1)):
+        came, failed = full_from_step(number, lambda: arm(places, *batch, again=True))
+        now = armed(places)
+        seen.add((failed, frozenset(now)))
+        assert now in ((set(), {"b"}, set(MACHINES)) if failed else (set(MACHINES),)), number
+        assert [is_kept_from_its_disk(places, node) for node in "abcd"] == [True, False, False, False], number
+        if not came:
+            break
+        arm(places, *(order(node, 3) for node in MACHINES), again=True)
+        assert armed(places) == set(MACHINES)
+        assert not [path for path in places.armed.iterdir() if path.name.startswith(".")]
+        a_room()
+    assert seen >= {(True, frozenset("b")), (False, frozenset(MACHINES))}
+
+
+def test_armings_end_although_nothing_can_be_noted(places, monkeypatch):
+    arm(places, order("a", 1))
+    with monkeypatch.context() as patch, pytest.raises(OSError, match="No space"):
+        patch.setattr(
+            arming, "_log", lambda *_: (_ for _ in ()).throw(OSError(errno.ENOSPC, "No space left on device"))
+        )
+        arming.disarm(places, None, "tester")
+    assert armed(places) == set()
+
+
+@pytest.mark.slow
+def test_on_a_full_disk_armings_can_be_ended(places, a_room):
+    for number in range(1000):
+        came, _ = full_from_step(number, lambda: arming.disarm(places, ["a", "b"], "tester"))
+        assert armed(places) == set(), number
+        assert is_kept_from_its_disk(places, "a"), number
+        if not came:
+            break
+        a_room()
 
 
 @pytest.mark.slow

@@ -77,7 +77,7 @@ def test_an_order_that_the_inventory_does_not_give_any_more_installs_nothing(roo
     """It was corrected after the machine was armed."""
     before = room.digests(room.bios)
     room.arm(room.bios)
-    corrected = ("-e", "flatcar_install_disk_min_gib=12")
+    corrected = ("-e", json.dumps({"flatcar_install_disk_min_gib": 12}))
     said = room.publish(*corrected, "--check", "--diff")
     assert f"{room.bios}: its arming until" in said
     assert "smallest size was 10, is 12" in said

@@ -39,6 +39,7 @@ def test_it_holds_the_collection_and_nothing_of_the_workshop(archive):
         "LICENSE",
         "MANIFEST.json",
         "README.md",
+        "SECURITY.md",
         "docs",
         "inventories",
         "meta",

@@ -1,6 +1,11 @@
-"""Machines boot from boot hosts that the roles made; what they are is read from inside of them."""
+"""Machines boot from boot hosts that the roles made, beside a hostile one; what they are is read from inside of them."""
 
 import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 from repetition import is_long
@@ -22,8 +27,39 @@ def boot(lab, play, state):
     return run
 
 
+PROJECT = Path(__file__).parents[3]
+VICTIM, ADDRESS = "52:54:00:77:00:11", "10.77.0.11"
+#: What is asked by strangers without a limit being near is less.
+ASKED = 2000
+
+
 @pytest.fixture(scope="module")
-def first(boot):
+def hostile(lab):
+    """A machine on the rack's network that attacks, and what it has done by now."""
+    own = "10.77.0.66"
+    lab("exec", "boot12", "--", "ip", "address", "add", f"{own}/24", "dev", "br0")
+    command = [sys.executable, PROJECT / "tests/lab/lab.py", "exec", "boot12", "--", "env"]
+    command += [f"PYTHONPATH={PROJECT}/.ansible/collections", sys.executable, PROJECT / "molecule/boot/hostile.py"]
+    command += ["br0", "10.77.0.1", own, VICTIM, ADDRESS]
+    attack = subprocess.Popen([*map(str, command)], stdout=subprocess.PIPE, text=True)
+    os.set_blocking(attack.stdout.fileno(), True)
+    begun = json.loads(attack.stdout.readline())
+    assert begun["questions"] > 0
+    assert begun["half-sent"] > 0
+
+    def done():
+        """Ends it."""
+        attack.terminate()
+        return json.loads(attack.communicate()[0].splitlines()[-1])
+
+    yield done
+    attack.kill()
+    attack.wait()
+    lab("exec", "boot12", "--", "ip", "address", "del", f"{own}/24", "dev", "br0")
+
+
+@pytest.fixture(scope="module")
+def first(boot, hostile):
     return boot("boot12", "rack_boot12")
 
 
@@ -31,6 +67,20 @@ def first(boot):
 def test_a_machine_becomes_what_the_inventory_says(first, node):
     results, _ = first
     assert (results[node]["verdict"], results[node]["stage"]) == ("ok", "done")
+
+
+def test_a_hostile_machine_was_heard_little(first, hostile, lab):
+    done = hostile()
+    assert done["questions"] > ASKED, "it came to nothing"
+    command = ("journalctl", "--unit=kindling-dnsmasq", "--output=short-unix", "--no-pager")
+    log = lab("ssh", "boot12", "--", "sudo", *command).stdout
+    heard = [
+        float(when)
+        for when, mac in re.findall(r"^([0-9.]+) .*DHCPDISCOVER\(lan0\) (\S+)", log, re.MULTILINE)
+        if mac[:8] != VICTIM[:8]
+    ]
+    assert 0 < len(heard) <= 400 + 2 * (heard[-1] - heard[0] + 1)
+    assert not re.search("DHCP(DECLINE|RELEASE)", log)
 
 
 def test_a_config_that_cannot_be_applied_is_reported_at_its_stage(first):

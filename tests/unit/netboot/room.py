@@ -33,9 +33,15 @@ AGENT = textwrap.dedent("""
             done = subprocess.run(told["argv"], stdin=subprocess.DEVNULL, capture_output=True, text=True)
             answer = {"returncode": done.returncode, "stdout": done.stdout, "stderr": done.stderr}
         print(json.dumps(answer), flush=True)
+    # Not killed, unless one does not listen: what it has started itself would stay
     for process in started:
-        process.kill()
-        process.wait()
+        process.terminate()
+    for process in started:
+        try:
+            process.wait(20)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
 """)
 
 

@@ -44,7 +44,7 @@ def pair(room, rack, clock):
     class OneOfPair(BootHost):
         def __init__(self, *, other, token, **more):
             self.other, self.token = other, token
-            super().__init__(room, peer="the other", **more)
+            super().__init__(room, peer="other", **more)
 
         def publish(self):
             super().publish()

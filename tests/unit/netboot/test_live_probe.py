@@ -167,7 +167,8 @@ def test_a_host_elsewhere_sees_nothing(room, boot_host):
 
 def test_a_killed_run_leaves_nothing(room, boot_host):
     """The web server's processes stand still, so that the run is sure to be in the machine's place when it is killed."""
-    room.run("sh", "-c", f"kill -STOP {boot_host.nginx} $(cat /proc/{boot_host.nginx}/task/*/children)")
+    nginx = room.run("sh", "-c", f"echo {boot_host.nginx} $(cat /proc/{boot_host.nginx}/task/*/children)").stdout.split()
+    room.run("kill", "-STOP", *nginx)
     nodes = [{"name": "ram", "mac": MACHINES["ram"][0], "address": MACHINES["ram"][1], "codes": [7]}]
     wanted = {"boot_host": "boot", "subnet": "10.9.0.0/24", "nodes": nodes}
     pid, _ = room.start_module("boot_probe", "tester", networks=[wanted], seconds=30)
@@ -176,6 +177,7 @@ def test_a_killed_run_leaves_nothing(room, boot_host):
     assert "kindling0" in room.run("cat", f"/proc/{machine}/net/dev").stdout
     room.run("kill", "-KILL", str(pid))
     wait_for(lambda: room.run("test", "-e", f"/proc/{machine}", check=False).returncode != 0)
+    room.run("kill", "-CONT", *nginx)  # else its workers do not see that their master ends
 
 
 def wait_for(condition):

@@ -137,6 +137,7 @@ bench: setup ## Measure the transpiler, validation, publishing, images and a sto
 	python tests/bench/images.py
 	python tests/bench/storm.py
 	python tests/bench/hostile.py
+	python tests/bench/records.py
 
 collection: setup ## Build the collection's archive
 	ansible-galaxy collection build --force

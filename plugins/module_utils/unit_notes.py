@@ -16,16 +16,18 @@ _UNITS = "/etc/systemd/system/"
 
 
 def due(
-    notes: Path, state: str, outdated: bool, restart_for: Iterable[str], reload_for: Iterable[str]
+    notes: Path | None, state: str, outdated: bool, restart_for: Iterable[str], reload_for: Iterable[str]
 ) -> tuple[str, list[str]]:
     """What has to be done to a unit, ``none``, ``reload`` or ``restart``, and because of which files.
 
     *state* is its ``ActiveState``; *outdated* is it while systemd has not read it anew. One that does not run reads its
-    files when it starts.
+    files when it starts. One without *notes* is a unit that systemd alone reads.
     """
     if not runs(state):
         return "none", []
     restart_for = list(restart_for)
+    if notes is None:
+        return ("restart" if outdated else "none"), (restart_for if outdated else [])
     files = _outdated(notes / STARTED, restart_for)
     # Until systemd has read the unit anew, one that crashed is started as it was, and notes the file that will be
     if files or (restart_for and outdated):

@@ -13,6 +13,7 @@ description:
   - What a unit has read is told by its own notes, so a service takes up what a run changed that was killed before it came to
     that. The notes are what C(sha256sum) prints, in C(started) and C(loaded) of its runtime directory. It writes both in
     C(ExecStartPre), and C(loaded) in C(ExecReload) too, before it reads the files.
+  - A timer takes no notes: systemd alone reads it, and tells whether it has read its units, O(restart_for), as they are now.
   - A service of s6 takes no notes. It is told of what this run has written, and is brought up by whoever runs s6.
 version_added: 0.1.0
 author:
@@ -26,7 +27,7 @@ attributes:
     description: There is nothing to differ.
 options:
   name:
-    description: The unit. Its runtime directory has its name, without the suffix.
+    description: The unit, a service or a timer. A service's runtime directory has its name, without the suffix.
     type: str
     required: true
   supervised:
@@ -121,7 +122,7 @@ def _under_systemd(module: AnsibleModule) -> tuple[list[tuple[str, ...]], list[s
     states = _show(module, [*units, *filter(None, [options["instead_of"]])])
     state = states[name]
     outdated = any(states[unit]["NeedDaemonReload"] == "yes" for unit in units)
-    notes = RUNTIME / name.removesuffix(".service")
+    notes = RUNTIME / name.removesuffix(".service") if name.endswith(".service") else None
     action, reasons = unit_notes.due(notes, state["ActiveState"], outdated, restart_for, reload_for)
     if module.check_mode and action != "restart" and unit_notes.runs(state["ActiveState"]):
         planned, files = unit_notes.due_for(options["written"], restart_for, reload_for)

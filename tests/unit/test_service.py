@@ -94,6 +94,20 @@ def test_one_of_its_units_that_systemd_has_not_read_takes_a_restart(run):
     assert run(stale, restart_for=units)["actions"] == ["systemctl daemon-reload", f"systemctl restart {NAME}"]
 
 
+def test_a_timer_takes_no_notes_and_is_started_anew_when_systemd_has_not_read_it(run):
+    timer, service = "kindling-test.timer", "kindling-test.service"
+    options = {"name": timer, "restart_for": [f"/etc/systemd/system/{timer}", f"/etc/systemd/system/{service}"]}
+    static = UP | {"UnitFileState": "static", "ActiveState": "inactive"}
+    assert run({timer: UP, service: static}, **options)["actions"] == []
+    for stale in ({timer: UP | {"NeedDaemonReload": "yes"}}, {service: static | {"NeedDaemonReload": "yes"}}):
+        done = run({timer: UP, service: static} | stale, **options)["actions"]
+        assert done == ["systemctl daemon-reload", f"systemctl restart {timer}"]
+    assert run({timer: ABSENT, service: ABSENT}, **options)["actions"][1:] == [
+        f"systemctl enable {timer}",
+        f"systemctl start {timer}",
+    ]
+
+
 def test_check_mode_goes_by_what_would_be_written(run):
     files = {"restart_for": ["/nosuch/start"], "reload_for": ["/nosuch/live"]}
     assert run(check=True, written=["/nosuch/live"], **files)["actions"] == [f"systemctl reload {NAME}"]

@@ -34,7 +34,7 @@ _FILE = re.compile(r"(?:[0-9a-f]{2}-){5}[0-9a-f]{2}\.jsonl")
 BOOTS, AGAIN, EVENTS, STRANGERS, RETURNED = 40, 200, 48, 4096, 3072
 _ADDRESSES = 8192
 _TEXT = 120  # characters
-_ENTRIES = 50_000  # that are read before they are written
+_ENTRIES = 200_000  # that are read before they are written
 
 #: A firmware's question is a new one after so many seconds, if nothing else was heard. A stranger has come back after so many.
 _RETRY, _RETURN = 300, 600
@@ -356,6 +356,10 @@ class Machines:
 _MAC = re.compile(r"(?:[0-9a-f]{2}:){5}[0-9a-f]{2}")
 
 
+def is_mac(text: str) -> bool:
+    return _MAC.fullmatch(text.lower()) is not None
+
+
 def read_machines(reservations: str) -> Machines:
     """*reservations* has lines such as ``52:54:00:12:34:56,id:*,10.0.0.11,a01``, or ``…,ignore``."""
     names, addresses = {}, {}
@@ -386,22 +390,30 @@ class Book:
     """MAC addresses by the address that DHCP gave them."""
     strangers: Strangers = field(default_factory=Strangers)
 
-    def read(self, entries: Iterable[Entry], machines: Machines) -> int:
-        """Take in what the log has; how many entries that was."""
+    def read(self, entries: Iterable[Entry], machines: Machines, known: float = 0) -> int:
+        """Take in what the log has, from the first entry on that is later than *known*; how many entries there were."""
         listener, number = Listener(self.packet), 0
         for entry in entries:
             number += 1
+            if entry.when <= known:
+                self.cursor = entry.cursor
+                continue
+            known = 0
             self.elapsed += min(max(entry.when - self.clock, 0), _STEP) if self.clock else 0
             self.clock, self.cursor = entry.when, entry.cursor
             for heard in listener.hear(entry.when, entry.unit, entry.message):
-                self._note(heard, machines)
-        if not number:  # since the last round: dnsmasq has said all that it says of a packet
-            for heard in listener.end():
                 self._note(heard, machines)
         self.packet = listener.packet
         for mac in [mac for mac in self.boots if mac not in machines.names]:
             self.closed.append((mac, self.boots.pop(mac)))
         return number
+
+    def end_packet(self, machines: Machines) -> None:
+        """dnsmasq has said all that it says of a packet."""
+        listener = Listener(self.packet)
+        for heard in listener.end():
+            self._note(heard, machines)
+        self.packet = listener.packet
 
     def _note(self, heard: Heard, machines: Machines) -> None:
         mac, event = heard.mac or self._holder(heard.address, machines), heard.event
@@ -594,7 +606,7 @@ def recorded(directory: Path, macs: Iterable[str] | None = None) -> dict[str, An
     boots = {}
     for mac in wanted:
         path = directory / f"{mac.replace(':', '-')}.jsonl"
-        lines = _added(_lines(path), closed.get(mac, [])) if _FILE.fullmatch(path.name) else []
+        lines = _added(_lines(path), closed.get(mac, []))
         lines = _added(lines, [book.boots[mac]] if mac in book.boots else [])
         boots[mac] = [_shown(told) for told in map(_data, lines) if told]
     strangers = [
@@ -627,11 +639,11 @@ def entries_of(lines: Iterable[bytes]) -> Iterator[Entry]:
     """What ``journalctl --output=json`` prints, a line for each entry."""
     for line in lines:
         try:
-            told = json.loads(line)
+            told = json.loads(line.decode(errors="replace"))
             message = told["MESSAGE"]
             if not isinstance(message, str):  # with bytes that are no text, they are numbers
                 message = bytes(message).decode(errors="replace")
-            when = round(int(told["__REALTIME_TIMESTAMP"]) / 1e6, 3)
+            when = int(told["__REALTIME_TIMESTAMP"]) // 1000 / 1000
             yield Entry(str(told["__CURSOR"]), when, str(told["_SYSTEMD_UNIT"]), message)
         except (ValueError, KeyError, TypeError):
             continue
@@ -641,26 +653,30 @@ def take(directory: Path, log: Log, machines: Machines, weeks: int) -> list[str]
     """Record what the *log* has since the last round; what there is to say about it."""
     book = load(directory)
     file_closed(directory, book, weeks)
-    entries, lost = _since(book.cursor, log)
+    entries, lost, again = _since(book.cursor, log)
     book.cursor = "" if lost else book.cursor
-    number = _ENTRIES
+    clock, rounds, number = book.clock, 0, _ENTRIES
     while number == _ENTRIES:
         before = book.cursor, book.packet
         book.closed = []
-        number = book.read(itertools.islice(entries, _ENTRIES), machines)
+        known = clock if again and book.clock == clock else 0
+        number = book.read(itertools.islice(entries, _ENTRIES), machines, known)
+        rounds += 1
+        if not number and rounds == 1:  # no news for a minute
+            book.end_packet(machines)
         if lost or book.closed or before != (book.cursor, book.packet):
             sweep(directory, book, weeks)
             save(directory, book, weeks)
     return ["The log has no longer the line up to which it was recorded: going on with what there is"] if lost else []
 
 
-def _since(cursor: str, log: Log) -> tuple[Iterator[Entry], bool]:
-    """What comes after *cursor*, and whether the log has lost it."""
+def _since(cursor: str, log: Log) -> tuple[Iterator[Entry], bool, bool]:
+    """What comes after *cursor*, whether the log has lost it, and whether that is all of the log, as nobody knows what is new."""
     entries = iter(log(cursor))
     first = next(entries, None)
     if not cursor or (first and first.cursor == cursor):
-        return (entries if cursor or not first else itertools.chain([first], entries)), False
-    return (itertools.chain([first], entries) if first else iter(log(""))), True
+        return (entries if cursor or not first else itertools.chain([first], entries)), False, False
+    return (itertools.chain([first], entries) if first else iter(log(""))), True, not first
 
 
 def journal(cursor: str) -> Iterator[Entry]:
@@ -703,7 +719,7 @@ def _round(directory: Path, reservations: Path, weeks: int) -> list[str]:
 __all__ = (
     *("AGAIN", "BOOTS", "EVENTS", "RETURNED", "STATE", "STRANGERS"),
     *("Book", "Boot", "Entry", "Event", "Heard", "Listener", "Machines", "RecordsError", "Strangers"),
-    *("clean", "entries_of", "load", "read_machines", "recorded", "save", "take"),
+    *("clean", "entries_of", "is_mac", "load", "read_machines", "recorded", "save", "take"),
 )
 
 if __name__ == "__main__":

@@ -436,6 +436,20 @@ def test_a_round_goes_on_where_the_last_one_ended(log, take, boots, tmp_path):
     assert all(event["times"] == 1 for event in boots()[0]["events"])
 
 
+@pytest.mark.parametrize("entries", [1, 7, 10])
+def test_what_is_written_in_between_changes_nothing(log, take, boots, tmp_path, monkeypatch, entries):
+    for program in ("1.efi", "2.efi", "2.efi"):
+        log.boot(program=program)
+    log.dhcp(STRANGER, "DISCOVER", why="ignored")
+    take()
+    whole = records.recorded(tmp_path)
+    for path in tmp_path.iterdir():
+        path.unlink()
+    monkeypatch.setattr(records, "_ENTRIES", entries)
+    take()
+    assert records.recorded(tmp_path) == whole
+
+
 def test_a_log_that_was_cut_is_gone_on_with_and_that_is_said_once(log, take, boots):
     log.boot()
     take()
@@ -447,6 +461,23 @@ def test_a_log_that_was_cut_is_gone_on_with_and_that_is_said_once(log, take, boo
     assert len(take()) == 1
     assert take() == []
     assert len(boots()) == 2
+
+
+@pytest.mark.parametrize("later", [0, 60, -60])
+def test_of_a_log_that_cannot_tell_what_is_new_only_what_is_later_is_taken(log, take, boots, tmp_path, later):
+    log.boot()
+    take()
+    log.clock += later
+    log.get("/ignition/x")
+
+    def unknown(cursor):
+        return log("") if not cursor else iter(())
+
+    assert len(records.take(tmp_path, unknown, MACHINES, WEEKS)) == 1
+    assert records.take(tmp_path, log, MACHINES, WEEKS) == []
+    (boot,) = boots()
+    assert {event["times"] for event in boot["events"]} == {1}
+    assert (boot["events"][-1].get("file") == "/ignition/x") is (later >= 0)
 
 
 def test_files_are_for_nobody_else(log, take, tmp_path):

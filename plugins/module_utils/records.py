@@ -20,6 +20,7 @@ import os
 import re
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -27,20 +28,25 @@ from typing import Any, NamedTuple
 
 STATE = "state.json"
 _LOCK = "lock"
+#: Before anything that a machine has said: in a text, a quotation mark is written otherwise.
+_MARK = re.compile(r'"mark":(\d{1,15}(?:\.\d{1,20})?)[,}]')
 _FILE = re.compile(r"(?:[0-9a-f]{2}-){5}[0-9a-f]{2}\.jsonl")
 
 #: How much is kept: boots of a machine, times of boots that were all alike, events of a boot (as many first as last), strangers,
 #: and of these as many that came back.
-BOOTS, AGAIN, EVENTS, STRANGERS, RETURNED = 40, 200, 48, 4096, 3072
+BOOTS, AGAIN, EVENTS, STRANGERS, RETURNED = 64, 200, 48, 4096, 3072
+#: How many boots are left of too many, so that not each one has all the others written again.
+_THINNED = 48
 _ADDRESSES = 8192
 _TEXT = 120  # characters
+_LONG = 65_536  # bytes of a boot's line
 _ENTRIES = 200_000  # that are read before they are written
 
 #: A firmware's question is a new one after so many seconds, if nothing else was heard. A stranger has come back after so many.
 _RETRY, _RETURN = 300, 600
 #: In how many seconds dnsmasq has told all of a packet.
 _BURST = 2
-#: What a log's clock goes on by at most between two lines: one that jumps makes nothing old.
+#: A day; what a log's clock goes on by at most between two lines, so that one that jumps makes nothing old.
 _STEP = 86_400
 _WEEK = 7 * 86_400
 
@@ -485,7 +491,7 @@ def save(directory: Path, book: Book, weeks: int) -> None:
     until that is done, so that whoever is killed in between has lost nothing, and the next round counts nothing twice."""
     oldest = book.elapsed - weeks * _WEEK
     book.closed = [(mac, boot) for mac, boot in book.closed if boot.mark >= oldest]
-    _write(directory / STATE, json.dumps(book.as_data(), separators=(",", ":")))
+    _write(directory / STATE, _line(book.as_data()))
     file_closed(directory, book, weeks)
 
 
@@ -494,11 +500,16 @@ def file_closed(directory: Path, book: Book, weeks: int) -> None:
     oldest = book.elapsed - weeks * _WEEK
     for mac, boots in _by_mac(book).items():
         path = directory / f"{mac.replace(':', '-')}.jsonl"
-        before = _lines(path)
-        after = _bounded(_added(before, boots), oldest)
-        if after != before:
-            _write(path, "".join(f"{line}\n" for line in after))
-    _sync(directory)
+        if _has(_last_line(path), boots[-1]):
+            continue
+        before, whole = _lines(path), _is_whole(path)
+        after = _added(before, boots)
+        if whole and len(after) <= BOOTS and after[: len(before)] == before:
+            _append(path, after[len(before) :])
+        else:
+            _write(path, _text(_bounded(after, oldest)))
+    if book.closed:
+        _sync(directory)
 
 
 def _by_mac(book: Book) -> dict[str, list[Boot]]:
@@ -519,32 +530,32 @@ def sweep(directory: Path, book: Book, weeks: int) -> None:
         if not kept:
             path.unlink()
         elif kept != lines:
-            _write(path, "".join(f"{line}\n" for line in kept))
+            _write(path, _text(kept))
 
 
 def _added(lines: list[str], boots: Sequence[Boot]) -> list[str]:
     """Boots that are all alike, as those of a machine that boots for ever, are one line: the events of the last one, with how many
     they are and when they began. *boots* were added all together, or none was."""
-    there = [_data(line) for line in lines]
-    if boots and _has(there, boots[-1]):
+    if boots and _has(lines, boots[-1]):
         return lines
     lines = list(lines)
     for boot in boots:
-        if _has(there, boot):  # by a round before the state was lost
+        if _has(lines, boot):  # by a round before the state was lost
             continue
         told = boot.as_data() | {"boots": 1, "again": []}
-        last = there[-1] if there else None
+        last = _data(lines[-1]) if lines else None
         if last and not boot.left_out and _course(last) == _course(told):
             again = [*last["again"], boot.begun][-AGAIN:]
             told |= {"begun": last["begun"], "boots": last["boots"] + 1, "again": again}
-            there[-1:], lines[-1:] = [], []
-        there.append(told)
-        lines.append(json.dumps(told, separators=(",", ":")))
+            lines.pop()
+        lines.append(_line(told))
     return lines
 
 
-def _has(there: Iterable[Mapping[str, Any] | None], boot: Boot) -> bool:
-    return any(told and boot.begun in (told["begun"], *told["again"]) for told in there)
+def _has(lines: Iterable[str], boot: Boot) -> bool:
+    said = json.dumps(boot.begun)
+    likely = (_data(line) for line in lines if said in line)  # a line is long, and most are of other boots
+    return any(told and boot.begun in (told["begun"], *told["again"]) for told in likely)
 
 
 def _course(boot: Mapping[str, Any]) -> list:
@@ -553,11 +564,23 @@ def _course(boot: Mapping[str, Any]) -> list:
 
 
 def _bounded(lines: list[str], oldest: float) -> list[str]:
-    """In their order, whatever the clock said: the first ones go, until they are few and young."""
-    lines = lines[-BOOTS:]
-    while lines and ((told := _data(lines[0])) is None or told["mark"] < oldest):
-        lines = lines[1:]
-    return lines
+    """None that are too old; and of too many, the first of the day that has most, so that no day takes the others' away."""
+    kept = [(mark, line) for line in lines if (mark := _mark(line)) is not None and mark >= oldest]
+    days = Counter(mark // _STEP for mark, _ in kept)
+    while len(kept) > _THINNED:
+        fullest = max(days, key=lambda day: (days[day], -day))
+        days[fullest] -= 1
+        del kept[next(number for number, (mark, _) in enumerate(kept) if mark // _STEP == fullest)]
+    return [line for _, line in kept]
+
+
+def _mark(line: str) -> float | None:
+    found = _MARK.search(line)
+    return float(found[1]) if found else None
+
+
+def _line(told: Mapping[str, Any]) -> str:
+    return json.dumps(told, separators=(",", ":"))
 
 
 def _data(line: str) -> dict[str, Any] | None:
@@ -569,10 +592,41 @@ def _data(line: str) -> dict[str, Any] | None:
 
 
 def _lines(path: Path) -> list[str]:
+    """Those that are whole; what is none is left to whoever reads it."""
     try:
-        return path.read_text(encoding="utf-8").splitlines()
+        return path.read_text(encoding="utf-8", errors="replace").rpartition("\n")[0].splitlines()
     except FileNotFoundError:
         return []
+
+
+def _last_line(path: Path) -> list[str]:
+    return _end(path).decode(errors="replace").splitlines()[-1:] if _is_whole(path) else []
+
+
+def _is_whole(path: Path) -> bool:
+    """Nobody was killed who appended to it."""
+    return _end(path)[-1:] in (b"", b"\n")
+
+
+def _end(path: Path) -> bytes:
+    try:
+        with path.open("rb") as file:
+            file.seek(max(0, path.stat().st_size - _LONG))
+            return file.read()
+    except FileNotFoundError:
+        return b""
+
+
+def _text(lines: Iterable[str]) -> str:
+    return "".join(f"{line}\n" for line in lines)
+
+
+def _append(path: Path, lines: Iterable[str]) -> None:
+    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+    with os.fdopen(handle, "w", encoding="utf-8") as file:
+        file.write(_text(lines))
+        file.flush()
+        os.fsync(file.fileno())
 
 
 def _write(path: Path, text: str) -> None:

@@ -284,9 +284,25 @@ def test_of_a_machine_the_last_boots_are_kept(log, take, boots, tmp_path):
     for number in range(100):
         log.boot(program=f"{number}.efi")
         take()
+        assert len(boots()) <= records.BOOTS + 1
     kept = [boot["events"][4]["file"] for boot in boots()]
-    assert kept == [f"/srv/kindling/tftp/{number}.efi" for number in range(99 - records.BOOTS, 100)]
-    assert len((tmp_path / f"{NODE.replace(':', '-')}.jsonl").read_text().splitlines()) == records.BOOTS
+    assert kept == [f"/srv/kindling/tftp/{number}.efi" for number in range(100 - len(kept), 100)]
+    assert len(kept) >= 48
+
+
+def test_no_day_takes_the_others_boots_away(log, take, boots):
+    """Such as one on which somebody boots in the machine's name, each time in another way."""
+    for number in range(20):
+        log.boot(program=f"day{number}.efi")
+        log.say("dnsmasq", "started, version 2.90")
+        log.clock += 86_400
+    for number in range(200):
+        log.boot(program=f"{number}.efi")
+    take()
+    kept = [boot["events"][4]["file"].rpartition("/")[2] for boot in boots()]
+    assert len(kept) <= records.BOOTS + 1
+    assert [name for name in kept if name.startswith("day")] == [f"day{number}.efi" for number in range(20)]
+    assert kept[-1] == "199.efi"
 
 
 def test_old_boots_leave_first_by_the_logs_own_time(log, take, boots):
@@ -513,6 +529,20 @@ def test_a_damaged_line_of_a_file_is_left_out(log, take, boots, tmp_path):
     log.boot(program="3.efi")
     take()
     assert len(boots()) == 3
+
+
+@pytest.mark.parametrize("torn", [1, 40, 200])
+def test_what_was_half_appended_is_appended_whole(log, take, boots, tmp_path, torn):
+    log.boot(program="1.efi")
+    log.boot(program="2.efi")
+    log.boot(program="3.efi")
+    records.take(tmp_path, log, MACHINES, WEEKS)
+    file = tmp_path / f"{NODE.replace(':', '-')}.jsonl"
+    whole = file.read_text()
+    file.write_text(whole[:-torn])
+    assert len(boots()) == 3
+    take()
+    assert file.read_text() == whole
 
 
 class KilledError(Exception):

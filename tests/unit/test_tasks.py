@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 ROOT = pathlib.Path(__file__).parents[2]
-ROLES = ("dnsmasq", "flatcar_images", "fleet", "ipxe", "web")
+ROLES = ("dnsmasq", "flatcar_images", "fleet", "ipxe", "records", "web")
 
 #: All that tasks loop over: the operator's programs that a boot host serves, however many nodes it has.
 LOOPS = {"{{ __fleet_others if __fleet_taken_up else [] }}", "{{ ipxe_operator_programs }}"}

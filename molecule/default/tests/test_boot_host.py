@@ -1,6 +1,7 @@
 """A boot host as its operator sees it."""
 
 import json
+import re
 
 import pytest
 
@@ -97,6 +98,19 @@ def test_configs_that_are_published_no_more_end_in_their_time(host):
         host.check_output("mkdir -p /srv/kindling/fleet/former/2/ignition/token")
         host.check_output("systemctl start kindling-former.service")
         assert not host.file("/srv/kindling/fleet/former/2/ignition/token").exists
+
+
+def test_what_is_heard_of_machines_is_recorded_by_a_timer(host):
+    assert host.service("kindling-records.timer").is_running
+    assert host.service("kindling-records.timer").is_enabled
+    with host.sudo():
+        assert host.check_output("systemctl show -P Result kindling-records.service") == "success"
+        records = host.file("/var/lib/kindling/records")
+        assert (records.user, records.mode) == ("kindling-records", 0o700)
+        state = records.path + "/state.json"
+        assert (host.file(state).user, host.file(state).mode) == ("kindling-records", 0o600)
+        exposure = host.check_output("systemd-analyze security --no-pager kindling-records.service | tail -n 1")
+    assert float(re.search(r": ([0-9.]+) ", exposure)[1]) < 2.5
 
 
 def test_a_served_release_is_complete_and_verified(host):

@@ -153,6 +153,22 @@ def test_a_machines_whole_way_is_in_the_journal(host, rack):
     assert f'"GET {script_of(rack.ram)} HTTP/1.1" 200' in journal
 
 
+def test_and_in_the_records_which_name_it_and_the_stranger(host, rack):
+    rack.dhcp(rack.ram, UEFI)
+    rack.http(script_of(rack.ram), RAM)
+    rack.dhcp(STRANGER, UEFI)
+    with host.sudo():
+        for _ in range(2):  # the second one knows that dnsmasq says no more of the last packet
+            host.check_output("systemctl start kindling-records.service")
+        state = json.loads(host.file("/var/lib/kindling/records/state.json").content_string)
+    boot = state["boots"][rack.ram]
+    assert boot["name"] == f"{rack.name}-ram"
+    events = {(event["hop"], event["what"], event.get("file")) for event in boot["events"]}
+    assert ("http", "GET", script_of(rack.ram)) in events
+    assert {what for hop, what, _ in events if hop == "dhcp"} >= {"discover", "offer"}
+    assert STRANGER in state["strangers"]["once"] | state["strangers"]["returned"]
+
+
 def test_the_journal_has_no_tokens(host, rack, config):
     rack.http(config, RAM)
     with host.sudo():

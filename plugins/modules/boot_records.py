@@ -1,0 +1,117 @@
+#!/usr/bin/python
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Tells what is recorded of machines' boots."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: boot_records
+short_description: Tell what a boot host has recorded of machines' boots
+description:
+  - Reads what the role P(kindling.flatcar.records#role) has taken out of the log, some or all machines'. Changes nothing.
+  - All of it was said by somebody in a machine's name, by its MAC address or its address. Texts are short and printable.
+version_added: 0.1.0
+author:
+  - The Kindling developers
+attributes:
+  check_mode:
+    support: full
+    description: The module never changes anything.
+  diff_mode:
+    support: none
+    description: There is nothing to differ.
+options:
+  macs:
+    description: The MAC addresses of the machines to tell of. All machines and strangers when not given.
+    type: list
+    elements: str
+  directory:
+    description: Where the records are.
+    type: path
+    default: /var/lib/kindling/records
+"""
+
+EXAMPLES = r"""
+- name: What was heard of a machine?
+  kindling.flatcar.boot_records:
+    macs: ["52:54:00:12:34:56"]
+"""
+
+RETURN = r"""
+boots:
+  description: The boots of each machine by MAC address, the last one last. A machine that nothing is recorded of has none.
+  returned: success
+  type: dict
+  contains:
+    begun:
+      description: When it began, in seconds since 1970 by the log's clock.
+      type: float
+    last:
+      description: When it was last heard of, before the next one began.
+      type: float
+    boots:
+      description: How many boots were all alike, one after the other; RV(boots.events) are those of the last one.
+      type: int
+    again:
+      description: When the others of these began.
+      type: list
+      elements: float
+    name:
+      description: The node's name at that time.
+      type: str
+    left_out:
+      description: How many events are not told, between the first and the last ones.
+      type: int
+    events:
+      description:
+        - What was heard, in the order in which it was heard first. Each has C(hop) (V(dhcp), V(tftp), V(http)), C(what), C(at),
+          C(times) and C(last).
+        - Where it was said, it has C(who) (V(firmware), V(ipxe) or V(system) by DHCP, a program's name by HTTP), C(address),
+          C(file), C(why), C(vendor), C(name), C(tags), C(status) and C(size).
+      type: list
+      elements: dict
+strangers:
+  description:
+    - Who is in no inventory, who was heard last last. Each has C(mac), C(first), C(last), C(times), C(vendor), C(name) and
+      C(address).
+  returned: success
+  type: list
+  elements: dict
+until:
+  description: The time of the last line of the log that was read.
+  returned: success
+  type: float
+"""
+
+from pathlib import Path
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.kindling.flatcar.plugins.module_utils import records
+
+
+def main() -> None:
+    module = AnsibleModule(
+        argument_spec={
+            "macs": {"type": "list", "elements": "str"},
+            "directory": {"type": "path", "default": "/var/lib/kindling/records"},
+        },
+        supports_check_mode=True,
+    )
+    directory, macs = Path(module.params["directory"]), module.params["macs"]
+    wrong = [mac for mac in macs or () if not records.is_mac(mac)]
+    if wrong:
+        module.fail_json(
+            msg=f"macs: expected MAC addresses such as 52:54:00:12:34:56, got {', '.join(map(repr, wrong))}"
+        )
+    if not directory.is_dir():
+        module.fail_json(
+            msg=f"{directory} is not there: nothing was recorded on this host yet. `site.yml` has it recorded, within a minute"
+        )
+    try:
+        module.exit_json(changed=False, **records.recorded(directory, macs))
+    except (records.RecordsError, OSError) as error:
+        module.fail_json(msg=str(error))
+
+
+if __name__ == "__main__":
+    main()

@@ -508,8 +508,6 @@ def file_closed(directory: Path, book: Book, weeks: int) -> None:
             _append(path, after[len(before) :])
         else:
             _write(path, _text(_bounded(after, oldest)))
-    if book.closed:
-        _sync(directory)
 
 
 def _by_mac(book: Book) -> dict[str, list[Boot]]:
@@ -625,8 +623,6 @@ def _append(path: Path, lines: Iterable[str]) -> None:
     handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
     with os.fdopen(handle, "w", encoding="utf-8") as file:
         file.write(_text(lines))
-        file.flush()
-        os.fsync(file.fileno())
 
 
 def _write(path: Path, text: str) -> None:
@@ -637,14 +633,6 @@ def _write(path: Path, text: str) -> None:
         file.flush()
         os.fsync(file.fileno())
     new.replace(path)
-
-
-def _sync(directory: Path) -> None:
-    handle = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
 
 
 # Reading back -------------------------------------------------------------------------------------------------------------
@@ -711,7 +699,7 @@ def take(directory: Path, log: Log, machines: Machines, weeks: int) -> list[str]
     book.cursor = "" if lost else book.cursor
     clock, rounds, number = book.clock, 0, _ENTRIES
     while number == _ENTRIES:
-        before = book.cursor, book.packet
+        before, filed = (book.cursor, book.packet), bool(book.closed)
         book.closed = []
         known = clock if again and book.clock == clock else 0
         number = book.read(itertools.islice(entries, _ENTRIES), machines, known)
@@ -719,6 +707,8 @@ def take(directory: Path, log: Log, machines: Machines, weeks: int) -> list[str]
         if not number and rounds == 1:  # no news for a minute
             book.end_packet(machines)
         if lost or book.closed or before != (book.cursor, book.packet):
+            if filed:  # all at once, as a storm ends a boot of every machine: this state forgets them
+                os.sync()
             sweep(directory, book, weeks)
             save(directory, book, weeks)
     return ["The log has no longer the line up to which it was recorded: going on with what there is"] if lost else []

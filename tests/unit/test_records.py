@@ -565,7 +565,8 @@ def test_a_round_that_is_killed_loses_nothing_and_counts_nothing_twice(tmp_path,
             with monkeypatch.context() as patched:
                 for name in ("replace", "unlink"):
                     patched.setattr(records.Path, name, killing(getattr(records.Path, name), left))
-                patched.setattr(records.os, "fsync", killing(records.os.fsync, left))
+                for name in ("fsync", "sync"):
+                    patched.setattr(records.os, name, killing(getattr(records.os, name), left))
                 try:
                     records.take(directory, log, MACHINES, WEEKS)
                 except KilledError:

@@ -500,14 +500,17 @@ def file_closed(directory: Path, book: Book, weeks: int) -> None:
     oldest = book.elapsed - weeks * _WEEK
     for mac, boots in _by_mac(book).items():
         path = directory / f"{mac.replace(':', '-')}.jsonl"
-        if _has(_last_line(path), boots[-1]):
+        data = _read(path)
+        last = data[-_LONG:].decode(errors="replace").splitlines()[-1:] if data.endswith(b"\n") else []
+        if _has(last, boots[-1]):
             continue
-        before, whole = _lines(path), _is_whole(path)
-        after = _added(before, boots)
-        if whole and len(after) <= BOOTS and after[: len(before)] == before:
-            _append(path, after[len(before) :])
+        after = _added(last, boots)
+        plain = not data or (data.endswith(b"\n") and after[: len(last)] == last)
+        few = data.count(b"\n") + len(boots) <= BOOTS
+        if plain and few and not any(json.dumps(boot.begun).encode() in data for boot in boots):
+            _append(path, after[len(last) :])
         else:
-            _write(path, _text(_bounded(after, oldest)))
+            _write(path, _text(_bounded(_added(_lines(path), boots), oldest)))
 
 
 def _by_mac(book: Book) -> dict[str, list[Boot]]:
@@ -590,27 +593,13 @@ def _data(line: str) -> dict[str, Any] | None:
 
 
 def _lines(path: Path) -> list[str]:
-    """Those that are whole; what is none is left to whoever reads it."""
+    """Those that are whole: who was killed has begun the last one."""
+    return _read(path).decode(errors="replace").rpartition("\n")[0].splitlines()
+
+
+def _read(path: Path) -> bytes:
     try:
-        return path.read_text(encoding="utf-8", errors="replace").rpartition("\n")[0].splitlines()
-    except FileNotFoundError:
-        return []
-
-
-def _last_line(path: Path) -> list[str]:
-    return _end(path).decode(errors="replace").splitlines()[-1:] if _is_whole(path) else []
-
-
-def _is_whole(path: Path) -> bool:
-    """Nobody was killed who appended to it."""
-    return _end(path)[-1:] in (b"", b"\n")
-
-
-def _end(path: Path) -> bytes:
-    try:
-        with path.open("rb") as file:
-            file.seek(max(0, path.stat().st_size - _LONG))
-            return file.read()
+        return path.read_bytes()
     except FileNotFoundError:
         return b""
 

@@ -16,7 +16,7 @@ SECONDS = 600
 
 _PUT_ASIDE = re.compile(r"disabling DHCP static address ([0-9.]+) for ")
 #: After either, it has its reservations anew.
-_READ_AGAIN = re.compile(r"^(started, version |read .*/dhcp-hosts$)")
+_READ_AGAIN = re.compile(r"(?:^|: )(?:started, version |read \S+/dhcp-hosts$)")
 
 _COMMAND = (
     *(
@@ -27,7 +27,7 @@ _COMMAND = (
         "--no-pager",
         "--quiet",
     ),
-    "--grep=disabling DHCP static address|^started, version |/dhcp-hosts$",
+    "--grep=disabling DHCP static address|started, version |/dhcp-hosts$",
 )
 _PATIENCE = 30  # seconds
 

@@ -61,6 +61,7 @@ ROLE_WORDS: Mapping[str, Shape] = {
     "ipxe_programs": ["file name"],
     "ipxe_operator_programs": [_PROGRAM],
     "ipxe_packages_there": ["package"],
+    "records_reservations_dir": "path",
     "web_root": "path",
     "web_former_dir": "path",
     "web_images_dir": "path",

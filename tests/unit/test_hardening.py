@@ -42,6 +42,7 @@ def test_every_unit_is_looked_at():
         "kindling-armed@.service.j2",
         "kindling-dnsmasq.service.j2",
         "kindling-former.service.j2",
+        "kindling-records.service.j2",
         "kindling-web.service.j2",
     ]
 

@@ -23,6 +23,15 @@ def test_an_address_is_put_aside_for_ten_minutes_from_the_last_time_on():
     assert put_aside.read(said(PUT_ASIDE, PUT_ASIDE)) == {"10.0.0.11": 1_800_000_601}
 
 
+def test_a_line_may_have_the_programs_name_before_it():
+    """As dnsmasq writes to its standard error."""
+    lines = said(
+        f"dnsmasq-dhcp[7]: {PUT_ASIDE}", "dnsmasq-dhcp[7]: read /srv/kindling/fleet/current/dnsmasq/dhcp-hosts"
+    )
+    assert put_aside.read(lines[:1]) == {"10.0.0.11": 1_800_000_600}
+    assert put_aside.read(lines) == {}
+
+
 @pytest.mark.parametrize(
     "again", ["started, version 2.90 cachesize 150", "read /srv/kindling/fleet/current/dnsmasq/dhcp-hosts"]
 )

@@ -167,7 +167,9 @@ def test_a_host_elsewhere_sees_nothing(room, boot_host):
 
 def test_a_killed_run_leaves_nothing(room, boot_host):
     """The web server's processes stand still, so that the run is sure to be in the machine's place when it is killed."""
-    nginx = room.run("sh", "-c", f"echo {boot_host.nginx} $(cat /proc/{boot_host.nginx}/task/*/children)").stdout.split()
+    nginx = room.run(
+        "sh", "-c", f"echo {boot_host.nginx} $(cat /proc/{boot_host.nginx}/task/*/children)"
+    ).stdout.split()
     room.run("kill", "-STOP", *nginx)
     nodes = [{"name": "ram", "mac": MACHINES["ram"][0], "address": MACHINES["ram"][1], "codes": [7]}]
     wanted = {"boot_host": "boot", "subnet": "10.9.0.0/24", "nodes": nodes}

@@ -24,7 +24,9 @@ def test_no_process_of_a_service_is_roots(host, unit, user):
     assert owners == {user}
 
 
-@pytest.mark.parametrize("unit", ["kindling-dnsmasq", "kindling-web", "kindling-armed@", "kindling-former", "kindling-records"])
+@pytest.mark.parametrize(
+    "unit", ["kindling-dnsmasq", "kindling-web", "kindling-armed@", "kindling-former", "kindling-records"]
+)
 def test_a_service_may_do_little(host, unit):
     """By this host's own systemd: 12 and 13 judge by different lists."""
     judged = host.run(f"systemd-analyze security --offline=true --threshold=25 /etc/systemd/system/{unit}.service")

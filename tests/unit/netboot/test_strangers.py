@@ -110,6 +110,15 @@ def test_a_stranger_in_quarantine_boots_as_ever(rack, limit, boot_network):
         assert told(found)[0].startswith("10.77.0.2")
 
 
+def test_no_machine_waits_for_strangers_addresses(rack, boot_network):
+    """A ping for each would be three seconds in which dnsmasq hears nobody: fifteen for these."""
+    rack.serve(boot_network(quarantine=QUARANTINE))
+    faces = [f"02:00:00:00:00:0{number}" for number in range(5)]
+    *others, (own,) = rack.ask(*((face, "BIOS") for face in faces), (KNOWN, "BIOS"))
+    assert len(others) == 5
+    assert own["after"] < 9
+
+
 def test_who_fetches_by_tftp_without_end_is_not_logged_without_end(rack, limit, boot_network):
     limit()
     _, log, _ = rack.serve(boot_network())

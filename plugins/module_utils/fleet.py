@@ -30,7 +30,7 @@ INDEX = "index.json"
 #: Its directory of the configs that are not served, as people are shown them: what changes in them needs a reinstall.
 SHOWN = "configs"
 
-#: Its file for the host's packet filter, by the role dnsmasq's table: the MAC addresses that are no strangers'.
+#: Its file for the host's packet filter, by the role dnsmasq's table: who is no stranger.
 KNOWN = "dnsmasq/known.nft"
 
 #: Host names that dnsmasq would read in a reservation as a lease's time, or as a word of its own.
@@ -281,7 +281,8 @@ def _index_entry(node: Node, versions: Versions, config: str, report_token: str)
 def _reservations(nodes: Iterable[Node], networks: Iterable[Network]) -> dict[str, str]:
     """One address for one machine, whatever client id its firmware, iPXE and system send (``id:*``).
 
-    DNS tells DHCP the names that cannot stand in a reservation. The host's packet filter is told all MAC addresses.
+    DNS tells DHCP the names that cannot stand in a reservation. The host's packet filter is told all MAC addresses
+    and addresses.
     """
     nodes = list(nodes)
     dhcp, dns = [], []
@@ -290,12 +291,19 @@ def _reservations(nodes: Iterable[Node], networks: Iterable[Network]) -> dict[st
         named = [] if _NO_NAME_TO_DNSMASQ.fullmatch(node.hostname) else [node.hostname]
         dhcp += [",".join(words) + "\n" for words in _reservation(node, network_of(node, networks), named)]
         dns.append(f"{node.address} {f'{node.hostname}.{domain} ' if domain else ''}{node.hostname}\n")
-    macs = ", ".join(sorted(f"0x{mac.replace(':', '')}" for node in nodes for mac in node.mac))
     return {
         "dnsmasq/dhcp-hosts": "".join(sorted(dhcp)),
         "dnsmasq/dns-hosts": "".join(sorted(dns)),
-        KNOWN: f"add element inet kindling_dhcp known {{ {macs} }}\n" if macs else "",
+        KNOWN: "".join(_known(nodes)),
     }
+
+
+def _known(nodes: Collection[Node]) -> Iterator[str]:
+    macs = {f"0x{mac.replace(':', '')}" for node in nodes for mac in node.mac}
+    addresses = {str(address) for node in nodes for address in (node.address, *node.more_addresses)}
+    for name, elements in (("known", macs), ("addresses", addresses)):
+        if elements:
+            yield f"add element inet kindling_dhcp {name} {{ {', '.join(sorted(elements))} }}\n"
 
 
 def _reservation(node: Node, network: Network, named: list[str]) -> Iterator[tuple[str, ...]]:

@@ -34,7 +34,7 @@ class Entry:
     """What shall be at a path: a directory, a file with this content, or, as ``absent``, no file of these names.
 
     The content is a text, what a command builds out of that text, or that of the file *src* on this host. One that is
-    written ``once`` is a secret: it is never replaced and never shown.
+    written ``once`` is a secret: it is never replaced and never shown. A directory of that kind is left to whom it belongs.
     """
 
     path: Path
@@ -125,7 +125,7 @@ def _lay_directory(entry: Entry, dry: bool) -> Iterator[Change]:
     if found is not None and not stat.S_ISDIR(found.st_mode):
         raise TreeError(f"{path} is a {_kind(found)}, and a directory is needed there: move it away")
     before = _ABSENT if found is None else f"{_access(found)}\n"
-    if found is not None and _access(found) == access:
+    if found is not None and (entry.once or _access(found) == access):
         return
     if not dry:
         make_directories(path)

@@ -24,7 +24,7 @@ _PROGRAM = {
 _WANTED = {"board": "board", "channel": "channel", "version": "release"}
 
 #: The roles that write what these become.
-ROLES = ("dnsmasq", "flatcar_images", "fleet", "ipxe", "web")
+ROLES = ("dnsmasq", "flatcar_images", "fleet", "ipxe", "records", "web")
 
 #: By variable.
 ROLE_WORDS: Mapping[str, Shape] = {

@@ -56,6 +56,7 @@ options:
         description:
           - It is a secret, written where it is not there yet, and never replaced or shown. V({random}) in O(entries[].content)
             becomes 64 random hexadecimal digits, made on the host.
+          - A directory is made where it is not there yet, and left to whom it belongs otherwise.
         type: bool
         default: false
       validate:

@@ -25,7 +25,7 @@ options:
   role:
     description: The role whose variables are checked.
     type: str
-    choices: [dnsmasq, flatcar_images, fleet, ipxe, web]
+    choices: [dnsmasq, flatcar_images, fleet, ipxe, records, web]
     required: true
 """
 

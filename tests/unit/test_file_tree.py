@@ -171,6 +171,15 @@ def test_a_secret_is_random_written_once_and_never_shown(entry, tree, tmp_path):
     assert tree()["secret"][1] != content
 
 
+def test_a_directory_that_is_made_once_is_left_to_whom_it_belongs(entry, tree, tmp_path):
+    directory = entry("a", once=True, mode="0750")
+    assert paths(lay_down([directory]), tmp_path) == ["a/"]
+    assert tree()["a"] == (0o750, None)
+    (tmp_path / "a").chmod(0o700)
+    assert lay_down([directory]) == []
+    assert tree()["a"] == (0o700, None)
+
+
 def test_a_file_is_built_out_of_its_content(entry, tree, tmp_path):
     built = entry("a", "abc", build=["sh", "-c", "tr a-z A-Z < {source} > {target}"])
     assert len(lay_down([built], dry=True)) == 1

@@ -401,6 +401,13 @@ def test_every_text_that_a_role_takes_has_a_form(role):
     assert all(name in options_of(role) for name in ROLE_WORDS if name.startswith(f"{role}_"))
 
 
+def test_every_role_that_makes_a_boot_host_is_one():
+    site = yaml.safe_load((ROOT / "playbooks" / "site.yml").read_text())
+    named = {role["role"].removeprefix("kindling.flatcar.") for play in site for role in play.get("roles", ())}
+    documented = yaml.safe_load((ROOT / "plugins/modules/words.py").read_text().split('r"""')[1].partition('"""')[0])
+    assert named == set(ROLES) == set(documented["options"]["role"]["choices"])
+
+
 @pytest.mark.parametrize("role", ROLES)
 def test_a_role_checks_its_words_before_anything_else(role):
     first = yaml.safe_load((ROOT / "roles" / role / "tasks" / "main.yml").read_text())[0]

@@ -202,6 +202,8 @@ def _build(entry: Entry) -> bytes:
 
 def _lay_once(entry: Entry, dry: bool) -> Iterator[Change]:
     path, access = entry.path, entry.access
+    if entry.content is None:
+        raise TreeError(f"{path}: what is written once has a content")
     found = _look(path)
     if found is None:
         if not dry:

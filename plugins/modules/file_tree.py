@@ -131,22 +131,22 @@ ENTRY = {
 }
 
 
+ARGUMENTS = {
+    "entries": {
+        "type": "list",
+        "elements": "dict",
+        "required": True,
+        "options": ENTRY,
+        "mutually_exclusive": [("content", "src")],
+        "required_if": [("state", "file", ("content", "src"), True)],
+    },
+    "awaits_packages": {"type": "bool", "default": False},
+    "awaits_users": {"type": "bool", "default": False},
+}
+
+
 def main() -> None:
-    module = AnsibleModule(
-        argument_spec={
-            "entries": {
-                "type": "list",
-                "elements": "dict",
-                "required": True,
-                "options": ENTRY,
-                "mutually_exclusive": [("content", "src")],
-                "required_if": [("state", "file", ("content", "src"), True), ("once", True, ("content",))],
-            },
-            "awaits_packages": {"type": "bool", "default": False},
-            "awaits_users": {"type": "bool", "default": False},
-        },
-        supports_check_mode=True,
-    )
+    module = AnsibleModule(argument_spec=ARGUMENTS, supports_check_mode=True)
     try:
         entries = [
             file_tree.Entry(**described | {"path": Path(described["path"])}) for described in module.params["entries"]

@@ -10,12 +10,15 @@ import stat
 from pathlib import Path
 
 import pytest
+import yaml
+from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible_collections.kindling.flatcar.plugins.module_utils.file_tree import (
     Entry,
     TreeError,
     lay_down,
     make_directories,
 )
+from ansible_collections.kindling.flatcar.plugins.modules.file_tree import ARGUMENTS
 
 OWN = {"owner": pwd.getpwuid(os.getuid()).pw_name, "group": grp.getgrgid(os.getgid()).gr_name}
 GREP = ["grep", "--quiet", "good", "{file}"]
@@ -300,3 +303,27 @@ def test_what_is_as_it_should_be_is_not_written_to(entry, monkeypatch):
         monkeypatch.setattr(Path, name, read_only)
     monkeypatch.setattr(os, "fchmod", read_only)
     assert lay_down(entries) == []
+
+
+ROLES = Path(__file__).parents[2] / "roles"
+
+
+@pytest.mark.parametrize("role", sorted(path.parts[-3] for path in ROLES.glob("*/vars/main.yml")))
+def test_what_roles_lay_down_is_what_the_module_takes(role):
+    """What templates make of a value is not looked at."""
+    values = yaml.safe_load((ROLES / role / "vars" / "main.yml").read_text())
+    lists = [found for value in values.values() for found in (value.values() if isinstance(value, dict) else [value])]
+    entries = [
+        entry
+        for found in lists
+        if isinstance(found, list)
+        for entry in found
+        if isinstance(entry, dict) and "path" in entry
+    ]
+    given = {"entries": [entry | ({"once": bool(entry["once"])} if "once" in entry else {}) for entry in entries]}
+    assert ArgumentSpecValidator(ARGUMENTS).validate(given).error_messages == []
+
+
+def test_a_secret_without_a_content_is_refused(entry):
+    with pytest.raises(TreeError, match="has a content"):
+        lay_down([entry("a", src="/etc/hostname", once=True)])

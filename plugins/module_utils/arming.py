@@ -73,6 +73,8 @@ _SECRET = re.compile(r'^set \$secure_link_secret "?([A-Za-z0-9]{32,})"?;$', re.M
 _PATIENCE = 60  # seconds, in which another run ends that arms or disarms
 _REPORT_BYTES = 16 << 10
 _TEXT, _LOG = 200, 4000  # characters that are believed of a report's values
+#: Nothing is there, or a link or a socket, which is no report. What cannot be looked at for another reason may be one.
+_NO_REPORT = (errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENXIO)
 _KEYS = ("hostname", "version", "config", "lost", "secure_boot", "message", "log")
 
 
@@ -364,16 +366,41 @@ def _write_arming(
 def _hold_places(places: Places, token: str) -> None:
     """What the reports that end the install will replace, for the web server to replace it.
 
-    All of it is there before it has its name: what is not executable yet would pass for a report.
+    All of it is there before it has its name: what is not executable yet would pass for a report. The web server's user may put
+    a link in the place of any name here, so nothing is made or given away by a path.
     """
     owner = places.reports.stat()
     new = Path(tempfile.mkdtemp(prefix=_NEW, dir=places.reports))
-    for stage in ENDS:
-        _write(new / stage, "", 0o700)
-    for path in (*new.iterdir(), new):
-        os.chown(path, owner.st_uid, owner.st_gid)
-    _sync(new)
+    directory = _open_own(new)
+    try:
+        for stage in ENDS:
+            place = os.open(stage, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o700, dir_fd=directory)
+            try:
+                os.fchmod(place, 0o700)
+                os.fchown(place, owner.st_uid, owner.st_gid)
+                os.fsync(place)
+            finally:
+                os.close(place)
+        os.fchown(directory, owner.st_uid, owner.st_gid)
+        os.fsync(directory)
+    finally:
+        os.close(directory)
     new.rename(places.reports / token)
+
+
+def _open_own(directory: Path) -> int:
+    """The directory that was made just now, and nothing else that has its name since."""
+    try:
+        handle = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    except (FileNotFoundError, NotADirectoryError):
+        handle = None
+    if handle is not None:
+        if os.fstat(handle).st_uid == os.geteuid():
+            return handle
+        os.close(handle)
+    raise ArmingError(
+        f"{directory} was replaced while it was made: look for who runs as the user of the web server, and arm again"
+    )
 
 
 def _forget(places: Places, arming: Arming) -> None:
@@ -436,8 +463,10 @@ def _settle(
     machine will be pointed; machines are pointed to their latest arming; one rename opens the gates of a batch; what is over
     goes. A machine is pointed to an arming as long as that is open or witnessed, or as long as its disk is half-written.
     """
-    for left in (*places.armed.glob(f"{_NEW}*"), *places.reports.glob(f"{_NEW}*")):
+    for left in places.armed.glob(f"{_NEW}*"):
         shutil.rmtree(left)
+    for left in places.reports.glob(f"{_NEW}*"):  # or whatever else the web server's user calls so
+        shutil.rmtree(left, ignore_errors=True)
     history = _History(places, _armings(places))
     gates = places.gates.tokens()
     armed = {
@@ -572,7 +601,9 @@ def _is_report(path: Path) -> bool:
     """Not so what holds its place. What is there and cannot be looked at is not missing: raises ``OSError``."""
     try:
         mode = path.lstat().st_mode
-    except (FileNotFoundError, NotADirectoryError):
+    except OSError as error:
+        if error.errno not in _NO_REPORT:
+            raise
         return False
     return stat.S_ISREG(mode) and not mode & stat.S_IXUSR
 
@@ -634,7 +665,7 @@ def read_tokens(places: Places, hashes: Mapping[str, str]) -> dict[str, dict[str
     """The reports of nodes in RAM, by node; *hashes* are the SHA-256 of their tokens, and the nodes that have them."""
     found = {}
     for directory in places.reports.iterdir():
-        node = hashes.get(hashlib.sha256(directory.name.encode()).hexdigest())
+        node = hashes.get(hashlib.sha256(os.fsencode(directory.name)).hexdigest())
         if node:
             found[node] = read_reports(places, directory.name)
     return found
@@ -650,11 +681,7 @@ def read_reports(places: Places, token: str) -> dict[str, dict[str, Any]]:
         try:
             handle = os.open(places.reports / token / stage, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
         except OSError as error:
-            if error.errno not in (
-                errno.ENOENT,
-                errno.ENOTDIR,
-                errno.ELOOP,
-            ):  # those are no reports; any other may be one
+            if error.errno not in _NO_REPORT:
                 raise
             continue
         try:

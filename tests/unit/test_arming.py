@@ -321,6 +321,50 @@ def test_what_is_no_file_is_no_report(places, tmp_path):
     assert arming.read_reports(places, order("a").token) == {}
 
 
+def test_nothing_is_made_or_given_away_where_somebody_put_a_link(places, tmp_path, monkeypatch):
+    """As the web server's user may, within the directory that is its own."""
+    outside = tmp_path / "outside"
+    outside.mkdir(mode=0o755)
+    before = outside.stat()
+    make = arming.tempfile.mkdtemp
+
+    def replaced(prefix, dir):  # noqa: A002  (as mkdtemp calls it)
+        made = make(prefix=prefix, dir=dir)
+        if Path(dir) == places.reports:
+            Path(made).rename(places.reports / "away")
+            Path(made).symlink_to(outside)
+        return made
+
+    monkeypatch.setattr(arming.tempfile, "mkdtemp", replaced)
+    given_away = []
+    monkeypatch.setattr(arming.os, "chown", lambda path, *_, **__: given_away.append(os.path.realpath(path)))
+    with pytest.raises(arming.ArmingError, match="was replaced while it was made"):
+        arm(places, order("a"))
+    assert list(outside.iterdir()) == []
+    assert outside.stat().st_mode == before.st_mode
+    assert str(outside) not in given_away
+
+
+def test_rubbish_of_the_web_servers_user_keeps_nobody_from_arming_and_disarming(places):
+    first = order("a")
+    arm(places, first)
+    shutil.rmtree(places.reports / first.token)
+    (places.reports / first.token).symlink_to(first.token)
+    (places.reports / ".new-link").symlink_to("/")
+    (places.reports / ".new-file").touch()
+    os.mkdir(os.fsencode(places.reports) + b"/\xff")
+    assert arming.read_tokens(places, {}) == {}
+    assert arming.disarm(places, None, "tester") == {}
+    second = order("a", 2)
+    arm(places, second)
+    assert is_armed(places, "a")
+    (places.reports / second.token / "failed").unlink()
+    os.mknod(places.reports / second.token / "failed", stat.S_IFSOCK | 0o600)
+    assert arming.read_reports(places, second.token) == {}
+    arming.disarm(places, None, "tester")
+    assert not is_armed(places, "a")
+
+
 def test_machines_in_ram_are_found_by_the_hash_of_their_token(places):
     report(places, order("a"), "running", '{"hostname": "a"}')
     hashes = {arming.hashlib.sha256(order("a").token.encode()).hexdigest(): "a", "0" * 64: "b"}

@@ -14,9 +14,11 @@ from collections.abc import Iterable
 #: For how long dnsmasq puts an address aside, in seconds: DECLINE_BACKOFF in its config.h, which no option changes.
 SECONDS = 600
 
-_PUT_ASIDE = re.compile(r"disabling DHCP static address ([0-9.]+) for ")
+#: Only where a line begins: what is said later in one may be a machine's own words.
+_PREFIX = r"(?:dnsmasq[a-z-]{0,8}\[\d{1,10}\]: )?"
+_PUT_ASIDE = re.compile(rf"{_PREFIX}disabling DHCP static address ([0-9.]+) for ")
 #: After either, it has its reservations anew.
-_READ_AGAIN = re.compile(r"(?:^|: )(?:started, version |read \S+/dhcp-hosts$)")
+_READ_AGAIN = re.compile(rf"{_PREFIX}(?:started, version |read \S+/dhcp-hosts$)")
 
 _COMMAND = (
     *(
@@ -27,7 +29,7 @@ _COMMAND = (
         "--no-pager",
         "--quiet",
     ),
-    "--grep=disabling DHCP static address|started, version |/dhcp-hosts$",
+    r"--grep=^(dnsmasq[a-z-]*\[[0-9]+\]: )?(disabling DHCP static address |started, version |read \S+/dhcp-hosts$)",
 )
 _PATIENCE = 30  # seconds
 
@@ -51,9 +53,9 @@ def read(lines: Iterable[str]) -> dict[str, int]:
             message, when = str(entry["MESSAGE"]), int(entry["__REALTIME_TIMESTAMP"]) // 1_000_000
         except (ValueError, KeyError, TypeError):
             continue
-        if _READ_AGAIN.search(message):
+        if _READ_AGAIN.match(message):
             found = {}
-        elif match := _PUT_ASIDE.search(message):
+        elif match := _PUT_ASIDE.match(message):
             found[match[1]] = when + SECONDS
     return found
 

@@ -40,6 +40,15 @@ def test_it_is_given_again_when_the_reservations_were_read_again(again):
     assert put_aside.read(said(again, PUT_ASIDE)) == {"10.0.0.11": 1_800_000_601}
 
 
+@pytest.mark.parametrize("own", ["vendor class", "client provides name", "user class"])
+@pytest.mark.parametrize("program", ["", "dnsmasq-dhcp[7]: "])
+def test_what_a_machine_says_of_itself_is_no_word_of_dnsmasqs(program, own):
+    words = (PUT_ASIDE, "started, version 2.90", "read /srv/kindling/fleet/current/dnsmasq/dhcp-hosts")
+    forged = [f"{program}4127 {own}: {word}" for word in words]
+    assert put_aside.read(said(forged[0])) == {}
+    assert put_aside.read(said(PUT_ASIDE, *forged[1:])) == {"10.0.0.11": 1_800_000_600}
+
+
 @pytest.mark.parametrize(
     "line", ["", "no JSON", "[]", "{}", '{"MESSAGE": null}', '{"MESSAGE": [1, 2], "__REALTIME_TIMESTAMP": "x"}']
 )

@@ -414,6 +414,11 @@ def test_a_role_checks_its_words_before_anything_else(role):
     assert first["kindling.flatcar.words"] == {"role": role}
 
 
+def test_no_role_asks_in_vain():
+    tasks = [task for path in (ROOT / "roles").glob("*/tasks/*.yml") for task in yaml.safe_load(path.read_text())]
+    assert {task["kindling.flatcar.words"]["role"] for task in tasks if "kindling.flatcar.words" in task} == set(ROLES)
+
+
 @pytest.mark.parametrize("template", sorted((ROOT / "roles").glob("*/templates/*")), ids=lambda path: path.name)
 def test_a_template_prints_nothing_else(template):
     """What a role makes itself begins with two underscores."""

@@ -15,7 +15,7 @@ from ansible_collections.kindling.flatcar.plugins.module_utils import put_aside
 from ansible_collections.kindling.flatcar.plugins.module_utils.fleet import build_files
 from ansible_collections.kindling.flatcar.plugins.module_utils.networks import read_networks
 from ansible_collections.kindling.flatcar.plugins.module_utils.node import read_node
-from test_answers import FACTS, KNOWN, STRANGER, Rack, told
+from test_answers import FACTS, KNOWN, STRANGER, Rack, second_network, told
 
 pytestmark = pytest.mark.slow
 
@@ -119,16 +119,23 @@ def test_no_machine_waits_for_strangers_addresses(rack, boot_network):
     assert own["after"] < 9
 
 
-def send(rack, address, port, *datagrams, times=500):
+def send(rack, address, port, *datagrams, times=500, to=BOOT):
     """Sends UDP from *address*, which the client has from now on."""
     rack.room.run("ip", "address", "replace", f"{address}/24", "dev", "lan0", host="client")
     script = (
         "import socket; s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); "
-        f"s.bind(({address!r}, 0)); [s.sendto(d, ({BOOT!r}, {port})) for _ in range({times}) for d in {datagrams!r}]"
+        f"s.bind(({address!r}, 0)); [s.sendto(d, ({to!r}, {port})) for _ in range({times}) for d in {datagrams!r}]"
     )
     rack.room.run("python3", "-c", script, host="client")
 
 
+def heard_by(rack, host):
+    """How many datagrams its filter let through: that were taken in, for no port, or too much at once for one."""
+    counted = "import re; print(sum(map(int, re.findall(r'^Udp: (\\d+) (\\d+) (\\d+)', open('/proc/net/snmp').read(), re.M)[0])))"
+    return int(rack.room.run("python3", "-c", counted, host=host).stdout)
+
+
+QUERY = b"\0\1\1\0\0\1\0\0\0\0\0\0\2n1\4rack\4test\0\0\1\0\1"
 FETCH = b"\0\1nothing\0octet\0"
 
 
@@ -151,23 +158,43 @@ def test_strangers_with_many_addresses_leave_tftp_to_machines(rack, limit, boot_
     assert log.read_text().count("nothing not found") <= 250
 
 
+def test_there_is_no_way_around_by_ipv6(rack, limit, boot_network):
+    """dnsmasq listens there too, and no machine of the inventory asks there."""
+    for host, last in (("boot", 1), ("client", 2)):
+        rack.room.run("ip", "address", "add", f"fd00::{last}/64", "dev", "lan0", "nodad", host=host)
+    limit()
+    _, log, _ = rack.serve(boot_network())
+    script = (
+        "import socket; s = socket.socket(socket.AF_INET6, socket.SOCK_DGRAM); "
+        f"[s.sendto({FETCH!r}, ('fd00::1', 69)) for _ in range(100)]"
+    )
+    rack.room.run("python3", "-c", script, host="client")
+    assert told(rack.ask((KNOWN, "BIOS"))[0])[0] == MINE
+    assert "nothing not found" not in log.read_text()
+
+
 def test_strangers_have_few_names_looked_up(rack, limit, boot_network):
     limit()
     rack.serve(boot_network())
-    query = b"\0\1\1\0\0\1\0\0\0\0\0\0\2n1\4rack\4test\0\0\1\0\1"
-    # What the filter let through: taken in by dnsmasq, or too much at once for it
-    counted = "import re; print(sum(map(int, re.findall(r'^Udp: (\\d+) \\d+ (\\d+)', open('/proc/net/snmp').read(), re.M)[0])))"
-
-    def heard():
-        return int(rack.room.run("python3", "-c", counted, host="boot").stdout)
-
-    before = heard()
-    send(rack, "10.77.0.99", 53, query, times=2000)
-    strangers = heard() - before
-    before = heard()
-    send(rack, MINE, 53, query, times=900)
+    before = heard_by(rack, "boot")
+    send(rack, "10.77.0.99", 53, QUERY, times=2000)
+    strangers = heard_by(rack, "boot") - before
+    before = heard_by(rack, "boot")
+    send(rack, MINE, 53, QUERY, times=900)
     assert strangers < 600
-    assert heard() - before >= 900
+    assert heard_by(rack, "boot") - before >= 900
+
+
+def test_what_the_boot_host_leads_elsewhere_is_not_limited(rack, limit, boot_network):
+    """Other people's machines may have it as their router."""
+    limit()
+    rack.room.host("far")
+    second_network(rack, "boot", "10.78.0.1/24", "far", "10.78.0.2/24")
+    rack.room.run("sh", "-c", "echo 1 > /proc/sys/net/ipv4/ip_forward", host="boot")
+    rack.room.run("ip", "route", "add", "10.77.0.0/24", "via", "10.78.0.1", host="far")
+    rack.room.run("ip", "route", "add", "10.78.0.0/24", "via", BOOT, host="client")
+    send(rack, "10.77.0.99", 53, QUERY, times=1000, to="10.78.0.2")
+    assert heard_by(rack, "far") >= 1000
 
 
 def test_without_anybody_known_nobody_is_limited(rack, limit, boot_network, dnsmasq_role):

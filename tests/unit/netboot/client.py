@@ -21,7 +21,9 @@ KINDS = {kind.name: kind for kind in (*firmware.FIRMWARES, firmware.PLAIN)}
 
 
 def question(asked):
-    """A packet: ``message`` is DISCOVER unless it says another, to ``server``, for ``wanted``, or to renew ``client``."""
+    """A packet: ``message`` is DISCOVER unless it says another, to ``server``, for ``wanted``, or to renew ``client``. A machine
+    says its ``name`` in both ways that there are.
+    """
     kind = KINDS[asked["firmware"]]
     mac = bytes.fromhex(asked["mac"].replace(":", ""))
     made = firmware.discover(kind.as_ipxe() if asked.get("ipxe") else kind, mac, wire.random_xid())
@@ -31,6 +33,8 @@ def question(asked):
     for key, option in (("server", packet.SERVER_ID), ("wanted", packet.REQUESTED_ADDRESS)):
         if key in asked:
             options[option] = ipaddress.IPv4Address(asked[key]).packed
+    if "name" in asked:
+        options |= {12: asked["name"].encode(), 81: bytes((1, 0, 0)) + asked["name"].encode()}
     client = ipaddress.IPv4Address(asked.get("client", 0))
     return dataclasses.replace(made, options=options, client=client)
 

@@ -190,6 +190,19 @@ def test_a_machine_may_have_any_name(rack, boot_network):
     assert re.findall(r"option: 12 hostname +(\S+)", said) == list(ODD_NAMES)
 
 
+def test_no_machine_gives_itself_a_name(rack, boot_network):
+    """Nor does a NIC of a node's that has none in its reservation, whoever says that he has it."""
+    second = "52:54:00:77:00:13"
+    files = {"dnsmasq/dhcp-hosts": f"{KNOWN},id:*,10.77.0.11,n1\n{second},id:*,10.77.0.13\n", "dnsmasq/dns-hosts": ""}
+    _, _, state = rack.serve(boot_network(quarantine="10.77.0.200-10.77.0.250"), files=files)
+    asked = {"server": "10.77.0.1", "message": "REQUEST", "name": "vault"}
+    ours = [(KNOWN, "10.77.0.11"), (second, "10.77.0.13"), (STRANGER, "10.77.0.200")]
+    answers = rack.ask(*((mac, "BIOS", asked | {"wanted": address}) for mac, address in ours))
+    assert [names(found) for found in answers] == [["ACK"]] * 3
+    leases = [line.split() for line in (state / "leases").read_text().splitlines()]
+    assert {(words[1], words[3]) for words in leases} == {(KNOWN, "n1"), (second, "*"), (STRANGER, "*")}
+
+
 def test_a_machine_that_chose_another_server_is_left_to_it(rack, boot_network):
     rack.serve(boot_network())
     chosen = {"message": "REQUEST", "wanted": "10.77.0.11"}

@@ -102,13 +102,14 @@ bytes() { # device from number: what cannot be read is not empty
 # --- the disk that is installed to -----------------------------------------------------------------------------------------
 
 foreign() { # one line for each thing on the disk that no Flatcar has put there
-  local rows name type what count=0
+  local rows name type what count=0 flatcar=no
   rows=$(lsblk --list --noheadings --paths --output NAME,TYPE "$disk")
   while read -r name type; do
     case $type in
       disk | mpath) strange "$name" ;;
       part)
         count=$((count + 1))
+        if is_flatcars "$name"; then flatcar=yes; fi
         what=$(tag PART_ENTRY_NAME "$name")
         [[ $what =~ $flatcar_labels ]] || echo "$name is a partition called '$what'"
         while read -r what; do
@@ -118,11 +119,19 @@ foreign() { # one line for each thing on the disk that no Flatcar has put there
       *) echo "$name is in use ($type)" ;;
     esac
   done <<< "$rows"
-  ((count == 0)) || return 0
+  if ((count)); then
+    # Others call their partitions ROOT or EFI-SYSTEM, too
+    [[ $flatcar == yes ]] || echo "$disk has partitions, and none that only Flatcar has"
+    return
+  fi
   case $(table_of "$disk") in
     yes) echo "$disk has a partition table that cannot be read, or an empty one" ;;
     no) [[ ${conf[half_written]} == yes ]] || blank "$disk" || echo "$disk has no signature, but is not empty" ;;
   esac
+}
+
+is_flatcars() { # partition: whether it is one that only Flatcar makes
+  [[ $(tag PART_ENTRY_UUID "$1") =~ $flatcar_parts || $(tag PART_ENTRY_TYPE "$1") =~ $flatcar_types ]]
 }
 
 own_oem() { # the partition of the disk that has its config, whatever other disks have; nothing if there is none

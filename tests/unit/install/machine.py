@@ -18,6 +18,7 @@ import time
 
 SCRIPTS = pathlib.Path(__file__).parents[3] / "plugins/module_utils/install"
 GIB = 1024**3
+USR_A = "7130c94a-213a-4e5a-8e26-6cce9662f132"
 LABELS = {1: "EFI-SYSTEM", 2: "BIOS-BOOT", 3: "USR-A", 4: "USR-B", 6: "OEM", 7: "OEM-CONFIG", 9: "ROOT"}
 
 sys.path.insert(0, str(pathlib.Path(__file__).parents[1] / "flatcar_image"))
@@ -295,7 +296,8 @@ class Machine:
         partition_table(disk or self.disk)
         for number, label in LABELS.items():
             write = {"OEM": ext4, "ROOT": ext4}.get(label)
-            device = self.partition(label, write, disk=disk, PARTN=str(number))
+            own = {"PARTUUID": USR_A} if label == "USR-A" else {}
+            device = self.partition(label, write, disk=disk, PARTN=str(number), **own)
             device.with_name(f"{device.name}.files").mkdir()
 
     def files_of(self, device):

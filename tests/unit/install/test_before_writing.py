@@ -10,7 +10,7 @@ import pytest
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
 
-from machine import LABELS, another_key, ext4, noise
+from machine import LABELS, USR_A, another_key, ext4, noise
 from test_build import TOKEN
 from test_install_script import WRITTEN, failure, stages
 
@@ -102,7 +102,6 @@ def test_a_disk_of_many_paths_keeps_its_name(machine):
 
 # --- other disks with Flatcar ------------------------------------------------------------------------------------------------
 
-USR_A = "7130c94a-213a-4e5a-8e26-6cce9662f132"
 MARKS = {
     "a partition EFI-SYSTEM": {"label": "EFI-SYSTEM"},
     "the PARTUUID of USR-A": {"label": "x", "PARTUUID": USR_A},

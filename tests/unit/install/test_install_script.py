@@ -19,6 +19,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).parent))
 from machine import (
     GIB,
     SCRIPTS,
+    USR_A,
     BootHost,
     ext4,
     luks,
@@ -88,6 +89,10 @@ FOREIGN = {
     "a member of a RAID": (
         lambda m: (partition_table(m.disk), m.partition("ROOT"), m.partition("", kind="raid1")),
         "sda2 is in use (raid1)",
+    ),
+    "partitions that others call alike": (
+        lambda m: (partition_table(m.disk), m.partition("EFI-SYSTEM"), m.partition("ROOT", ext4)),
+        "ata-DISK_1 has partitions, and none that only Flatcar has",
     ),
     "an empty partition table": (lambda m: partition_table(m.disk), "a partition table that cannot be read"),
 }
@@ -173,7 +178,7 @@ def test_a_check_that_cannot_be_made_is_a_refusal(machine, program):
 def test_partitions_of_the_disk_that_begin_alike_are_its_own(machine):
     one = machine()
     partition_table(one.disk)
-    (one.by_id / "ata-DISK_1-part1").symlink_to(one.partition("ROOT"))
+    (one.by_id / "ata-DISK_1-part1").symlink_to(one.partition("USR-A", PARTUUID=USR_A))
     assert one.run().returncode == 0
 
 

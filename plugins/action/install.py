@@ -21,7 +21,7 @@ from ansible_collections.kindling.flatcar.plugins.module_utils import arming, li
 from ansible_collections.kindling.flatcar.plugins.module_utils.fleet import name_of, network_of, report_token_of
 from ansible_collections.kindling.flatcar.plugins.module_utils.install import config_digest
 from ansible_collections.kindling.flatcar.plugins.module_utils.install.order import TIMEOUT, key_text, order, witness
-from ansible_collections.kindling.flatcar.plugins.module_utils.install.terms import differences, terms_of
+from ansible_collections.kindling.flatcar.plugins.module_utils.install.terms import differences, is_left_half_written, terms_of
 from ansible_collections.kindling.flatcar.plugins.module_utils.node import Node
 from ansible_collections.kindling.flatcar.plugins.module_utils.problems import InventoryError
 from ansible_collections.kindling.flatcar.plugins.plugin_utils.installs import (
@@ -339,7 +339,7 @@ class ActionModule(ActionBase):
     def _orders(self, names: list[str], served: Mapping[str, Any], options: Mapping[str, Any]) -> list[arming.Order]:
         key = given_key(self._host, self._variables) or key_text(base64.b64decode(served["keyring"]))
         own_key = self._own_key()
-        latest = {one["node"]: one for one in reversed(served["armings"])}
+        left = [disk for one in served["armings"] for disk in one["left_half_written"]]
         orders = []
         for node, fleet, hosts, network in self._machines(names):
             published = served["index"][node.name]
@@ -358,7 +358,7 @@ class ActionModule(ActionBase):
                     key=key,
                     report_token=report_token_of(own_key, node.name),
                     timeout=max(TIMEOUT, int(2 * size * len(names) * 8 / (self._speed() * 1e6))),
-                    half_written=latest.get(node.name, {}).get("half_written", False),
+                    half_written=is_left_half_written(options["plan"]["wanted"][node.name]["terms"], left),
                 )
             )
         return orders

@@ -226,7 +226,7 @@ def arm(places: Places, orders: Collection[Order], who: str, secret: str, second
                 _GATE: places.gates.place(batch, order.token),
                 _ORDER: places.published / ORDERS / order.address / order.digest,
             }
-            _write_arming(places, arming, order, _signed(order, signature), links, history.half_written(arming))
+            _write_arming(places, arming, order, _signed(order, signature), links, history.left_half_written(arming))
             _hold_places(places, order.token)
         _sync(places.reports)
         _sync(places.armed)
@@ -342,13 +342,14 @@ def _write_arming(
     order: Order,
     files: Mapping[str, str],
     links: Mapping[str, Path],
-    half_written: bool,
+    half_written: list[dict[str, Any]],
 ) -> None:
     """The arming's directory, complete before it has its name."""
     new = Path(tempfile.mkdtemp(prefix=_NEW, dir=places.armed))
     _write(new / _RECORD, json.dumps(vars(arming), indent=0), 0o600)
-    marks = [name for name, so in ((_HALF_WRITTEN, half_written), (_WITNESS, order.witness)) if so]
-    for name, text in (*files.items(), *((mark, "") for mark in marks)):
+    marks = {_HALF_WRITTEN: json.dumps(half_written)} if half_written else {}
+    marks |= {_WITNESS: ""} if order.witness else {}
+    for name, text in (files | marks).items():
         _write(new / name, text, 0o640, places.gid)
     for name, target in ({} if order.witness else links).items():
         (new / name).symlink_to(target)
@@ -434,13 +435,20 @@ class _History:
 
     def half_written(self, arming: Arming) -> bool:
         """Whether an install of the machine was begun, and none ended since."""
-        half_written = False
+        return bool(self.left_half_written(arming))
+
+    def left_half_written(self, arming: Arming) -> list[dict[str, Any]]:
+        """The disks that installs of the machine have begun to write and not ended, each with the machine that had it then: another
+        disk, and another machine of that name, have nothing of them."""
+        left = []
         for former in self.of([arming]):
             if _reported(self._places, former, "installed") or _reported(self._places, former, "running"):
-                half_written = False
-            elif _has_begun(self._places, former) or _file(self._places, former, _HALF_WRITTEN).exists():
-                half_written = True
-        return half_written
+                left = []
+                continue
+            left += _marked(self._places, former)
+            if _has_begun(self._places, former):
+                left.append(_target(former))
+        return [disk for number, disk in enumerate(left) if disk not in left[:number]]
 
     def kept(self) -> set[str]:
         """The tokens of every machine's latest arming, and of the one that it was last installed by."""
@@ -479,9 +487,9 @@ def _settle(
     armed.update(tokens)
     scripts = {}
     for arming in history.latest:
-        half_written = history.half_written(arming)
+        half_written = history.left_half_written(arming)
         if half_written:
-            _mark(places, arming)
+            _mark(places, arming, half_written)
         if half_written or arming.token in armed or _is_witnessed(places, arming):
             addresses = (arming.address, *arming.more_addresses)
             scripts |= {Path(address, f"{mac}.ipxe"): arming.token for address in addresses for mac in arming.macs}
@@ -536,10 +544,27 @@ def _when_started(places: Places, arming: Arming) -> int:
     return int((places.reports / arming.token / "started").stat().st_ctime)
 
 
-def _mark(places: Places, arming: Arming) -> None:
+def _target(arming: Arming) -> dict[str, Any]:
+    """Which disk of which machine an arming is for."""
+    return {"disk": arming.about.get("disk"), "serial": arming.about.get("serial"), "macs": list(arming.macs)}
+
+
+def _marked(places: Places, arming: Arming) -> list[dict[str, Any]]:
+    """What was half-written when it was armed, or was found to be later; a mark that says no disk is one all the same."""
+    try:
+        text = _file(places, arming, _HALF_WRITTEN).read_text(encoding="utf-8")
+    except FileNotFoundError:
+        return []
+    try:
+        return json.loads(text) or [{}]
+    except ValueError:
+        return [{}]
+
+
+def _mark(places: Places, arming: Arming, half_written: list[dict[str, Any]]) -> None:
     mark = _file(places, arming, _HALF_WRITTEN)
     if not mark.exists() and not _has_begun(places, arming):
-        _write(mark, "", 0o640, places.gid)
+        _write(mark, json.dumps(half_written), 0o640, places.gid)
         _sync(mark.parent)
 
 
@@ -654,6 +679,7 @@ def read(places: Places, words: Collection[str] | None = None) -> list[dict[str,
             "armed": arming.token in gates and arming.token in latest and _is_open(places, arming),
             "under_way": _is_under_way(places, arming),
             "half_written": arming.token in latest and history.half_written(arming),
+            "left_half_written": history.left_half_written(arming) if arming.token in latest else [],
             "reports": read_reports(places, arming.token),
         }
         for arming in sorted(history.of(history.latest), key=lambda arming: -arming.number)

@@ -759,6 +759,28 @@ def test_one_that_was_half_written_before_stays_so(places):
     assert is_kept_from_its_disk(places, "a")
 
 
+def test_which_disk_was_left_half_written_is_known_over_other_orders(places):
+    """What nobody recognizes on another disk is not what an installation has left there."""
+    disks = ({"disk": f"/dev/disk/by-id/{name}", "serial": None} for name in ("first", "second", "second", "third"))
+    for number, about in enumerate(disks, 1):
+        one = dataclasses.replace(order("a", number), about=about)
+        arm(places, one, again=True)
+        if number != 3:
+            report(places, one, "started")
+    arming.settle(places)
+    left = arming.read(places)[0]["left_half_written"]
+    assert [one["disk"].rsplit("/")[-1] for one in left] == ["first", "second", "third"]
+    assert left[0]["macs"] == [MACHINES["a"][1]]
+    report(places, one, "installed")
+    assert arming.read(places)[0]["left_half_written"] == []
+
+
+def test_a_mark_that_says_no_disk_is_one_all_the_same(places):
+    arm(places, order("a"))
+    (places.armed / order("a").token / "half-written").write_text("")
+    assert arming.read(places)[0]["half_written"]
+
+
 def test_a_half_written_disk_is_known_whatever_address_its_machine_has_now(places):
     arm(places, order("a"))
     report(places, order("a"), "started")

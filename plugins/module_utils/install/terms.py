@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from ..node import Node, kernel_line
@@ -57,6 +57,16 @@ def terms_of(node: Node, *, version: str, config: str, host: str) -> dict[str, A
     }
 
 
+def is_left_half_written(terms: Mapping[str, Any], left: Iterable[Mapping[str, Any]]) -> bool:
+    """Whether the disk of *terms* is one of those that earlier orders have *left* so, in the machine that has it now."""
+    return any(
+        one.get("disk") == terms["disk"]
+        and one.get("serial") in (None, terms["serial"])
+        and set(one.get("macs", ())) & set(terms["macs"])
+        for one in left
+    )
+
+
 def text_of(terms: Mapping[str, Any]) -> str:
     """A line for each of the terms that are told nowhere else of a node."""
     return "".join(f"{_NAMES[term]}: {_text(term, terms[term])}\n" for term in _OWN if term in terms)
@@ -79,4 +89,4 @@ def _text(term: str, value: Any) -> str:
     return (", ".join(value) or "none") if isinstance(value, list) else str(value)
 
 
-__all__ = ("differences", "terms_of", "text_of")
+__all__ = ("differences", "is_left_half_written", "terms_of", "text_of")

@@ -9,7 +9,7 @@ import re
 import pytest
 from ansible_collections.kindling.flatcar.plugins.module_utils import arming
 from ansible_collections.kindling.flatcar.plugins.module_utils.install.order import order, witness
-from ansible_collections.kindling.flatcar.plugins.module_utils.install.terms import differences, terms_of
+from ansible_collections.kindling.flatcar.plugins.module_utils.install.terms import differences, is_left_half_written, terms_of
 from test_build import config_of, files, node
 
 TOKEN, REPORTS = "t" * 43, "r" * 43
@@ -83,6 +83,22 @@ def test_an_install_has_ended_some_time_after_flatcar_install_had_to():
 def test_what_differs_is_told_in_words(change, told):
     before, after = (an_order(node(**more)).about for more in ({}, change))
     assert told in list(differences(before, after))
+
+
+@pytest.mark.parametrize(
+    ("left", "so"),
+    [
+        ({}, True),
+        ({"serial": "S1"}, False),
+        ({"disk": "/dev/disk/by-id/ata-OTHER_2"}, False),
+        ({"macs": ["52-54-00-00-00-99"]}, False),
+    ],
+)
+def test_what_an_order_has_left_is_on_its_own_disk_of_its_own_machine_alone(left, so):
+    terms = an_order().about
+    left = {key: terms[key] for key in ("disk", "serial", "macs")} | left
+    assert is_left_half_written(terms, [{}, left]) == so
+    assert not is_left_half_written(terms, [])
 
 
 def test_what_is_known_by_a_digest_alone_holds_no_text_of_the_inventory():

@@ -21,7 +21,11 @@ from ansible_collections.kindling.flatcar.plugins.module_utils import arming, li
 from ansible_collections.kindling.flatcar.plugins.module_utils.fleet import name_of, network_of, report_token_of
 from ansible_collections.kindling.flatcar.plugins.module_utils.install import config_digest
 from ansible_collections.kindling.flatcar.plugins.module_utils.install.order import TIMEOUT, key_text, order, witness
-from ansible_collections.kindling.flatcar.plugins.module_utils.install.terms import differences, is_left_half_written, terms_of
+from ansible_collections.kindling.flatcar.plugins.module_utils.install.terms import (
+    differences,
+    is_left_half_written,
+    terms_of,
+)
 from ansible_collections.kindling.flatcar.plugins.module_utils.node import Node
 from ansible_collections.kindling.flatcar.plugins.module_utils.problems import InventoryError
 from ansible_collections.kindling.flatcar.plugins.plugin_utils.installs import (

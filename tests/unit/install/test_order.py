@@ -9,7 +9,11 @@ import re
 import pytest
 from ansible_collections.kindling.flatcar.plugins.module_utils import arming
 from ansible_collections.kindling.flatcar.plugins.module_utils.install.order import order, witness
-from ansible_collections.kindling.flatcar.plugins.module_utils.install.terms import differences, is_left_half_written, terms_of
+from ansible_collections.kindling.flatcar.plugins.module_utils.install.terms import (
+    differences,
+    is_left_half_written,
+    terms_of,
+)
 from test_build import config_of, files, node
 
 TOKEN, REPORTS = "t" * 43, "r" * 43

@@ -136,7 +136,7 @@ _TFTP = (
 )
 _HTTP = re.compile(rf'({_ADDRESS}) "([^"]*)" (\d{{3}}) (\d{{1,15}}) "([^"]*)"')
 _REQUEST = re.compile(r"([A-Z]{3,10}) ([^ ?]*)\S* HTTP/\d\.\d")
-_TOKEN = re.compile(r"(?<![A-Za-z0-9_-])[A-Za-z0-9_-]{43}(?![A-Za-z0-9_-])")
+_TOKEN = re.compile(r"[A-Za-z0-9_-]{43,}")
 _ANSWERS = ("offer", "ack")
 
 

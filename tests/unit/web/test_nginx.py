@@ -5,6 +5,7 @@ It listens on the loopback interface, and its machines have addresses there.
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import os
 import pathlib
@@ -14,6 +15,7 @@ import shutil
 import socket
 import subprocess
 import time
+import urllib.parse
 from typing import NamedTuple
 
 import pytest
@@ -83,7 +85,7 @@ class Web:
         # As the module `template` does: a block leaves no empty line
         text = templar.template(trust_as_template("#jinja2: trim_blocks: True\n" + template))
         text = re.sub(r"access_log \S+", f"access_log {self.log}", text)
-        text = text.replace("error_log stderr;", f"error_log {self.errors};")
+        text = text.replace("error_log stderr", f"error_log {self.errors}")
         return text.replace(f"{SERVER}:80 ", f"{SERVER}:{self.port} ")
 
     def start(self) -> subprocess.Popen:
@@ -632,6 +634,61 @@ def test_the_log_of_errors_has_no_tokens(web):
     web.ask(B, f"/ignition/{ram}.ign")
     web.ask(A, "/../x")
     assert not [secret for secret in (token, ram) if secret in web.errors.read_text()]
+
+
+ENCODED = "".join(f"%{ord(letter):02X}" for letter in ANY_TOKEN)
+HOWEVER = [
+    f"GET /ignition/{ANY_TOKEN}.ign HTTP/1.1",
+    f"GET /ignition//{ANY_TOKEN}.ign HTTP/1.0",
+    f"GET /ignition%2F{ANY_TOKEN}.ign HTTP/1.1",
+    f"GET /%69gnition/{ANY_TOKEN}.ign HTTP/1.1",
+    f"GET /ignition/{ENCODED}.ign HTTP/1.1",
+    f"GET /ignition/{ANY_TOKEN[:42]}%78.ign HTTP/1.1",
+    f"GET /IGNITION/{ANY_TOKEN} HTTP/1.1",
+    f"GET http://boot/ignition/{ANY_TOKEN}.ign HTTP/1.1",
+    f"GET /ignition/{ANY_TOKEN}/{ANY_TOKEN}.ign HTTP/1.1",
+    f"GET /reports/{ANY_TOKEN}/started?{ANY_TOKEN} HTTP/1.1",
+    f"GET /reports/y{ANY_TOKEN}/started HTTP/1.1",
+    f"GET /boot.ipxe?token={ANY_TOKEN}&{'z' * 500} HTTP/1.1",
+    f"GET /boot.ipxe#{ANY_TOKEN} HTTP/1.1",
+    f"GET /images/{ANY_TOKEN} HTTP/1.1\r\nUser-Agent: {ANY_TOKEN}",
+    f"GET /images/../reports/{ANY_TOKEN}/running HTTP/1.1\r\nReferer: /{ANY_TOKEN}",
+    f"GET /programs/{ANY_TOKEN}/ HTTP/1.1",
+    f"GET /images/{ANY_TOKEN}/{'z' * 400} HTTP/1.1",
+    f"GET /{ANY_TOKEN}\\{ANY_TOKEN} HTTP/1.1",
+    f"GET /{ANY_TOKEN}",
+    f"GET /{ANY_TOKEN} HTTP/9.9",
+    f"{ANY_TOKEN} / HTTP/1.1",
+    f"{ANY_TOKEN.upper()} / HTTP/1.1",
+    f"PUT /reports/{ANY_TOKEN}/other HTTP/1.1\r\nContent-Length: 999999",
+    f"PUT /reports/{ANY_TOKEN} HTTP/1.1\r\nContent-Length: 999999",
+    f"PUT /images/{ANY_TOKEN} HTTP/1.1\r\nContent-Length: 999999",
+    f"PUT /programs/{ANY_TOKEN} HTTP/1.1\r\nContent-Length: 999999",
+    f"PUT /boot.ipxe?{ANY_TOKEN} HTTP/1.1\r\nContent-Length: 999999",
+    f"POST /ipxe/{MAC_A}.ipxe?{ANY_TOKEN} HTTP/1.1\r\nContent-Length: 999999",
+    f"PUT /reports/{ANY_TOKEN}/running HTTP/1.1\r\nContent-Length: 3\r\nContent-Range: bytes 0-2/9",
+    f"MOVE /reports/{ANY_TOKEN}/running HTTP/1.1\r\nDestination: /reports/{ANY_TOKEN}/failed",
+    f"GET /armed/{'s' * 22}/1/{ANY_TOKEN}/install.ign HTTP/1.1\r\nHost: {ANY_TOKEN}",
+    f"GET /armed/{ANY_TOKEN}/install.ign HTTP/1.1",
+    f"GET /former/1/ignition/{ANY_TOKEN}/{A}.ign HTTP/1.1",
+]
+
+
+def test_no_log_has_a_token_however_somebody_writes_it(web):
+    (web.root / "former" / "1").mkdir(parents=True)
+    for request in HOWEVER:
+        with socket.create_connection((SERVER, web.port), 60, (A, 0)) as connection:
+            named = "" if "Host:" in request else "Host: boot\r\n"
+            connection.sendall(f"{request}\r\n{named}Connection: close\r\n\r\n".encode())
+            with contextlib.suppress(ConnectionResetError):
+                connection.recv(65536)
+    deadline = time.monotonic() + 60
+    while len(log := web.log.read_text().splitlines()) < len(HOWEVER):  # it is written after the answer
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    for line in (*log, *web.errors.read_text().splitlines()):
+        assert ANY_TOKEN not in urllib.parse.unquote(line).lower()
+        assert len(line) < 500
 
 
 def test_the_signature_is_nginxs(web):

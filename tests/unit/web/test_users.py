@@ -181,13 +181,16 @@ def test_links_in_the_way_lead_nowhere(web):
     token.mkdir()
     foreign = web.root / "foreign"
     foreign.mkdir()
-    (foreign / "file").write_text("")
+    for name in ("file", "other"):
+        (foreign / name).write_text("")
     (token / "started").symlink_to(foreign / "file")
+    (token / "running\nof one").hardlink_to(foreign / "other")
     (web.places.reports / ("u" * 43)).symlink_to(foreign)
     web.places.gates.live.mkdir(exist_ok=True)
     web.belongs_to(BEFORE)
+    _as("root", "chown", "root:root", foreign / "other")
     web.take_over(OWN)
-    assert {(path.stat().st_uid, path.stat().st_gid) for path in (foreign, foreign / "file")} == {(0, 0)}
+    assert {(path.stat().st_uid, path.stat().st_gid) for path in (foreign, *foreign.iterdir())} == {(0, 0)}
 
 
 def test_a_report_that_cannot_be_looked_at_is_not_missing(upgraded):

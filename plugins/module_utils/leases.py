@@ -12,11 +12,21 @@ import socket
 from collections.abc import Iterator
 from dataclasses import dataclass
 from ipaddress import IPv4Address
+from pathlib import Path
 
+from .foreign import read_plain
 from .netboot import firmware, packet
 
 _MAC = re.compile(r"([0-9a-f]{2}:){5}[0-9a-f]{2}", re.IGNORECASE)
 _DHCP_SERVER = 67
+_LARGEST = 64 << 20  # bytes
+
+
+def read_file(path: Path) -> str:
+    """What dnsmasq's user has written there. In its own directory it may put anything by that name: what is no file says nothing,
+    and keeps nobody waiting.
+    """
+    return (read_plain(path, _LARGEST) or b"").decode(errors="replace")
 
 
 @dataclass(frozen=True)
@@ -75,4 +85,4 @@ def give_back(lease: Lease, interface: str, server: IPv4Address) -> None:
         sender.sendto(packet.encode(message), (str(server), _DHCP_SERVER))
 
 
-__all__ = ("Lease", "give_back", "read_leases", "read_reservations", "stale")
+__all__ = ("Lease", "give_back", "read_file", "read_leases", "read_reservations", "stale")

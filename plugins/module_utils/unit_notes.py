@@ -11,8 +11,11 @@ import hashlib
 from collections.abc import Iterable
 from pathlib import Path
 
+from .foreign import read_plain
+
 STARTED, LOADED = "started", "loaded"
 _UNITS = "/etc/systemd/system/"
+_LARGEST = 1 << 20  # bytes
 
 
 def due(
@@ -61,11 +64,8 @@ def _outdated(note: Path, files: Iterable[str]) -> list[str]:
 
 
 def _read(note: Path) -> dict[str, str]:
-    try:
-        lines = note.read_text(encoding="utf-8").splitlines()
-    except FileNotFoundError:
-        return {}
-    noted = (line.partition("  ") for line in lines)
+    text = read_plain(note, _LARGEST) or b""  # in a directory that is the unit's user's
+    noted = (line.partition("  ") for line in text.decode(errors="replace").splitlines())
     return {path: digest for digest, _, path in noted}
 
 

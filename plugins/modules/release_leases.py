@@ -83,7 +83,7 @@ def main() -> None:
 
 def stale(options: dict) -> list[leases.Lease]:
     held, reserved = Path(options["leases"]), Path(options["reservations"])
-    return leases.stale(held.read_text(), reserved.read_text()) if held.exists() and reserved.exists() else []
+    return leases.stale(leases.read_file(held), reserved.read_text()) if reserved.exists() else []
 
 
 def end(module: AnsibleModule, found: list[leases.Lease]) -> list[leases.Lease]:

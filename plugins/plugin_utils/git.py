@@ -29,13 +29,22 @@ _ELSEWHERE = (
 _SAFELY = {
     "GIT_OPTIONAL_LOCKS": "0",
     "GIT_NO_LAZY_FETCH": "1",
+    # The history as it was committed: a repository may have one of its own over it, which says what comes after what
+    "GIT_NO_REPLACE_OBJECTS": "1",
+    "GIT_GRAFT_FILE": os.devnull,
     "GIT_ALLOW_PROTOCOL": "none",
     "GIT_TERMINAL_PROMPT": "0",
     "GIT_LITERAL_PATHSPECS": "1",
     "LC_ALL": "C",
 }
 
-_OFF = ("core.fsmonitor=false", "core.hooksPath=/dev/null", "safe.bareRepository=explicit", "log.showSignature=false")
+_OFF = (
+    "core.commitGraph=false",
+    "core.fsmonitor=false",
+    "core.hooksPath=/dev/null",
+    "safe.bareRepository=explicit",
+    "log.showSignature=false",
+)
 
 #: The keys of a filter, which git runs on files that may have changed, and what they are without one.
 _FILTERS = r"^filter\..*\.(clean|process|required)$"

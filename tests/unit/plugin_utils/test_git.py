@@ -67,6 +67,39 @@ def test_nothing_that_a_hostile_repository_names_is_run(repository, tmp_path):
     assert not ran.exists()
 
 
+@pytest.mark.parametrize("way", ["replace", "graft file"])
+def test_ancestry_is_that_of_what_was_committed(repository, way):
+    """Also where the repository has been told otherwise, by hand or by who gave it."""
+    first = repository.commit("one")
+    newer = repository.commit("two")
+    repository.git("checkout", "--quiet", first)
+    older = repository.commit("another")
+    if way == "replace":
+        repository.git("replace", "--graft", older, newer)
+    else:
+        (repository.path / ".git/info").mkdir(exist_ok=True)
+        (repository.path / ".git/info/grafts").write_text(f"{older} {newer}\n")
+    assert Git(repository.path).is_ancestor(newer, older) is False
+
+
+def test_a_filter_without_a_name_is_not_run_either(repository, tmp_path):
+    ran, program = tmp_path / "ran", tmp_path / "program"
+    program.write_text(f"#!/bin/sh\ntouch {ran}\ncat\n")
+    program.chmod(0o755)
+    repository.commit("one")
+    for number, name in enumerate(("", "a.b", "A B", "clean", 'q"uote')):
+        repository.git("config", f"filter.{name}.clean", str(program))
+        repository.write(f"host{number}\n", f"inventory/{number}.yml")
+    repository.commit("two")
+    lines = [f"{number}.yml filter={name}" for number, name in enumerate(("", "a.b", "A B", "clean", 'q"uote'))]
+    repository.write("\n".join(lines) + "\n", ".git/info/attributes")
+    ran.unlink(missing_ok=True)
+    for number in range(5):
+        os.utime(repository.inventory / f"{number}.yml", (1, 1))
+    everything(repository)
+    assert not ran.exists()
+
+
 def test_nothing_is_written_into_the_repository(repository):
     repository.commit("one")
     os.utime(repository.inventory / "hosts.yml", (1, 1))  # git would refresh its index

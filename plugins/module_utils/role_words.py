@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from . import words
 from .problems import Problem
 
-#: A kind of word of ``words.FORMS``; in a list, for each item of a list; in a mapping, for what stands at each key. At ``_KEYS``
+
+class Number(NamedTuple):
+    """A whole number with which what is made of it works: a service that starts, and a limit that is one."""
+
+    lowest: int
+    highest: int
+
+
+#: A number's bounds, or a kind of word of ``words.FORMS``; in a list, for each item of a list; in a mapping, for what stands at each key. At ``_KEYS``
 #: stands the form of the keys of a mapping that has any, and at ``_VALUES`` that of what they lead to.
-Shape = str | list | Mapping[str, Any]
+Shape = Number | str | list | Mapping[str, Any]
 
 _KEYS, _VALUES = "(each key)", "(each value)"
 
@@ -31,6 +40,10 @@ ROLE_WORDS: Mapping[str, Shape] = {
     "dnsmasq_tftp_dir": "path",
     "dnsmasq_reservations_dir": "path",
     "dnsmasq_lease_time": "lease time",
+    "dnsmasq_leases_max": Number(1, 10_000_000),
+    "dnsmasq_standby_delay": Number(1, 60),
+    "dnsmasq_tftp_max": Number(1, 16_000),
+    "dnsmasq_strangers_per_second": Number(1, 100_000),
     "dnsmasq_boot_programs": {_KEYS: "architecture", _VALUES: "file name"},
     "dnsmasq_operator_programs": [_PROGRAM],
     "dnsmasq_program_choices": {_KEYS: "tag", _VALUES: ["MAC address"]},
@@ -61,12 +74,16 @@ ROLE_WORDS: Mapping[str, Shape] = {
     "ipxe_programs": ["file name"],
     "ipxe_operator_programs": [_PROGRAM],
     "ipxe_packages_there": ["package"],
+    "records_weeks": Number(1, 520),
     "records_reservations_dir": "path",
     "web_root": "path",
     "web_former_dir": "path",
+    "web_former_seconds": Number(60, 30 * 86_400),
     "web_images_dir": "path",
     "web_installs_dir": "path",
     "web_programs_dir": "path",
+    "web_worker_connections": Number(64, 81_920),
+    "web_requests_per_address": Number(1, 65_535),
     "web_access_log": "access log",
     "web_packages_there": ["package"],
 }
@@ -101,7 +118,9 @@ def check(host: str, values: Mapping[str, Any]) -> list[Problem]:
 def _mistakes(shape: Shape, value: Any, path: str) -> Iterator[tuple[str, str, Any]]:
     if value is None:
         return
-    if isinstance(shape, str):
+    if isinstance(shape, Number):
+        yield from _number(shape, value, path)
+    elif isinstance(shape, str):
         yield from _mistake(shape, value, path)
     elif isinstance(shape, list):
         lone = not isinstance(value, Sequence) or isinstance(value, str)
@@ -118,13 +137,23 @@ def _mistakes(shape: Shape, value: Any, path: str) -> Iterator[tuple[str, str, A
                 yield from _mistakes(expected, inner, f"{path}.{key}")
 
 
+def _number(bounds: Number, value: Any, path: str) -> Iterator[tuple[str, str, Any]]:
+    """As a role takes it: ``-e`` gives texts."""
+    text = str(value) if isinstance(value, str | int) else ""
+    if not re.fullmatch(r"-?[0-9]{1,15}", text) or not bounds.lowest <= int(text) <= bounds.highest:
+        yield path, f"expected a whole number from {bounds.lowest} to {bounds.highest}{_got(value)}", value
+
+
 def _mistake(kind: str, value: Any, path: str) -> Iterator[tuple[str, str, Any]]:
     try:
         words.read(kind, str(value) if isinstance(value, int | float) else value)
     except ValueError as error:
-        shown = repr(value) if kind not in _SECRET and isinstance(value, str) else ""
-        shown = shown if len(shown) <= _LONGEST_SHOWN else f"{shown[:_LONGEST_SHOWN]}..."
-        yield path, f"{error}{f', got {shown}' if shown else ''}", value
+        yield path, f"{error}{_got(value) if kind not in _SECRET and isinstance(value, str) else ''}", value
 
 
-__all__ = ("READ_ELSEWHERE", "ROLES", "ROLE_WORDS", "check", "of_role")
+def _got(value: Any) -> str:
+    shown = repr(value) if isinstance(value, str | int | float) else type(value).__name__
+    return f", got {shown if len(shown) <= _LONGEST_SHOWN else f'{shown[:_LONGEST_SHOWN]}...'}"
+
+
+__all__ = ("READ_ELSEWHERE", "ROLES", "ROLE_WORDS", "Number", "check", "of_role")

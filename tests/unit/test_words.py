@@ -25,6 +25,7 @@ from ansible_collections.kindling.flatcar.plugins.module_utils.role_words import
     READ_ELSEWHERE,
     ROLE_WORDS,
     ROLES,
+    Number,
     check,
 )
 from hypothesis import given
@@ -424,9 +425,9 @@ def test_a_template_prints_nothing_else(template):
     """What a role makes itself begins with two underscores."""
     found = list(jinja2.Environment(autoescape=True).parse(template.read_text()).find_all(jinja2.nodes.Name))
     names = {name.name for name in found} - {name.name for name in found if name.ctx == "store"}
-    numbers = {name for name, option in options_of(template.parts[-3]).items() if option["type"] in ("int", "bool")}
+    switches = {name for name, option in options_of(template.parts[-3]).items() if option["type"] == "bool"}
     rest = {name for name in names if not name.startswith("__")}
-    assert rest <= ROLE_WORDS.keys() | numbers | {"ansible_managed"}
+    assert rest <= ROLE_WORDS.keys() | switches | {"ansible_managed"}
 
 
 def test_what_a_site_says_of_its_files_stays_a_comment(dnsmasq_conf, boot_network):
@@ -466,6 +467,8 @@ def test_what_operators_say_is_taken():
 @pytest.mark.parametrize("name", ROLE_WORDS)
 def test_no_role_takes_a_control_character(name):
     def wrong(shape, character):
+        if isinstance(shape, Number):
+            return f"{shape.lowest}{character}"
         if isinstance(shape, str):
             return f"{words.FORMS[shape].example}{character}"
         if isinstance(shape, list):
@@ -476,6 +479,31 @@ def test_no_role_takes_a_control_character(name):
         problems = check("boot", {name: wrong(ROLE_WORDS[name], character)})
         assert problems
         assert all(problem.path.startswith(name) and not words.has_control(problem.message) for problem in problems)
+
+
+NUMBERS = {name: shape for name, shape in ROLE_WORDS.items() if isinstance(shape, Number)}
+
+
+@pytest.mark.parametrize("name", NUMBERS)
+def test_a_number_is_one_that_works(name):
+    """A packet filter that is not loaded, and a service that does not start, protect nobody."""
+    lowest, highest = NUMBERS[name]
+    assert check("boot", {name: lowest}) == check("boot", {name: str(highest)}) == []
+    for wrong in (lowest - 1, highest + 1, -5, 0, "", "1 2", "1;", "0x10", "1e3", 2.5, True, "٣", [lowest], {}):
+        (problem,) = check("boot", {name: wrong})
+        assert problem.path == name
+        assert f"expected a whole number from {lowest} to {highest}" in problem.message
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("number", NUMBERS["dnsmasq_strangers_per_second"])
+def test_the_packet_filter_takes_every_limit(dnsmasq_conf, boot_network, tmp_path, number):
+    (tmp_path / "known.nft").touch()
+    values = {"dnsmasq_reservations_dir": str(tmp_path), "dnsmasq_strangers_per_second": number}
+    text = dnsmasq_conf(boot_network(), template="strangers.nft.j2", **values)
+    command = ["unshare", "--user", "--map-root-user", "--net", "nft", "--check", "--file", "-"]
+    done = subprocess.run(command, input=text, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
 
 
 def test_all_problems_are_told_at_once_and_no_secret_is():

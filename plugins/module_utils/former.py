@@ -26,32 +26,31 @@ def put_aside(root: Path, before: Path, after: Path) -> bool:
 
     *after* is not served yet, so there is no moment at which a name that a script has leads nowhere.
     """
-    left = [directory for room in _ROOMS for directory in _left(before / "web" / room, after / "web" / room)]
-    for directory in left:
-        _put(root / FORMER / SHELVES[0], directory, like=(after / "web").stat())
+    left = [file for room in _ROOMS for file in _left(before / "web" / room, after / "web" / room)]
+    for file in left:
+        _put(root / FORMER / SHELVES[0], file, like=(after / "web").stat())
     return bool(left)
 
 
 def _left(before: Path, after: Path) -> list[Path]:
-    there = before.iterdir() if before.is_dir() else ()
-    return [directory for directory in there if not (after / directory.name).exists()]
+    """What *after* has under no such name. A config may stay, and be given to another address from now on."""
+    return [file for file in before.glob("*/*") if not (after / file.relative_to(before)).exists()]
 
 
-def _put(shelf: Path, directory: Path, like: os.stat_result) -> None:
-    """The same files on the *shelf*, for those who may read what is *like* them; what a killed run has begun is ended."""
-    target = shelf / directory.parent.name / directory.name
+def _put(shelf: Path, file: Path, like: os.stat_result) -> None:
+    """The same file on the *shelf*, for those who may read what is *like* it; what a killed run has begun is ended."""
+    target = shelf / file.parent.parent.name / file.parent.name
     for made in (shelf.parent, shelf, target.parent, target):
         made.mkdir(exist_ok=True)
         os.chown(made, like.st_uid, like.st_gid)
         made.chmod(stat.S_IMODE(like.st_mode))
-    for file in directory.iterdir():
-        there = target / file.name
-        if there.exists():
-            continue
-        if file.stat().st_gid == like.st_gid:
-            there.hardlink_to(file)
-        else:
-            _copy(file, there, like)
+    there = target / file.name
+    if there.exists():
+        return
+    if file.stat().st_gid == like.st_gid:
+        there.hardlink_to(file)
+    else:
+        _copy(file, there, like)
 
 
 def _copy(file: Path, target: Path, like: os.stat_result) -> None:

@@ -17,11 +17,11 @@ ROLE = Path(__file__).parents[3] / "roles" / "web"
 ACCESS = generation.Access(private=frozenset({"web"}), secret=frozenset(), gid=os.getgid())
 
 
-def publish(root, token, text, keep=1):
+def publish(root, token, text, keep=1, address="10.0.0.1", network="10.0.0.0-24"):
     files = {
         "web/boot.ipxe": "#!ipxe\n",
-        f"web/ignition/{token}/10.0.0.1.ign": text,
-        f"web/nearby/{token}/10.0.0.0-24": text,
+        f"web/ignition/{token}/{address}.ign": text,
+        f"web/nearby/{token}/{network}": text,
         f"web/reporters/{token}/10.0.0.0-24/10.0.0.1": "",
     }
     archive = root.parent / "archive"
@@ -65,6 +65,15 @@ def test_however_often_something_is_published_all_that_scripts_named_is_there(ro
     for number in range(9):
         expected |= put_aside(f"token{number}", str(number))
     assert shelf(root) == expected
+
+
+def test_a_machine_that_moves_has_its_config_at_its_former_address_too(root):
+    """Its config says nothing of its address, and so has the name that it had."""
+    publish(root, "one", "1")
+    publish(root, "one", "1", address="10.0.0.2")
+    assert shelf(root) == {"ignition/one/10.0.0.1.ign": "1"}
+    publish(root, "one", "1", address="10.1.0.2", network="10.1.0.0-24")
+    assert shelf(root) == put_aside("one", "1") | {"ignition/one/10.0.0.2.ign": "1"}
 
 
 def test_it_can_be_read_by_as_few_as_before(root):

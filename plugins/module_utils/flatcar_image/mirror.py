@@ -130,6 +130,8 @@ class Mirrors:
             content, _signature, signature = self._signed(url)
             version = parse_version_file(content.decode(errors="replace"), without_password(url))
             channel.require(version, without_password(url))
+            if served is not None:
+                channel.require_stream(version, served, without_password(url))
             if served is not None and version < served:
                 raise VerificationError(
                     f"{without_password(url)}: names {version}, but {board} {channel.name} stood at {served} here"

@@ -95,6 +95,14 @@ class Channel:
                 f" (the middle number of a {self.server} release is {CHANNEL_NUMBERS[self.server]})"
             )
 
+    def require_stream(self, version: Version, served: Version, where: str) -> None:
+        """Raise when one stream of LTS is offered in the place of another: a stream keeps its major number for good."""
+        if self.name != self.server and version.major != served.major:
+            raise VerificationError(
+                f"{where}: {version} is of another stream than {self.name}, which stood at {served} here: the mirror is mixed"
+                " up, or somebody serves another stream on purpose. To change it, ask for another channel or the exact version"
+            )
+
 
 @dataclasses.dataclass(frozen=True, order=True)
 class Request:

@@ -224,6 +224,18 @@ def test_status_tells_of_a_channel_that_went_back_and_forgets_it_afterwards(site
     assert notes(read_channels(site.work / "channels.json"), time.time()) == []
 
 
+def test_a_stream_of_lts_is_not_given_for_another(site):
+    """All of it is well signed, and newer than what is served."""
+    stream = [{"board": BOARD, "channel": "lts-2023"}]
+    site.offer("3510.3.8", channel="lts", current="current-2023")
+    assert site.run(wanted=stream).images[0]["version"] == "3510.3.8"
+    site.offer("4081.3.10", channel="lts", current="current-2023")
+    outcome = site.run(wanted=stream)
+    assert outcome.images == []
+    assert "4081.3.10 is of another stream than lts-2023" in outcome.problems[0]
+    assert "stays at 3510.3.8" in notes(read_channels(site.work / "channels.json"), time.time())[0]
+
+
 # Whole -------------------------------------------------------------------------------------------------------------
 
 

@@ -257,6 +257,8 @@ def _config(options: dict[str, typing.Any]) -> str:
     r"""curl's config file syntax: ``name = "value"`` with \\ and \" escaped; True is a switch, None is left out."""
     lines = []
     for name, value in options.items():
+        if name != "write-out" and not str(value).isprintable():  # a line of its own would be another option
+            raise TransferError(f"the value for curl's option {name} has a control character")
         if value is True:
             lines.append(name)
         elif value is not None:

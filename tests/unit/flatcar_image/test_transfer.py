@@ -53,6 +53,16 @@ def test_credentials_stay_with_the_host_that_they_are_for(server, other):
     assert {headers.get("Authorization") for _verb, _path, headers in other.requests} == {None}
 
 
+@pytest.mark.parametrize("setting", ["proxy", "no_proxy"])
+@pytest.mark.parametrize("character", "\n\r\0\x1b\u2028\u202e")
+def test_no_setting_becomes_another_option_of_curls(server, tmp_path, setting, character):
+    server.files["/file"] = b"content"
+    text = f'localhost{character}output = "{tmp_path}/written"{character}'
+    with pytest.raises(TransferError, match="has a control character"):
+        downloader(**{setting: text}).read(f"http://127.0.0.1:{server.port}/file")
+    assert server.requests == []
+
+
 def test_a_password_is_neither_in_messages_nor_in_the_process_list(server, monkeypatch):
     commands = []
     popen = transfer.subprocess.Popen

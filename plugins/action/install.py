@@ -79,7 +79,7 @@ class ActionModule(ActionBase):
                 "nodes": {"type": "list", "elements": "str"},
                 "limit": {"type": "str", "default": ""},
                 "plan": {"type": "dict"},
-                "checked": {"type": "list", "elements": "dict"},
+                "checked": {"type": "list", "elements": "dict", "default": []},
                 "seed": {"type": "str", "no_log": True},
                 "batches": {"type": "list", "elements": "raw", "default": []},
                 "expires": {"type": "int", "default": 7200},
@@ -213,13 +213,17 @@ class ActionModule(ActionBase):
                 "version": index["version"],
                 "bytes": served["images"][f"{index['board']}/{index['version']}"],
                 "speed": self._speed() * 1e6 / 8,
-                "under_way": name in under_way,
+                "under_way": _known(under_way[name]) if name in under_way else None,
             }
         return {"changed": False, "nodes": nodes}
 
     def _witnessed(self, options: Mapping[str, Any]) -> dict[str, Any]:
         """Have the other boot host of a pair know of the armings that its peer is about to make."""
         names = [name for name in options["nodes"] if options["plan"]["peers"].get(name) == self._host]
+        if names and not options["again"]:
+            # What it knows of an install that runs is not replaced: how that ends would be told to nobody
+            running = self._under_way(names, options["plan"], self._read(names, options["plan"]))
+            names = [name for name in names if name not in running and name not in _waited_for(options)]
         if not names or self._task.check_mode:
             return {"changed": bool(names)}
         orders = []
@@ -235,19 +239,23 @@ class ActionModule(ActionBase):
         if not names:
             return {"changed": False, "armings": {}, "armed": []}
         served = self._published(names, options["plan"])
-        under_way = {} if options["again"] else self._under_way(names, options["plan"], served)
+        under_way = {}
+        if not options["again"]:
+            running = self._under_way(names, options["plan"], served)
+            under_way = {name: _known(one) for name, one in running.items()}
+            under_way |= {name: one for name, one in _waited_for(options).items() if name in names}
         to_arm = [name for name in names if name not in under_way]
         if self._task.check_mode:
             return {"changed": bool(to_arm), "armings": {}, "armed": [], "msg": f"would arm {', '.join(to_arm)}"}
         for name in under_way:
             self._tell(name, f"is being installed since {clock(under_way[name]['when'])}; waiting for that")
-        found = {name: {"number": one["number"], "when": one["when"]} for name, one in under_way.items()}
+        found = dict(under_way)
         if to_arm:
             armed = self._arm(self._orders(to_arm, served, options), options, again=options["again"])
             told = self._module(state="read", machines=to_arm)["armings"]
             for name in to_arm:
                 latest = next(one for one in told if one["node"] == name)
-                found[name] = {"number": latest["number"], "when": latest["when"]}
+                found[name] = _known(latest)
                 self._tell(name, f"armed until {clock(armed['until'])}")
         return {"changed": bool(to_arm), "armings": found, "armed": to_arm}
 
@@ -315,8 +323,7 @@ class ActionModule(ActionBase):
 
     def _published(self, names: list[str], plan: Mapping[str, Any]) -> dict[str, Any]:
         """What the boot host serves; fails unless that is what the inventory says now."""
-        words = [word for name in names for word in _words(plan["wanted"][name]["terms"])]
-        served = self._module(state="read", machines=words)
+        served = self._read(names, plan)
         _refuse(
             f"Nothing was armed: {self._host} does not serve what the inventory says now. Run site.yml first, for:",
             (
@@ -326,6 +333,11 @@ class ActionModule(ActionBase):
             ),
         )
         return served
+
+    def _read(self, names: Iterable[str], plan: Mapping[str, Any]) -> dict[str, Any]:
+        return self._module(
+            state="read", machines=[word for name in names for word in _words(plan["wanted"][name]["terms"])]
+        )
 
     def _under_way(
         self, names: list[str], plan: Mapping[str, Any], served: Mapping[str, Any]
@@ -471,6 +483,18 @@ def _wanted(node: Node, config: str) -> dict[str, Any]:
 def _token(options: Mapping[str, Any], node: Node) -> str:
     digest = hmac.digest(bytes.fromhex(options["seed"]), node.name.encode(), hashlib.sha256)
     return base64.urlsafe_b64encode(digest).decode().rstrip("=")
+
+
+def _known(one: Mapping[str, Any]) -> dict[str, Any]:
+    """By what an arming is known again, and when it was made."""
+    return {"number": one["number"], "when": one["when"]}
+
+
+def _waited_for(options: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    """The nodes of which this run has said that they are being installed, with their armings: when it comes to their batch, that
+    may have ended long ago, and they are not installed once more."""
+    nodes = (item for checked in options["checked"] for item in checked["nodes"].items())
+    return {name: node["under_way"] for name, node in nodes if node["under_way"]}
 
 
 def _words(terms: Mapping[str, Any]) -> set[str]:

@@ -45,9 +45,12 @@ options:
     description: What O(state=planned) returned. Needed for V(checked), V(told), V(witnessed) and V(armed).
     type: dict
   checked:
-    description: With O(state=told), the results of O(state=checked).
+    description:
+      - The results of O(state=checked), for V(told), V(witnessed) and V(armed). A node that was being installed then is waited for,
+        and not armed once its install has ended.
     type: list
     elements: dict
+    default: []
   batches:
     description: With O(state=told), how many nodes are armed at a time, as C(serial) has it.
     type: list
@@ -61,7 +64,7 @@ options:
     type: int
     default: 7200
   again:
-    description: With O(state=armed), arm nodes although an install of them is under way. They are waited for when not.
+    description: With O(state=witnessed) and V(armed), arm nodes although an install of them is under way. They are waited for when not.
     type: bool
     default: false
   without_peer:

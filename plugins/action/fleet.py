@@ -19,7 +19,11 @@ from ansible_collections.kindling.flatcar.plugins.module_utils.programs import c
 from ansible_collections.kindling.flatcar.plugins.module_utils.shown import without_tokens
 from ansible_collections.kindling.flatcar.plugins.module_utils.words import visible
 from ansible_collections.kindling.flatcar.plugins.plugin_utils.checkout import Checkout, judge, look
-from ansible_collections.kindling.flatcar.plugins.plugin_utils.installs import directories, ended_armings
+from ansible_collections.kindling.flatcar.plugins.plugin_utils.installs import (
+    directories,
+    ended_armings,
+    signed_by,
+)
 from ansible_collections.kindling.flatcar.plugins.plugin_utils.problems import describe
 from ansible_collections.kindling.flatcar.plugins.plugin_utils.survey import Fleet, Known, fleet_of, survey
 from ansible_collections.kindling.flatcar.plugins.plugin_utils.variables import Variables
@@ -117,7 +121,15 @@ class ActionModule(ActionBase):
         if judgement.older and not options["older"]:
             raise AnsibleActionFail(f"{task_vars['inventory_hostname']}: {judgement.older} Nothing was published.")
         key = bytes.fromhex(options["key"] or served["key"])  # a secret that was given is masked in the answer
-        files = build_files(fleet.nodes, fleet.networks, _versions(options), fleet.configs, key, self._secrets)
+        files = build_files(
+            fleet.nodes,
+            fleet.networks,
+            _versions(options),
+            fleet.configs,
+            key,
+            self._secrets,
+            self._signed_by(fleet, task_vars["inventory_hostname"]),
+        )
         manifest = manifest_of(files)
         differing = changes(served["manifest"], manifest)
         result = {
@@ -151,6 +163,11 @@ class ActionModule(ActionBase):
         }
         published = self._boot_tree(arguments, task_vars)
         return result | {key: published[key] for key in ("failed", "msg", "generation") if key in published}
+
+    def _signed_by(self, fleet: Fleet, host: str) -> str | None:
+        """Asked only where it is an order's: a key may be a file."""
+        installed = any(node.boot_mode == "install" for node in fleet.nodes)
+        return signed_by(host, self._variables) if installed else None
 
     def _differences(
         self,

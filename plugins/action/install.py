@@ -34,6 +34,7 @@ from ansible_collections.kindling.flatcar.plugins.plugin_utils.installs import (
     directories,
     given_key,
     last_report,
+    signed_by,
     table,
     who,
 )
@@ -132,7 +133,8 @@ class ActionModule(ActionBase):
                 # Of a pair, the one that answers first decides; the other sends machines to it, and is told
                 if node.name in names and not network.standby:
                     home[node.name] = host
-                    wanted[node.name] = _wanted(node, config_digest(fleet.configs[node.name]))
+                    key = signed_by(host, self._variables)
+                    wanted[node.name] = _wanted(node, config_digest(fleet.configs[node.name]), key)
                     if network.peer and not options["without_peer"]:
                         peers[node.name] = network.peer
         _refuse(
@@ -228,7 +230,7 @@ class ActionModule(ActionBase):
             return {"changed": bool(names)}
         orders = []
         for node, _, hosts, network in self._machines(names):
-            terms = terms_of(node, version="", config="", host=hosts[0])
+            terms = terms_of(node, version="", config="", host=hosts[0], peer=None, signed_by=None)
             # Here the boot host is the peer: the one that decides is the other
             orders.append(witness(node, token=_token(options, node), hosts=hosts[::-1], network=network, terms=terms))
         self._arm(orders, options, again=True)
@@ -369,9 +371,11 @@ class ActionModule(ActionBase):
                     config,
                     token=_token(options, node),
                     hosts=hosts if node.name in options["plan"]["peers"] else hosts[:1],
+                    peer=hosts[1] if len(hosts) > 1 else None,
                     network=network,
                     version=published["version"],
                     key=key,
+                    signed_by=signed_by(self._host, self._variables),
                     report_token=report_token_of(own_key, node.name),
                     timeout=max(TIMEOUT, int(2 * size * len(names) * 8 / (self._speed() * 1e6))),
                     half_written=is_left_half_written(options["plan"]["wanted"][node.name]["terms"], left),
@@ -470,13 +474,13 @@ _ADDRESSES = ("flatcar_address", "flatcar_more_addresses")
 _RACK = "flatcar_rack"
 
 
-def _wanted(node: Node, config: str) -> dict[str, Any]:
+def _wanted(node: Node, config: str, key: str | None) -> dict[str, Any]:
     """What the inventory says of a node, before its boot host is asked for the exact release."""
     return {
         "mode": node.boot_mode,
         "version": node.version,
         "bmc": node.bmc["type"] if node.bmc else None,
-        "terms": terms_of(node, version=node.version, config=config, host=""),
+        "terms": terms_of(node, version=node.version, config=config, host="", peer=None, signed_by=key),
     }
 
 
@@ -539,9 +543,10 @@ def _differs(wanted: Mapping[str, Any], index: Mapping[str, Any] | None, served:
         return
     if index["mode"] != "install":
         yield f"it is published with the mode {index['mode']}"
-    # Which release a channel stands at, and its own address, the boot host knows
-    host = index.get("order", {}).get("host", "")
-    yield from differences(_published_terms(index), wanted["terms"] | {"version": index["version"], "host": host})
+    # Which release a channel stands at, and its own address and its peer's, the boot host knows
+    order = index.get("order", {})
+    known = {"version": index["version"], "host": order.get("host", ""), "peer": order.get("peer")}
+    yield from differences(_published_terms(index), wanted["terms"] | known)
     if wanted["version"] not in ("current", index["version"]):
         yield f"Flatcar {index['version']} is published, {wanted['version']} is wanted"
     if f"{index['board']}/{index['version']}" not in served["images"]:

@@ -154,6 +154,7 @@ def build_files(
     configs: Mapping[str, dict[str, Any]],
     key: bytes,
     secrets_of: SecretsOf,
+    signed_by: str | None = None,
 ) -> dict[str, str]:
     """The generation's files by their path: scripts and configs below ``web/``, reservations below ``dnsmasq/``, the index,
     which tells programs what is published, and configs that are not served, without secrets, for people.
@@ -161,7 +162,7 @@ def build_files(
     A script lies below the address that may have it; a config below a name that nobody can guess, for that address and for the
     node's network. What the web
     server asks for before it gives an installer or takes a report are files whose presence says yes. *key* is the boot host's,
-    for ``config_token_of`` and ``report_token_of``.
+    for ``config_token_of`` and ``report_token_of``; *signed_by* is what orders have of the key of images (``terms_of``).
     """
     nodes, networks = list(nodes), list(networks)
     files = {
@@ -187,7 +188,7 @@ def build_files(
             files[f"{SHOWN}/{node.address}.yml"] = shown(configs[node.name], secrets_of(node.name), key)
         entry = _index_entry(node, versions, config, report_token)
         if node.boot_mode == "install" and not network.standby:
-            entry["order"] = _terms(node, network, versions, configs[node.name])
+            entry["order"] = _terms(node, network, versions, configs[node.name], signed_by)
             files[f"web/{ORDERS}/{node.address}/{digest_of(entry['order'])}"] = f"{node.name}\n"
         for address in (node.address, *node.more_addresses):
             files[f"web/reporters/{report_token}/{name_of(network)}/{address}"] = f"{node.name}\n"
@@ -222,10 +223,18 @@ def _token(key: bytes, text: str) -> str:
     return base64.urlsafe_b64encode(digest).decode().rstrip("=")
 
 
-def _terms(node: Node, network: Network, versions: Versions, config: Mapping[str, Any]) -> dict[str, Any]:
+def _terms(
+    node: Node, network: Network, versions: Versions, config: Mapping[str, Any], signed_by: str | None
+) -> dict[str, Any]:
     """What an arming of *node* has to be an order for."""
-    host = f"http://{network.address}"
-    return terms_of(node, version=versions(node.image()), config=config_digest(config), host=host)
+    return terms_of(
+        node,
+        version=versions(node.image()),
+        config=config_digest(config),
+        host=f"http://{network.address}",
+        peer=f"http://{network.peer_address}" if network.peer_address else None,
+        signed_by=signed_by,
+    )
 
 
 def name_of(network: Network) -> str:

@@ -64,7 +64,8 @@ options:
     type: int
     default: 7200
   again:
-    description: With O(state=witnessed) and V(armed), arm nodes although an install of them is under way. They are waited for when not.
+    description:
+      - With O(state=witnessed) and V(armed), arm nodes although an install of them is under way. They are waited for when not.
     type: bool
     default: false
   without_peer:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import getpass
+import hashlib
 import json
 import os
 import pathlib
@@ -27,6 +28,7 @@ _DIRECTORIES = {
 }
 _WORK_DIR = "flatcar_images_work_dir"
 _KEY = "flatcar_images_key"
+_FINGERPRINT = "flatcar_images_key_fingerprint"
 _MANAGER = "web_service_manager"
 
 #: The directory that s6-svscan watches, where s6 runs the services.
@@ -52,6 +54,16 @@ def given_key(host: str, variables: Variables) -> str | None:
     if "-----BEGIN PGP" in key:
         return str(key)
     return pathlib.Path(key).read_text(encoding="ascii")
+
+
+def signed_by(host: str, variables: Variables) -> str | None:
+    """The digest of all that the boot host's variables say of the key of images; None where they leave it to the role."""
+    names = (_KEY, _FINGERPRINT)
+    said = variables.read(host, lambda known: [name for name in names if name in known]).values
+    if not any(said.values()):
+        return None
+    words = [given_key(host, variables) or said.get(_KEY), said.get(_FINGERPRINT)]
+    return hashlib.sha256(json.dumps([word and str(word) for word in words]).encode()).hexdigest()
 
 
 def ended_armings(armings: Iterable[Mapping[str, Any]], files: Mapping[str, str]) -> dict[str, str]:
@@ -108,4 +120,4 @@ def table(rows: list[tuple[str, ...]]) -> str:
     return "\n".join(line.rstrip() for line in lines)
 
 
-__all__ = ("MODULE", "clock", "directories", "ended_armings", "given_key", "last_report", "table", "who")
+__all__ = ("MODULE", "clock", "directories", "ended_armings", "given_key", "last_report", "signed_by", "table", "who")

@@ -61,10 +61,10 @@ def build_configs(nodes):
     return {name: config for name, (config, _) in built.items() if config is not None}, problems
 
 
-def build(*nodes, key=KEY, network=NETWORK):
+def build(*nodes, key=KEY, network=NETWORK, signed_by=None):
     configs, found = build_configs(nodes)
     assert found == []
-    return build_files(nodes, [network], versions, configs, key, lambda _: ())
+    return build_files(nodes, [network], versions, configs, key, lambda _: (), signed_by)
 
 
 def index(*nodes):
@@ -234,6 +234,21 @@ def test_whatever_matters_to_an_order_changes_its_digest(change):
     ]
     assert len(orders[0]) == 1
     assert orders[0] != orders[1]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"network": dataclasses.replace(NETWORK, peer="boot-b", peer_address=ipaddress.IPv4Address("10.1.0.2"))},
+        {"signed_by": "5" * 64},
+    ],
+)
+def test_what_the_boot_host_says_of_an_order_changes_its_digest_too(change):
+    """Another boot host has to know of a half-written disk by now, or the image may be another signer's."""
+    install = {"flatcar_boot_mode": "install", "flatcar_install_disk": "/dev/disk/by-id/ata-X_1-0001"}
+    built = (build(node("n1", 11, **install), **more) for more in ({}, change))
+    before, after = ({path for path in files if path.startswith("web/orders/")} for files in built)
+    assert before != after
 
 
 def test_the_boot_host_that_stands_by_has_no_orders():

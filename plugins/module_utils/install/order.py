@@ -27,9 +27,11 @@ def order(
     *,
     token: str,
     hosts: Sequence[str],
+    peer: str | None,
     network: str,
     version: str,
     key: str,
+    signed_by: str | None,
     report_token: str,
     timeout: int,
     half_written: bool,
@@ -37,7 +39,8 @@ def order(
     """The order to arm *node* once.
 
     *token* is what nobody can guess in its URLs, and of no other order. *hosts* are the URLs of the boot host that decides, and
-    of its peer, which is told: whether a machine is armed is known in one place. *report_token* is what the installed system
+    of its *peer* where that is told: whether a machine is armed is known in one place. *key* is the text of the keys of images,
+    *signed_by* the digest of what the inventory says of them. *report_token* is what the installed system
     reports with, *timeout* how many seconds the writing of the disk may take, *half_written* whether an earlier order may have
     left the disk so. Raises ``ValueError`` as ``build`` does.
     """
@@ -54,7 +57,7 @@ def order(
         timeout=timeout,
         half_written=half_written,
     )
-    terms = terms_of(node, version=version, config=made.digest, host=hosts[0])
+    terms = terms_of(node, version=version, config=made.digest, host=hosts[0], peer=peer, signed_by=signed_by)
     return _order(
         terms,
         token=token,

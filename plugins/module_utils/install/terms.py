@@ -26,17 +26,34 @@ _NAMES = {
     "kernel": "its kernel arguments",
     "local_boot": "its way to its own disk",
     "host": "its boot host's address",
+    "peer": "the address of the other boot host of its pair",
+    "signed_by": "the key that its image is signed with",
 }
 
 #: Those that are neither in a node's script nor in its config or reservation.
-_OWN = ("disk", "serial", "min_gib", "wipe", "other_flatcar_disks", "boot_entry", "board", "version")
+_OWN = (
+    "disk",
+    "serial",
+    "min_gib",
+    "wipe",
+    "other_flatcar_disks",
+    "boot_entry",
+    "board",
+    "version",
+    "peer",
+    "signed_by",
+)
 
 #: Those that are known by their digests alone.
-_DIGESTS = ("config", "kernel")
+_DIGESTS = ("config", "kernel", "signed_by")
 
 
-def terms_of(node: Node, *, version: str, config: str, host: str) -> dict[str, Any]:
-    """*version* is the exact release, *config* the digest of the node's config without its tokens, *host* the boot host's URL."""
+def terms_of(
+    node: Node, *, version: str, config: str, host: str, peer: str | None, signed_by: str | None
+) -> dict[str, Any]:
+    """*version* is the exact release, *config* the digest of the node's config without its tokens, *host* the boot host's URL,
+    *peer* that of the other one of a pair, which hears of a half-written disk, and *signed_by* the digest of what the inventory
+    says of the key of images."""
     return {
         "node": node.name,
         "address": str(node.address),
@@ -54,6 +71,8 @@ def terms_of(node: Node, *, version: str, config: str, host: str) -> dict[str, A
         "kernel": hashlib.sha256(" ".join(kernel_line(node)).encode()).hexdigest(),
         "local_boot": node.local_boot,
         "host": host,
+        "peer": peer,
+        "signed_by": signed_by,
     }
 
 

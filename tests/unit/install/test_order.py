@@ -23,6 +23,7 @@ HOSTS = ["http://10.1.0.1", "http://10.1.0.2"]
 def an_order(one=None, hosts=HOSTS, **options):
     one = one or node()
     given = {"token": TOKEN, "hosts": hosts, "network": "10.1.0.0-24", "version": "9999.2.0", "key": "the key\n"}
+    given |= {"peer": hosts[1] if len(hosts) > 1 else None, "signed_by": "5" * 64}
     given |= {"report_token": REPORTS, "timeout": 3600, "half_written": False} | options
     return order(one, config_of(one), **given)
 
@@ -41,7 +42,10 @@ def test_its_digest_is_that_of_what_is_published():
     made = an_order(one)
     assert made.digest == arming.digest_of(made.about)
     assert made.about["host"] == HOSTS[0]
-    assert made.about == terms_of(one, version="9999.2.0", config=made.about["config"], host=HOSTS[0])
+    config = made.about["config"]
+    assert made.about == terms_of(
+        one, version="9999.2.0", config=config, host=HOSTS[0], peer=HOSTS[1], signed_by="5" * 64
+    )
 
 
 def test_an_armed_machine_asks_the_boot_host_that_decides_and_then_its_peer():
@@ -54,7 +58,7 @@ def test_an_armed_machine_asks_the_boot_host_that_decides_and_then_its_peer():
 
 def test_the_peer_is_sent_no_installer_and_answers_for_itself_first():
     one = node()
-    terms = terms_of(one, version="", config="", host=HOSTS[0])
+    terms = terms_of(one, version="", config="", host=HOSTS[0], peer=None, signed_by=None)
     made = witness(one, token=TOKEN, hosts=HOSTS, network="10.1.0.0-24", terms=terms)
     assert (made.witness, set(made.files)) == (True, {arming.UNFINISHED})
     assert arming.unpack(arming.pack([made])) == [made]
@@ -87,6 +91,24 @@ def test_an_install_has_ended_some_time_after_flatcar_install_had_to():
 def test_what_differs_is_told_in_words(change, told):
     before, after = (an_order(node(**more)).about for more in ({}, change))
     assert told in list(differences(before, after))
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ({"peer": None}, f"the address of the other boot host of its pair was {HOSTS[1]}, is not given"),
+        (
+            {"peer": "http://10.1.0.3"},
+            f"the address of the other boot host of its pair was {HOSTS[1]}, is http://10.1.0.3",
+        ),
+        ({"signed_by": "6" * 64}, "the key that its image is signed with has changed"),
+    ],
+)
+def test_what_a_boot_host_says_of_an_installation_is_of_its_order(change, told):
+    """Who has to know of a half-written disk, and whose images are taken."""
+    before, after = an_order(), an_order(**change)
+    assert before.digest != after.digest
+    assert told in list(differences(before.about, after.about))
 
 
 @pytest.mark.parametrize(

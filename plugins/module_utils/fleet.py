@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import dataclasses
 import hashlib
 import hmac
 import json
@@ -13,12 +14,13 @@ from typing import Any
 from . import config_words, ipxe
 from .arming import ORDERS, digest_of
 from .butane import dumps, translate
+from .disk_names import world_identities
 from .install import check_config, config_digest, with_report
 from .install.terms import terms_of
 from .losses import losses, unnamed_in_ram
 from .networks import VARIABLE, Network
 from .node import FRAGMENT, Node, check_butane, kernel_line, merge_layers
-from .owners import duplicates, problem_of, variable_of_address
+from .owners import duplicates, installed_disks, problem_of, said_of_disk, variable_of_address
 from .problems import Problem
 from .provenance import OriginOf, source_at, traced_butane
 from .shown import shown
@@ -128,6 +130,30 @@ def build_config(
         found += [(f"$.{path}", message, None) for path, message in unnamed_in_ram(node, storage)]
     problems += _with_sources(node, found, origin_of or (lambda _value: None))
     return (None if problems else result.config), problems
+
+
+def check_disks_of_others(
+    nodes: Iterable[Node], configs: Iterable[tuple[Node, Mapping[str, Any]]], origin_of: OriginOf | None = None
+) -> list[Problem]:
+    """What configs do to disks that other machines are installed to: on a SAN, it is the other's system that is lost."""
+    owners = installed_disks(nodes)
+    problems = []
+    for node, config in configs if owners else ():
+        for path, message, first in _taken_from_others(node, Storage(node, config), owners):
+            found = _with_sources(node, [(f"$.{path}", message, None)], origin_of or (lambda _value: None))
+            problems += [dataclasses.replace(problem, other=said_of_disk(first)) for problem in found]
+    return problems
+
+
+def _taken_from_others(node: Node, storage: Storage, owners: Mapping[str, Node]) -> Iterator[tuple[str, str, Node]]:
+    told = set()
+    for use in storage.uses:
+        for place in storage.places(use.device) if use.loss else ():
+            names = sorted(world_identities(place.disk))
+            first = next((owners[name] for name in names if owners.get(name, node).name != node.name), None)
+            if first and (use.path, place.disk) not in told:
+                told.add((use.path, place.disk))
+                yield use.path, f"{place.disk} is the disk that {first.name} is installed to: {use.loss}", first
 
 
 def _with_sources(node: Node, found: Iterable[tuple[str, str, Any]], origin_of: OriginOf) -> list[Problem]:
@@ -334,6 +360,7 @@ __all__ = (
     "build_config",
     "build_files",
     "build_script",
+    "check_disks_of_others",
     "check_fleet",
     "check_racks",
     "config_token_of",

@@ -94,6 +94,21 @@ def _shared_disks(nodes: Iterable[Node]) -> Iterator[Problem]:
         by_serial |= {serial: by_serial.get(serial, node) for serial in serials}
 
 
+def installed_disks(nodes: Iterable[Node]) -> dict[str, Node]:
+    """Whose disk each is that somebody is installed to, by all that the world knows it by."""
+    owners: dict[str, Node] = {}
+    for node in nodes:
+        names = world_identities(node.install_disk) if node.install_disk else set()
+        serials = {serial_identity(node.install_disk_serial)} if node.install_disk_serial else set()
+        owners |= {name: owners.get(name, node) for name in (*names, *serials)}
+    return owners
+
+
+def said_of_disk(node: Node) -> Any:
+    """Where the inventory says which disk *node* is installed to."""
+    return _said(node, _disk_of(node)[0])
+
+
 def _first_of(identities: Iterable[str], holders: Mapping[str, Node]) -> Node | None:
     return next((holders[one] for one in sorted(identities) if one in holders), None)
 
@@ -238,4 +253,12 @@ def _said_of_bmc(node: Node, option: str) -> Any:
     return node.given[_BMC].get(option, node.given[_BMC])
 
 
-__all__ = ("Segment", "check_owners", "duplicates", "problem_of", "variable_of_address")
+__all__ = (
+    "Segment",
+    "check_owners",
+    "duplicates",
+    "installed_disks",
+    "problem_of",
+    "said_of_disk",
+    "variable_of_address",
+)

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import itertools
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from ansible_collections.kindling.flatcar.plugins.module_utils.fleet import (
     build_config,
+    check_disks_of_others,
     check_fleet,
     check_racks,
     network_of,
@@ -101,6 +103,7 @@ def survey(variables: Variables, wanted: Mapping[str, Known]) -> Survey:
     nodes = [reading.node for reading in readings if reading.node]
     problems = [problem for reading in readings for problem in reading.problems]
     problems += _check_owners(nodes, boot_hosts)
+    problems += check_disks_of_others(nodes, _built(readings), origin_of)
     fleets = {}
     for host, boot_host in asked.items():
         fleets[host], found = _check_fleet(boot_host, readings)
@@ -187,6 +190,13 @@ def _check_owners(nodes: Iterable[Node], boot_hosts: Mapping[str, _BootHost]) ->
     ]
     reached_at = {host: boot_host.reached_at for host, boot_host in boot_hosts.items() if boot_host.reached_at}
     return check_owners(nodes, segments, reached_at)
+
+
+def _built(readings: Iterable[_NodeReading]) -> Iterator[tuple[Node, Mapping[str, Any]]]:
+    """Each node that has a config, with one: what it says of disks is the same for every boot host."""
+    for reading in readings:
+        built = (one.config for one in (*reading.built.values(), reading.homeless) if one and one.config is not None)
+        yield from ((reading.node, config) for config in itertools.islice(built, 1))
 
 
 def _check_homes(nodes: Iterable[Node], boot_hosts: Mapping[str, _BootHost]) -> list[Problem]:

@@ -248,6 +248,53 @@ def test_a_machine_stands_behind_one_boot_host(inventory):
     assert (node, path, message) == ("n2", "flatcar_mac", "52:54:00:00:00:01 belongs to n1 already")
 
 
+TAKEN = """\
+boot_hosts:
+  hosts:
+    boot-a: {kindling_networks: [{interface: lan0, subnet: 10.1.0.0/16, racks: [a]}]}
+flatcar_nodes:
+  vars: {flatcar_rack: a}
+  hosts:
+    n1:
+      flatcar_mac: "52:54:00:00:00:01"
+      flatcar_address: 10.1.0.11
+      flatcar_install_disk: /dev/disk/by-id/wwn-0x5000c500a1b2c3d4
+    n2:
+      flatcar_mac: "52:54:00:00:00:02"
+      flatcar_address: 10.1.0.12
+      %s
+"""
+
+
+@pytest.mark.parametrize(
+    ("line", "at"),
+    [
+        (
+            "flatcar_filesystems: [{device: /dev/disk/by-id/scsi-35000c500a1b2c3d4-part9, format: ext4}]",
+            "flatcar_filesystems: $.storage.filesystems.0.device",
+        ),
+        ("flatcar_swap: /dev/disk/by-id/wwn-0x5000c500a1b2c3d4", "flatcar_swap: $.storage.filesystems.0.device"),
+        (
+            "flatcar_butane: {storage: {disks: [{device: /dev/disk/by-id/wwn-0x5000c500a1b2c3d4, wipe_table: true}]}}",
+            "flatcar_butane: $.storage.disks.0",
+        ),
+    ],
+)
+def test_the_disk_that_one_machine_is_installed_to_is_no_other_ones_data_disk(inventory, tmp_path, line, at):
+    """On a SAN, it is a running system that is lost."""
+    loaded = inventory({"hosts.yml": TAKEN % line})
+    ((place, node, path, message),) = loaded.mistakes()
+    assert (place, node) == ("hosts.yml:14", "n2")
+    assert path == at
+    assert "is the disk that n1 is installed to: " in message
+    assert loaded.report()[0]["other"]["line"] == 10
+
+
+def test_a_data_disk_of_a_machines_own_is_its_own(inventory):
+    own = "flatcar_filesystems: [{device: /dev/disk/by-id/wwn-0x5000c500a1b2c3d5, format: ext4}]"
+    assert inventory({"hosts.yml": TAKEN % own}).mistakes() == []
+
+
 PAIR = """\
 boot_hosts:
   hosts:

@@ -202,12 +202,15 @@ data_is_there() { # whether every device is there that has to be
 }
 
 foreign_data() { # one line for each thing on them that would be lost, or be in the way, and that no entry says may be lost
-  local own entry what wipe made label device name
+  local own entry what wipe made label device name number
   own=$(family "$disk")
   for entry in "${data[@]}"; do
     IFS='|' read -r what wipe made label device <<< "$entry"
     name=$(readlink --canonicalize-missing "$device")
-    if [[ ! -e $device ]]; then
+    number=$(number_on_the_target "$device" "$name" "$own")
+    if [[ -n $number ]] && ((number < 9)); then
+      echo "$device is partition $number of the disk that Flatcar is installed to, by another name: it is the system's"
+    elif [[ ! -e $device ]]; then
       # What is not there cannot be looked at, and Ignition, which waits for it in vain, would take it as soon as it is
       [[ $wipe == yes || $made == yes ]] || echo "$device is not there"
     elif [[ $name == "$kernel" ]]; then
@@ -220,6 +223,14 @@ foreign_data() { # one line for each thing on them that would be lost, or be in 
       foreign_content "$device" "$what" "$label"
     fi
   done
+}
+
+number_on_the_target() { # device name own: its number, where it is or will be a partition of the disk that is installed to
+  if [[ $1 =~ ^(.+)-part([0-9]+)$ && ${BASH_REMATCH[1]} -ef $disk ]]; then
+    echo "${BASH_REMATCH[2]}"
+  elif [[ -e $1 && $2 != "$kernel" ]] && is_one_of "$2" "$3"; then
+    tag PART_ENTRY_NUMBER "$2"
+  fi
 }
 
 on_the_target() { # what wipe device: the disk that is installed to, by another name, of which partitions from 9 on are free

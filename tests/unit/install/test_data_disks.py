@@ -143,6 +143,10 @@ def both(machine, write):
     write(machine.add_disk("sdc", "ata-MORE_3"))
 
 
+def _link(machine, label, number):
+    (machine.by_id.with_name("by-partlabel") / label).symlink_to(f"{machine.disk}{number}")
+
+
 LUKS = {"flatcar_luks": [{"name": "l", "device": DATA, "key": "k"}]}
 FOREIGN = {
     "a file system where a table is made": (table(), lambda m: ext4(data_disk(m)), "ata-DATA_2 has ext4"),
@@ -192,6 +196,16 @@ FOREIGN = {
         lambda m: (m.by_id / "ata-DATA_2").symlink_to(m.disk),
         "partition 6 of ",
     ),
+    "a partition of the system's by another name of the disk, to be": (
+        filesystem(f"{DATA}-part4", wipe=True),
+        lambda m: (m.by_id / "ata-DATA_2").symlink_to(m.disk),
+        "ata-DATA_2-part4 is partition 4 of the disk that Flatcar is installed to, by another name",
+    ),
+    "a partition of the system's by another name of the disk, there already": (
+        filesystem(LABEL, wipe=True),
+        lambda m: (m.flatcar(), m.by_id.with_name("by-partlabel").mkdir(), _link(m, "data", 3)),
+        "by-partlabel/data is partition 3 of the disk that Flatcar is installed to, by another name",
+    ),
     "the disk itself by another name, formatted": (
         filesystem(wipe=True),
         lambda m: (m.by_id / "ata-DATA_2").symlink_to(m.disk),
@@ -232,6 +246,10 @@ OWN = {
     "a file system that the config wipes": (filesystem(wipe=True), lambda m: swap(data_disk(m))),
     "a disk that is wiped as soon as it is there": (filesystem(wipe=True), lambda m: None),
     "a partition of the disk itself": (table(device=DISK, number=10) | filesystem(LABEL), lambda m: None),
+    "a free partition of the disk itself by another name": (
+        filesystem(f"{DATA}-part10", wipe=True),
+        lambda m: (m.by_id / "ata-DATA_2").symlink_to(m.disk),
+    ),
     "free numbers of the disk itself by another name": (
         table(number=10),
         lambda m: (m.by_id / "ata-DATA_2").symlink_to(m.disk),

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 from .disk_names import identities, is_kernels
 from .node import Node
-from .storage import Storage, Unread, Use
+from .storage import Overwritten, Storage, Unread, Use
 
 _RAM_DISKS = "flatcar_ram_disks"
 _IN_RAM = "in RAM, Ignition runs at every boot"
@@ -44,6 +44,7 @@ def losses(node: Node, config: Mapping[str, Any]) -> list[Loss]:
     storage = Storage(node, config)
     when = _WHEN.get(node.boot_mode, _ONCE)
     found = [Loss(disk, what, when) for use in storage.uses if use.loss for disk, what in _lost(storage, use)]
+    found += [Loss(disk, what, when) for one in storage.overwritten for disk, what in _lost_on(storage, one)]
     found += [
         Loss(_UNKNOWN, f"what {_shown(unread.url)} says, which cannot be read here", when) for unread in storage.unread
     ]
@@ -55,6 +56,12 @@ def losses(node: Node, config: Mapping[str, Any]) -> list[Loss]:
 def _lost(storage: Storage, use: Use) -> Iterator[tuple[str, str]]:
     for disk in _disks(storage, use):
         yield disk, use.loss if disk == use.device else f"{use.device}: {use.loss}"
+
+
+def _lost_on(storage: Storage, one: Overwritten) -> Iterator[tuple[str, str]]:
+    for place in sorted(storage.places(one.device), key=str):
+        if not storage.is_own(place.disk):
+            yield place.disk, one.what if place.disk == one.device else f"{one.device}: {one.what}"
 
 
 def _disks(storage: Storage, use: Use) -> list[str]:

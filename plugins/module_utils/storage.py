@@ -31,6 +31,13 @@ _OEM = ("/oem", "/usr/share/oem")
 _FLATCARS_DISK = "the disk that Flatcar is on"
 
 
+#: What happens to whatever is at a path that an entry may overwrite.
+_DONE_TO = {
+    "directories": "deleted with all that is in it",
+    "files": "written over",
+    "links": "deleted",
+}
+
 #: Whatever version a config says, the newest table knows all its words.
 _NEWEST = SPECS[-1]
 
@@ -64,6 +71,13 @@ class Unread(NamedTuple):
     url: str
 
 
+class Overwritten(NamedTuple):
+    """What is there at a path on the file system of a *device* that the config mounts, and makes way for something."""
+
+    device: str
+    what: str
+
+
 class _Config(NamedTuple):
     """``path`` leads to it in the node's Butane; it is empty for the outermost."""
 
@@ -79,6 +93,7 @@ class Storage:
         self.unread: list[Unread] = []
         self._read(_without_files(config), "")
         self.uses = [use for found in self._configs for use in _uses(found)]
+        self.overwritten = list(_overwritten(self._configs, _mounts(self.uses)))
         self._links = _links(self.uses)
         self._node = node
         self._own = _names_of_own_disk(node, self.uses)
@@ -180,14 +195,32 @@ def _is_oem(use: Use) -> bool:
 
 
 def _without_files(config: Mapping[str, Any]) -> Object:
-    """There may be many files, and they are on no disk of their own."""
-    storage = {kind: entries for kind, entries in config.get("storage", {}).items() if kind in _LINKS_OF}
+    """There may be many files, of which few take the place of another."""
+    given = config.get("storage", {})
+    storage = {kind: given[kind] for kind in _LINKS_OF if kind in given}
+    storage |= {kind: [entry for entry in given.get(kind, ()) if entry.get("overwrite")] for kind in _DONE_TO}
     return read_config(CONFIG, {"ignition": config.get("ignition"), "storage": storage}, _NEWEST)
 
 
 def _inner(url: str, compression: str | None) -> Object:
     """The config in a data URL. Raises ``ValueError`` where it is elsewhere, or is none."""
     return read_config(CONFIG, parse_once(content_of(url, compression).decode()), _NEWEST)
+
+
+def _mounts(uses: Iterable[Use]) -> dict[str, str]:
+    """The devices by where Ignition mounts them, but for the root file system, which is the new system's own."""
+    mounted = ((use.entry.get("path"), use.device) for use in uses if use.kind == "filesystems")
+    return {path: device for path, device in mounted if path and path != "/"}
+
+
+def _overwritten(configs: Iterable[_Config], mounts: Mapping[str, str]) -> Iterator[Overwritten]:
+    for config in configs if mounts else ():
+        for kind, done in _DONE_TO.items():
+            for entry in config.storage.get(kind, ()):
+                path = entry.get("path", "")
+                below = [mount for mount in mounts if path == mount or path.startswith(f"{mount.rstrip('/')}/")]
+                if entry.get("overwrite") and below:
+                    yield Overwritten(mounts[max(below, key=len)], f"{path} is {done}")
 
 
 def _uses(config: _Config) -> Iterator[Use]:
@@ -315,4 +348,4 @@ def _names_of_own_disk(node: Node, uses: Iterable[Use]) -> set[str]:
     return own
 
 
-__all__ = ("Place", "Storage", "Unread", "Use")
+__all__ = ("Overwritten", "Place", "Storage", "Unread", "Use")

@@ -100,6 +100,45 @@ def test_in_every_mode_it_is_said_what_is_lost_and_when(config, mode, when):
     assert len(installed) == (mode == "install")
 
 
+OVERWRITTEN = {
+    "directories": [
+        {"path": "/srv/db", "overwrite": True},
+        {"path": "/srv/kept"},
+        {"path": "/srv2/db", "overwrite": True},
+    ],
+    "files": [{"path": "/srv/file", "overwrite": True, "contents": {"inline": "x"}}],
+    "links": [{"path": "/srv/link", "target": "/etc", "overwrite": True}],
+}
+
+
+@pytest.mark.parametrize("inner", [False, True])
+def test_what_is_deleted_on_a_file_system_that_is_kept_is_said(inner):
+    """The config reuses the file system, and what was in it has to make way at each boot all the same."""
+    filesystems = [
+        {"device": DATA, "format": "ext4", "path": "/srv", "with_mount_unit": True},
+        {"device": "/dev/disk/by-label/OEM", "format": "btrfs", "path": "/oem"},
+    ]
+    parts = OVERWRITTEN
+    own = [{"path": "/oem/grub.cfg", "overwrite": True, "contents": {"inline": "x"}}]
+    if inner:
+        files = [{"path": "/srv/file", "overwrite": True, "contents": {"source": "data:,x"}}]
+        config = {"ignition": {"version": "3.4.0"}, "storage": OVERWRITTEN | {"files": files}}
+        variables = storage(filesystems=filesystems, files=own)
+        variables["flatcar_butane"]["ignition"] = {"config": {"merge": [{"inline": json.dumps(config)}]}}
+    else:
+        variables = storage(filesystems=filesystems, **parts | {"files": [*own, *parts["files"]]})
+    one = node(**variables, flatcar_boot_mode="disk")
+    built, problems = build_config(one)
+    assert problems == []
+    said = [loss.what for loss in losses(one, built) if loss.disk == DATA]
+    assert said[1:] == [
+        "/srv/db is deleted with all that is in it",
+        "/srv/file is written over",
+        "/srv/link is deleted",
+    ]
+    assert not [loss for loss in losses(one, built) if "/srv2" in loss.what or "grub.cfg" in loss.what]
+
+
 def test_what_makes_nothing_loses_nothing():
     own = node(**storage(disks=[{"device": DATA}], filesystems=[{"device": DATA, "format": "none"}]))
     config, problems = build_config(own)

@@ -17,8 +17,8 @@ class Number(NamedTuple):
     highest: int
 
 
-#: A number's bounds, or a kind of word of ``words.FORMS``; in a list, for each item of a list; in a mapping, for what stands at each key. At ``_KEYS``
-#: stands the form of the keys of a mapping that has any, and at ``_VALUES`` that of what they lead to.
+#: A number's bounds, or a kind of word of ``words.FORMS``; in a list, for each item of a list; in a mapping, for what stands at
+#: each key. At ``_KEYS`` stands the form of the keys of a mapping that has any, and at ``_VALUES`` that of what they lead to.
 Shape = Number | str | list | Mapping[str, Any]
 
 _KEYS, _VALUES = "(each key)", "(each value)"

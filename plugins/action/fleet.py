@@ -20,9 +20,11 @@ from ansible_collections.kindling.flatcar.plugins.module_utils.shown import with
 from ansible_collections.kindling.flatcar.plugins.module_utils.words import visible
 from ansible_collections.kindling.flatcar.plugins.plugin_utils.checkout import Checkout, judge, look
 from ansible_collections.kindling.flatcar.plugins.plugin_utils.installs import (
+    MODULE,
     directories,
     ended_armings,
     signed_by,
+    who,
 )
 from ansible_collections.kindling.flatcar.plugins.plugin_utils.problems import describe
 from ansible_collections.kindling.flatcar.plugins.plugin_utils.survey import Fleet, Known, fleet_of, survey
@@ -50,7 +52,7 @@ class ActionModule(ActionBase):
         super().run(tmp, task_vars)
         _, options = self.validate_argument_spec(
             argument_spec={
-                "state": {"type": "str", "choices": ["checked", "published"], "default": "published"},
+                "state": {"type": "str", "choices": ["checked", "held", "published"], "default": "published"},
                 "hosts": {"type": "list", "elements": "str"},
                 "networks": {"type": "list", "elements": "dict"},
                 "nodes": {"type": "list", "elements": "str"},
@@ -65,7 +67,7 @@ class ActionModule(ActionBase):
                 "checkout": {"type": "dict"},
                 "older": {"type": "bool", "default": False},
             },
-            required_if=[("state", "published", ["networks"])],
+            required_if=[("state", "published", ["networks"]), ("state", "held", ["networks"])],
         )
         self._variables = Variables(task_vars, self._loader)
         try:
@@ -74,7 +76,13 @@ class ActionModule(ActionBase):
             fleet = self._fleet(options, task_vars)
         except InventoryError as invalid:
             raise AnsibleActionFail(describe(invalid.problems)) from None
-        return self._publish(fleet, options, task_vars)
+        self._places = {
+            name: value
+            for name, value in directories(task_vars["inventory_hostname"], self._variables).items()
+            if name in ("installs_dir", "supervised")
+        }
+        act = {"held": self._hold, "published": self._publish}[options["state"]]
+        return act(fleet, options, task_vars)
 
     def _check(self, options: Mapping[str, Any], task_vars: Mapping[str, Any]) -> dict[str, Any]:
         """One pass for all hosts: each by itself would read the whole inventory again."""
@@ -109,27 +117,12 @@ class ActionModule(ActionBase):
         return survey(self._variables, {host: known}).checked().fleets[host]
 
     def _publish(self, fleet: Fleet, options: Mapping[str, Any], task_vars: dict[str, Any]) -> dict[str, Any]:
-        self._places = {
-            name: value
-            for name, value in directories(task_vars["inventory_hostname"], self._variables).items()
-            if name in ("installs_dir", "supervised")
-        }
-        asked = {"path": options["path"], "key": True, "given_key": options["key"]}
-        served = self._ask_boot_tree(asked, task_vars)
+        served, key = self._served(options, task_vars)
         checkout = Checkout(**options["checkout"]) if options["checkout"] else _look(task_vars)
         judgement = judge(checkout, served["published"])
         if judgement.older and not options["older"]:
             raise AnsibleActionFail(f"{task_vars['inventory_hostname']}: {judgement.older} Nothing was published.")
-        key = bytes.fromhex(options["key"] or served["key"])  # a secret that was given is masked in the answer
-        files = build_files(
-            fleet.nodes,
-            fleet.networks,
-            _versions(options),
-            fleet.configs,
-            key,
-            self._secrets,
-            self._signed_by(fleet, task_vars["inventory_hostname"]),
-        )
+        files = self._files(fleet, key, options, task_vars)
         manifest = manifest_of(files)
         differing = changes(served["manifest"], manifest)
         result = {
@@ -163,6 +156,38 @@ class ActionModule(ActionBase):
         }
         published = self._boot_tree(arguments, task_vars)
         return result | {key: published[key] for key in ("failed", "msg", "generation") if key in published}
+
+    def _hold(self, fleet: Fleet, options: Mapping[str, Any], task_vars: dict[str, Any]) -> dict[str, Any]:
+        """Publishes nothing; and yet nobody is installed any more but by what the inventory says now."""
+        served, key = self._served(options, task_vars)
+        ended = ended_armings(served["armings"], self._files(fleet, key, options, task_vars))
+        self._warn(ended.values())
+        if ended:
+            places = directories(task_vars["inventory_hostname"], self._variables)
+            arguments = places | {"state": "disarmed", "machines": list(ended), "who": who()}
+            done = self._execute_module(module_name=MODULE, module_args=arguments, task_vars=task_vars)
+            if done.get("failed"):
+                return done
+        return {"changed": bool(ended), "ended": list(ended)}
+
+    def _served(self, options: Mapping[str, Any], task_vars: dict[str, Any]) -> tuple[dict[str, Any], bytes]:
+        """What the boot host serves, and its key."""
+        asked = {"path": options["path"], "key": True, "given_key": options["key"]}
+        served = self._ask_boot_tree(asked, task_vars)
+        return served, bytes.fromhex(options["key"] or served["key"])  # a secret that was given is masked in the answer
+
+    def _files(
+        self, fleet: Fleet, key: bytes, options: Mapping[str, Any], task_vars: Mapping[str, Any]
+    ) -> dict[str, str]:
+        return build_files(
+            fleet.nodes,
+            fleet.networks,
+            _versions(options),
+            fleet.configs,
+            key,
+            self._secrets,
+            self._signed_by(fleet, task_vars["inventory_hostname"]),
+        )
 
     def _signed_by(self, fleet: Fleet, host: str) -> str | None:
         """Asked only where it is an order's: a key may be a file."""

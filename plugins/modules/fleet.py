@@ -36,8 +36,9 @@ options:
     description:
       - V(checked) reads and checks, for all O(hosts) at once, and touches nothing but the controller's memory.
       - V(published) publishes on one boot host.
+      - V(held) publishes nothing, and ends the armings there that are for something else than what the inventory says now.
     type: str
-    choices: [checked, published]
+    choices: [checked, held, published]
     default: published
   hosts:
     description:
@@ -48,7 +49,7 @@ options:
   networks:
     description:
       - The boot host's provisioning networks, as C(kindling_networks) in the inventory.
-      - Needed for O(state=published).
+      - Needed for O(state=published) and V(held).
     type: list
     elements: dict
   nodes:
@@ -212,7 +213,7 @@ changes:
   type: dict
 ended:
   description: The nodes whose armings ended, or in check mode would.
-  returned: when O(state=published)
+  returned: when O(state=published) or V(held)
   type: list
   elements: str
 generation:

@@ -56,7 +56,7 @@ def test_a_machines_boot_and_a_strangers_visit(boot_host, room, tmp_path):
     paths = {event["file"]: event["status"] for event in events if event["hop"] == "http"}
     assert paths["/ignition/(token).ign"] == 200
     assert paths["/boot.ipxe"] == 200
-    assert paths["/%1b[2J/(token)"] == 404
+    assert paths["(encoded)"] == 404
     assert any(event["hop"] == "tftp" and event["what"] == "not found" for event in events)
     # The probe asks as somebody whom nobody knows, too
     assert found["strangers"]

@@ -125,8 +125,13 @@ def test_a_run_killed_before_dnsmasq_reads_is_made_good_by_the_next(rack, play, 
 @pytest.mark.parametrize(
     ("variables", "file", "says"),
     [
-        ({"dnsmasq_lease_time": "soon"}, "/etc/kindling/dnsmasq.conf", "dnsmasq: bad"),
-        ({"web_access_log": "syslog:nowhere"}, "/etc/kindling/nginx.conf", 'unknown syslog parameter "nowhere"'),
+        # What has the right form, and is too long all the same: for a line of dnsmasq's, and for a tag of nginx's
+        ({"dnsmasq_tftp_dir": f"/{'a' * 1100}"}, "/etc/kindling/dnsmasq.conf", "dnsmasq: bad"),
+        (
+            {"web_access_log": f"syslog:server=unix:/dev/log,tag={'a' * 40}"},
+            "/etc/kindling/nginx.conf",
+            "tag length exceeds",
+        ),
     ],
 )
 def test_what_a_service_would_refuse_does_not_replace_what_it_has(host, rack, play, pids, variables, file, says):

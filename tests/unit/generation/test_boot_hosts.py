@@ -31,7 +31,7 @@ PLAYBOOK = """\
         cacheable: true
     - ansible.builtin.import_role:
         name: kindling.flatcar.fleet
-        tasks_from: check
+        tasks_from: preflight
     - kindling.flatcar.fleet:
         networks: "{{ kindling_networks }}"
         nodes: "{{ fleet_checked.fleets[inventory_hostname].nodes }}"

@@ -26,7 +26,7 @@ PLAYBOOK = """\
     - ansible.builtin.set_fact:
         lan0: {device: lan0, ipv4: {address: "{{ own_address }}"}}
         cacheable: true
-    - ansible.builtin.import_role: {name: kindling.flatcar.fleet, tasks_from: check}
+    - ansible.builtin.import_role: {name: kindling.flatcar.fleet, tasks_from: preflight}
       vars: {fleet_older: "{{ site_older | default(false) }}"}
       when: not (unchecked | default(false) | bool)
     - kindling.flatcar.fleet:

@@ -43,7 +43,7 @@ def limit(rack, dnsmasq_conf, boot_network, dnsmasq_role):
         (state / "known.nft").write_text(files_of(network)["dnsmasq/known.nft"])
         text = dnsmasq_conf(network, template="strangers.nft.j2", **variables)
         (state / "strangers.nft").write_text(text)
-        command = dnsmasq_role("{{ __dnsmasq_limits }}", **variables, __dnsmasq_strangers=str(state / "strangers.nft"))
+        command = dnsmasq_role("{{ __dnsmasq_set_limits }}", **variables, __dnsmasq_strangers=str(state / "strangers.nft"))
         rack.room.run("sh", "-c", command, host="boot")
 
     return load
@@ -203,7 +203,7 @@ def test_without_anybody_known_nobody_is_limited(rack, limit, boot_network, dnsm
     state = rack.room.directory / "boot"
     (state / "known.nft").unlink()
     own = {"dnsmasq_reservations_dir": str(state), "__dnsmasq_strangers": str(state / "strangers.nft")}
-    rack.room.run("sh", "-c", dnsmasq_role("{{ __dnsmasq_limits }}", **own), host="boot")
+    rack.room.run("sh", "-c", dnsmasq_role("{{ __dnsmasq_set_limits }}", **own), host="boot")
     assert rack.room.run("nft", "list", "ruleset", host="boot").stdout.strip() == ""
 
 
@@ -215,7 +215,7 @@ def test_loading_again_and_taking_away_leave_the_hosts_own_filters(rack, limit, 
         "table inet of_somebody_else",
         "table inet kindling_dhcp",
     ]
-    rack.room.run("sh", "-c", dnsmasq_role("{{ __dnsmasq_no_limits }}"), host="boot")
+    rack.room.run("sh", "-c", dnsmasq_role("{{ __dnsmasq_lift_limits }}"), host="boot")
     assert rack.room.run("nft", "list", "tables", host="boot").stdout.strip() == "table inet of_somebody_else"
 
 

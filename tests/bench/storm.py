@@ -63,7 +63,7 @@ class Storm:
     """All machines. ``waits`` counts how often one had to ask again."""
 
     def __init__(self, machines: dict[str, tuple[str, str]], token: str, spread: float) -> None:
-        from ansible_collections.kindling.flatcar.plugins.module_utils.netboot import firmware, packet, wire
+        from ansible_collections.kindling.flatcar.plugins.module_utils._netboot import firmware, packet, wire
 
         self._packet, self._firmware = packet, firmware
         self._machines, self._token, self._spread = machines, token, spread

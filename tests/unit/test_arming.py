@@ -14,9 +14,9 @@ import time
 from pathlib import Path
 
 import pytest
-from ansible_collections.kindling.flatcar.plugins.module_utils import arming
-from ansible_collections.kindling.flatcar.plugins.module_utils.gates import GateError
-from ansible_collections.kindling.flatcar.plugins.module_utils.locks import locked
+from ansible_collections.kindling.flatcar.plugins.module_utils._arming import arming
+from ansible_collections.kindling.flatcar.plugins.module_utils._arming.gates import GateError
+from ansible_collections.kindling.flatcar.plugins.module_utils._host.locks import locked
 from armed_room import make_places, publish, withdraw
 from repetition import repetitions
 

@@ -11,7 +11,7 @@ import pytest
 from ansible.module_utils.testing import patch_module_args
 from ansible.parsing.dataloader import DataLoader
 from ansible.template import Templar, trust_as_template
-from ansible_collections.kindling.flatcar.plugins.module_utils import records
+from ansible_collections.kindling.flatcar.plugins.module_utils._records import records
 from ansible_collections.kindling.flatcar.plugins.modules import boot_records
 
 ROLE = pathlib.Path(__file__).parents[2] / "roles" / "records"
@@ -89,6 +89,6 @@ def test_what_reads_everybodys_words_can_do_little(tmp_path):
 
 def test_the_program_is_the_collections_own_file():
     """Which needs nothing but Python, as it is laid down alone."""
-    lines = (ROLE.parents[1] / "plugins" / "module_utils" / "records.py").read_text().splitlines()
+    lines = (ROLE.parents[1] / "plugins" / "module_utils" / "_records" / "records.py").read_text().splitlines()
     assert not [line for line in lines if line.startswith(("from .", "import ansible", "from ansible"))]
-    assert "plugins/module_utils/records.py', rstrip=false" in (ROLE / "vars" / "main.yml").read_text()
+    assert "plugins/module_utils/_records/records.py', rstrip=false" in (ROLE / "vars" / "main.yml").read_text()

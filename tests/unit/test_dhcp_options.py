@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 
 import pytest
-from ansible_collections.kindling.flatcar.plugins.module_utils.dhcp_options import SERVERS, printed, wanted
-from ansible_collections.kindling.flatcar.plugins.module_utils.networks import read_networks
-from ansible_collections.kindling.flatcar.plugins.module_utils.node import read_node
+from ansible_collections.kindling.flatcar.plugins.plugin_utils._network.dhcp_options import SERVERS, printed, wanted
+from ansible_collections.kindling.flatcar.plugins.plugin_utils._network.networks import read_networks
+from ansible_collections.kindling.flatcar.plugins.plugin_utils._node import read_node
 
 DEFAULTS = {"bios": "undionly.kpxe", "efi-x64": "snponly.efi"}
 NETWORK = {"interface": "lan0", "subnet": "10.77.0.0/24", "address": "10.77.0.1", "racks": ["a"], "mode": "none"}

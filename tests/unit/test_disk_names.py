@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 
 import pytest
-from ansible_collections.kindling.flatcar.plugins.module_utils.disk_names import (
+from ansible_collections.kindling.flatcar.plugins.plugin_utils._disks.disk_names import (
     identities,
     is_kernels,
     plain,

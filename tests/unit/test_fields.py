@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.kindling.flatcar.plugins.module_utils import fields
-from ansible_collections.kindling.flatcar.plugins.module_utils.fields import (
+from ansible_collections.kindling.flatcar.plugins.plugin_utils._schema import fields
+from ansible_collections.kindling.flatcar.plugins.plugin_utils._schema.fields import (
     Field,
     ListOf,
     MappingOf,

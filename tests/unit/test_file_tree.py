@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 import yaml
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
-from ansible_collections.kindling.flatcar.plugins.module_utils.file_tree import (
+from ansible_collections.kindling.flatcar.plugins.module_utils._host.file_tree import (
     Entry,
     TreeError,
     lay_down,

@@ -9,10 +9,12 @@ import json
 import re
 
 import pytest
-from ansible_collections.kindling.flatcar.plugins.module_utils import arming
-from ansible_collections.kindling.flatcar.plugins.module_utils.butane import dumps
-from ansible_collections.kindling.flatcar.plugins.module_utils.fields import address_range
-from ansible_collections.kindling.flatcar.plugins.module_utils.fleet import (
+from ansible_collections.kindling.flatcar.plugins.module_utils._arming import arming
+from ansible_collections.kindling.flatcar.plugins.plugin_utils._butane import dumps
+from ansible_collections.kindling.flatcar.plugins.plugin_utils._disks.owners import check_owners
+from ansible_collections.kindling.flatcar.plugins.plugin_utils._network.networks import Network
+from ansible_collections.kindling.flatcar.plugins.plugin_utils._node import read_node
+from ansible_collections.kindling.flatcar.plugins.plugin_utils._publish.tree import (
     build_config,
     build_files,
     check_fleet,
@@ -21,9 +23,7 @@ from ansible_collections.kindling.flatcar.plugins.module_utils.fleet import (
     report_token_of,
     wanted_images,
 )
-from ansible_collections.kindling.flatcar.plugins.module_utils.networks import Network
-from ansible_collections.kindling.flatcar.plugins.module_utils.node import read_node
-from ansible_collections.kindling.flatcar.plugins.module_utils.owners import check_owners
+from ansible_collections.kindling.flatcar.plugins.plugin_utils._schema.fields import address_range
 
 KEY = bytes(32)
 NETWORK = Network(

@@ -6,8 +6,10 @@ import os
 import stat
 
 import pytest
-from ansible_collections.kindling.flatcar.plugins.module_utils import leases, records, unit_notes
-from ansible_collections.kindling.flatcar.plugins.module_utils.foreign import read_plain
+from ansible_collections.kindling.flatcar.plugins.module_utils._dnsmasq import leases
+from ansible_collections.kindling.flatcar.plugins.module_utils._host import unit_notes
+from ansible_collections.kindling.flatcar.plugins.module_utils._host.foreign import read_plain
+from ansible_collections.kindling.flatcar.plugins.module_utils._records import records
 
 ODD = {
     "pipe": os.mkfifo,

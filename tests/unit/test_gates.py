@@ -8,7 +8,13 @@ import subprocess
 import time
 
 import pytest
-from ansible_collections.kindling.flatcar.plugins.module_utils.gates import S6, GateError, Gates, Systemd, new_batch
+from ansible_collections.kindling.flatcar.plugins.module_utils._arming.gates import (
+    S6,
+    GateError,
+    Gates,
+    Systemd,
+    new_batch,
+)
 
 #: s6-svscan in a nutshell: what is new is run, and finished when it has ended.
 SVSCANCTL = """\

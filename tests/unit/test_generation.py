@@ -15,7 +15,7 @@ import tarfile
 from pathlib import Path
 
 import pytest
-from ansible_collections.kindling.flatcar.plugins.module_utils import generation
+from ansible_collections.kindling.flatcar.plugins.module_utils._generation import generation
 
 ACCESS = generation.Access(private=frozenset({"web"}), secret=frozenset({"index.json"}), gid=os.getgid())
 FILES = {
@@ -175,7 +175,7 @@ def test_two_runs_at_once(root):
 PUBLISH = """
 import pathlib, sys
 sys.path.insert(0, {plugins!r})
-from module_utils import generation
+from module_utils._generation import generation
 write = generation._write
 def slow(*what):
     write(*what)
@@ -191,7 +191,7 @@ def test_a_killed_run_leaves_the_old_generation_and_the_next_one_heals(root):
     publish(root, FILES)
     newer = FILES | {"web/boot.ipxe": "#!ipxe\nexit 1\n"}
     (root.parent / "archive").write_bytes(generation.pack(newer))
-    plugins = str(Path(generation.__file__).parent.parent)
+    plugins = str(Path(generation.__file__).parents[2])
     script = PUBLISH.format(plugins=plugins, root=str(root), digest=generation.digest_of(generation.manifest_of(newer)))
     with subprocess.Popen([sys.executable, "-c", script], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as run:
         assert run.stdout.readline() == b"written\n"

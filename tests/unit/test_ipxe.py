@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 import pytest
-from ansible_collections.kindling.flatcar.plugins.module_utils import ipxe
+from ansible_collections.kindling.flatcar.plugins.module_utils._ipxe import ipxe
 
 SCRIPTS = {
     "first": ipxe.first_script(),

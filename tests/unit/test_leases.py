@@ -5,8 +5,8 @@ from __future__ import annotations
 import socket
 from ipaddress import IPv4Address
 
-from ansible_collections.kindling.flatcar.plugins.module_utils import leases
-from ansible_collections.kindling.flatcar.plugins.module_utils.netboot import packet
+from ansible_collections.kindling.flatcar.plugins.module_utils._dnsmasq import leases
+from ansible_collections.kindling.flatcar.plugins.module_utils._netboot import packet
 
 RESERVATIONS = """\
 52:54:00:00:00:01,52:54:00:00:00:02,id:*,10.0.0.1,n1

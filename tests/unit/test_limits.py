@@ -11,7 +11,7 @@ from ansible.errors import AnsibleError
 from ansible.inventory.manager import split_host_pattern
 from ansible.parsing.dataloader import DataLoader
 from ansible.plugins.loader import lookup_loader
-from ansible_collections.kindling.flatcar.plugins.module_utils.limits import are_meant, nobody_left
+from ansible_collections.kindling.flatcar.plugins.plugin_utils._schema.limits import are_meant, nobody_left
 
 PLAYBOOKS = sorted((pathlib.Path(__file__).parents[2] / "playbooks").glob("*.yml"))
 NODES = ["a01", "a02", "b01"]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ansible_collections.kindling.flatcar.plugins.module_utils.listeners import conflicts, parse
+from ansible_collections.kindling.flatcar.plugins.module_utils._host.listeners import conflicts, parse
 
 OUTPUT = """\
 udp   UNCONN 0      0      0.0.0.0%lan0:67   0.0.0.0:*    users:(("dnsmasq",pid=7,fd=4))

@@ -6,7 +6,7 @@ import copy
 import re
 
 import pytest
-from ansible_collections.kindling.flatcar.plugins.module_utils.merge import MergeError, merge
+from ansible_collections.kindling.flatcar.plugins.plugin_utils._node.merge import MergeError, merge
 from hypothesis import given
 from hypothesis import strategies as st
 

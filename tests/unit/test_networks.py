@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.kindling.flatcar.plugins.module_utils.networks import read_networks
-from ansible_collections.kindling.flatcar.plugins.module_utils.problems import InventoryError
+from ansible_collections.kindling.flatcar.plugins.plugin_utils._network.networks import read_networks
+from ansible_collections.kindling.flatcar.plugins.plugin_utils._schema.problem import InventoryError
 
 FACTS = {
     "lan0": {"device": "lan0", "ipv4": {"address": "10.1.0.1"}, "ipv4_secondaries": [{"address": "10.2.0.1"}]},

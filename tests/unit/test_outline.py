@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from ansible_collections.kindling.flatcar.plugins.module_utils import outline
+from ansible_collections.kindling.flatcar.plugins.module_utils._generation import outline
 
 ENTRY = {"mode": "ram", "version": "1.0.0", "config": "c1", "macs": ["m"], "address": "10.0.0.1"}
 

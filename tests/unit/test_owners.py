@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.kindling.flatcar.plugins.module_utils.networks import read_networks
-from ansible_collections.kindling.flatcar.plugins.module_utils.node import read_node
-from ansible_collections.kindling.flatcar.plugins.module_utils.owners import Segment, check_owners
+from ansible_collections.kindling.flatcar.plugins.plugin_utils._disks.owners import Segment, check_owners
+from ansible_collections.kindling.flatcar.plugins.plugin_utils._network.networks import read_networks
+from ansible_collections.kindling.flatcar.plugins.plugin_utils._node import read_node
 
 ENTRY = {"interface": "lan0", "subnet": "10.1.0.0/24", "racks": ["a"], "address": "10.1.0.1", "gateway": "10.1.0.254"}
 WWN, OTHER_WWN = "/dev/disk/by-id/wwn-0x5000c500a1b2c3d4", "/dev/disk/by-id/wwn-0x5000c500a1b2c3d5"

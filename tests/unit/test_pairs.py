@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.kindling.flatcar.plugins.module_utils.networks import read_networks
-from ansible_collections.kindling.flatcar.plugins.module_utils.node import read_node
-from ansible_collections.kindling.flatcar.plugins.module_utils.pairs import (
+from ansible_collections.kindling.flatcar.plugins.plugin_utils._network.networks import read_networks
+from ansible_collections.kindling.flatcar.plugins.plugin_utils._network.pairs import (
     check_homes,
     check_overlaps,
     check_pairs,
     with_peers,
 )
+from ansible_collections.kindling.flatcar.plugins.plugin_utils._node import read_node
 
 
 def network(**changes):

@@ -6,8 +6,7 @@ import hashlib
 import struct
 
 import pytest
-from ansible_collections.kindling.flatcar.plugins.module_utils.node import read_node
-from ansible_collections.kindling.flatcar.plugins.module_utils.programs import (
+from ansible_collections.kindling.flatcar.plugins.plugin_utils._boot.programs import (
     BIOS,
     EFI_ARM64,
     EFI_X64,
@@ -18,6 +17,7 @@ from ansible_collections.kindling.flatcar.plugins.module_utils.programs import (
     read_programs,
     tag_of,
 )
+from ansible_collections.kindling.flatcar.plugins.plugin_utils._node import read_node
 
 DEFAULTS = {"bios": "undionly.kpxe", "efi-x64": "snponly.efi", "efi-arm64": "ipxe-arm64.efi"}
 

@@ -6,7 +6,7 @@ import json
 import stat
 
 import pytest
-from ansible_collections.kindling.flatcar.plugins.module_utils import publishings
+from ansible_collections.kindling.flatcar.plugins.module_utils._generation import publishings
 
 A, B = "a" * 40, "b" * 40
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from ansible_collections.kindling.flatcar.plugins.module_utils import put_aside
+from ansible_collections.kindling.flatcar.plugins.module_utils._dnsmasq import put_aside
 
 PUT_ASIDE = "disabling DHCP static address 10.0.0.11 for 10m"
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from ansible_collections.kindling.flatcar.plugins.module_utils import records
+from ansible_collections.kindling.flatcar.plugins.module_utils._records import records
 from hypothesis import given, settings
 from hypothesis import strategies as st
 

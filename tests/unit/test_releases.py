@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.kindling.flatcar.plugins.module_utils.butane.schema import SPECS
-from ansible_collections.kindling.flatcar.plugins.module_utils.releases import (
+from ansible_collections.kindling.flatcar.plugins.plugin_utils._butane.schema import SPECS
+from ansible_collections.kindling.flatcar.plugins.plugin_utils._node.releases import (
     SPEC_OF_BUTANE,
     ignition_of,
     why_unreadable,

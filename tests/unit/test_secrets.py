@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 
 import pytest
-from ansible_collections.kindling.flatcar.plugins.module_utils.butane import dumps, translate
-from ansible_collections.kindling.flatcar.plugins.module_utils.secrets import Secret, leaks
+from ansible_collections.kindling.flatcar.plugins.plugin_utils._butane import dumps, translate
+from ansible_collections.kindling.flatcar.plugins.plugin_utils._publish.leaks import Secret, leaks
 
 TEXT = "correct horse"
 KEY = "-----BEGIN KEY-----\nAAAAB3NzaC1yc2EAAAADAQAB\nxyz=\n-----END KEY-----\n"

@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 
 import pytest
-from ansible_collections.kindling.flatcar.plugins.module_utils.butane.data_urls import data_url
-from ansible_collections.kindling.flatcar.plugins.module_utils.shown import shown_both
+from ansible_collections.kindling.flatcar.plugins.plugin_utils._butane.data_urls import data_url
+from ansible_collections.kindling.flatcar.plugins.plugin_utils._publish.redact import shown_both
 
 KEY = bytes(32)
 SECRETS = ["hunter22", "-----BEGIN KEY-----\nAAAAsecretline\n-----END KEY-----\n"]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.kindling.flatcar.plugins.module_utils.status import (
+from ansible_collections.kindling.flatcar.plugins.plugin_utils._status.status import (
     Wanted,
     by_word,
     served_by,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import subprocess
 
 import pytest
-from ansible_collections.kindling.flatcar.plugins.module_utils.unit_notes import due, due_for, units
+from ansible_collections.kindling.flatcar.plugins.module_utils._host.unit_notes import due, due_for, units
 
 
 @pytest.fixture

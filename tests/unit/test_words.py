@@ -11,17 +11,24 @@ import jinja2
 import jinja2.nodes
 import pytest
 import yaml
-from ansible_collections.kindling.flatcar.plugins.module_utils import ipxe, words
-from ansible_collections.kindling.flatcar.plugins.module_utils.config_words import mistakes
-from ansible_collections.kindling.flatcar.plugins.module_utils.fields import ListOf, MappingOf, WordOr, rows_of, text
-from ansible_collections.kindling.flatcar.plugins.module_utils.fleet import build_config
-from ansible_collections.kindling.flatcar.plugins.module_utils.netboot.script import follow
-from ansible_collections.kindling.flatcar.plugins.module_utils.netboot.transfer import Fetched
-from ansible_collections.kindling.flatcar.plugins.module_utils.networks import NETWORK, read_networks
-from ansible_collections.kindling.flatcar.plugins.module_utils.node import NODE, read_node
-from ansible_collections.kindling.flatcar.plugins.module_utils.node.access import named
-from ansible_collections.kindling.flatcar.plugins.module_utils.problems import InventoryError
-from ansible_collections.kindling.flatcar.plugins.module_utils.role_words import (
+from ansible_collections.kindling.flatcar.plugins.module_utils._ipxe import ipxe
+from ansible_collections.kindling.flatcar.plugins.module_utils._netboot.script import follow
+from ansible_collections.kindling.flatcar.plugins.module_utils._netboot.transfer import Fetched
+from ansible_collections.kindling.flatcar.plugins.plugin_utils._network.networks import NETWORK, read_networks
+from ansible_collections.kindling.flatcar.plugins.plugin_utils._node import NODE, read_node
+from ansible_collections.kindling.flatcar.plugins.plugin_utils._node.access import named
+from ansible_collections.kindling.flatcar.plugins.plugin_utils._publish.config_words import mistakes
+from ansible_collections.kindling.flatcar.plugins.plugin_utils._publish.tree import build_config
+from ansible_collections.kindling.flatcar.plugins.plugin_utils._schema import words
+from ansible_collections.kindling.flatcar.plugins.plugin_utils._schema.fields import (
+    ListOf,
+    MappingOf,
+    WordOr,
+    rows_of,
+    text,
+)
+from ansible_collections.kindling.flatcar.plugins.plugin_utils._schema.problem import InventoryError
+from ansible_collections.kindling.flatcar.plugins.plugin_utils._schema.role_words import (
     READ_ELSEWHERE,
     ROLE_WORDS,
     ROLES,
@@ -539,7 +546,7 @@ def test_what_is_shown_moves_no_cursor():
 
 
 def test_what_programs_read_has_no_control_character_either():
-    from ansible_collections.kindling.flatcar.plugins.plugin_utils import output
+    from ansible_collections.kindling.flatcar.plugins.plugin_utils._output import output
 
     shown = functools.partial(output._as_json)
     assert shown({"a": "ü"}) == '{\n  "a": "ü"\n}'

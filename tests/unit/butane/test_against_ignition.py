@@ -12,14 +12,14 @@ import subprocess
 from collections import Counter
 
 import pytest
-from ansible_collections.kindling.flatcar.plugins.module_utils.butane import dumps, translate
-from ansible_collections.kindling.flatcar.plugins.module_utils.butane.decode import Decoder
-from ansible_collections.kindling.flatcar.plugins.module_utils.butane.encode import encode
-from ansible_collections.kindling.flatcar.plugins.module_utils.butane.files import FilesDir
-from ansible_collections.kindling.flatcar.plugins.module_utils.butane.limits import Budget
-from ansible_collections.kindling.flatcar.plugins.module_utils.butane.lowering import Lowering
-from ansible_collections.kindling.flatcar.plugins.module_utils.butane.schema import CONFIG, SPECS
-from ansible_collections.kindling.flatcar.plugins.module_utils.butane.structure import (
+from ansible_collections.kindling.flatcar.plugins.plugin_utils._butane import dumps, translate
+from ansible_collections.kindling.flatcar.plugins.plugin_utils._butane.decode import Decoder
+from ansible_collections.kindling.flatcar.plugins.plugin_utils._butane.encode import encode
+from ansible_collections.kindling.flatcar.plugins.plugin_utils._butane.files import FilesDir
+from ansible_collections.kindling.flatcar.plugins.plugin_utils._butane.limits import Budget
+from ansible_collections.kindling.flatcar.plugins.plugin_utils._butane.lowering import Lowering
+from ansible_collections.kindling.flatcar.plugins.plugin_utils._butane.schema import CONFIG, SPECS
+from ansible_collections.kindling.flatcar.plugins.plugin_utils._butane.structure import (
     Form,
     Scalar,
     Structure,

@@ -12,8 +12,8 @@ import yaml
 from ansible.errors import AnsibleError
 from ansible.parsing.dataloader import DataLoader
 from ansible.template import Templar, trust_as_template
-from ansible_collections.kindling.flatcar.plugins.module_utils.butane import translate
-from ansible_collections.kindling.flatcar.plugins.plugin_utils.cross_check import (
+from ansible_collections.kindling.flatcar.plugins.plugin_utils._butane import translate
+from ansible_collections.kindling.flatcar.plugins.plugin_utils._inventory.cross_check import (
     CrossCheckError,
     cross_check,
     find_butane,
@@ -162,7 +162,9 @@ def test_a_program_that_does_not_behave(butane, behaviour, message):
 
 
 def test_a_program_that_does_not_end(butane, monkeypatch):
-    monkeypatch.setattr("ansible_collections.kindling.flatcar.plugins.plugin_utils.cross_check._SECONDS", 0.2)
+    monkeypatch.setattr(
+        "ansible_collections.kindling.flatcar.plugins.plugin_utils._inventory.cross_check._SECONDS", 0.2
+    )
     butane(stdout="", sleep=30)
     with pytest.raises(CrossCheckError, match="cannot run"):
         compare()

@@ -7,7 +7,7 @@ import gzip as stdlib_gzip
 from urllib.parse import unquote_to_bytes
 
 import pytest
-from ansible_collections.kindling.flatcar.plugins.module_utils.butane.data_urls import (
+from ansible_collections.kindling.flatcar.plugins.plugin_utils._butane.data_urls import (
     DataUrlError,
     check_data_url,
     data_url,

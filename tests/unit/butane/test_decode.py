@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.kindling.flatcar.plugins.module_utils.butane import translate
-from ansible_collections.kindling.flatcar.plugins.module_utils.butane.decode import Decoder
-from ansible_collections.kindling.flatcar.plugins.module_utils.butane.limits import Budget
-from ansible_collections.kindling.flatcar.plugins.module_utils.butane.schema import CONFIG, SPECS
-from ansible_collections.kindling.flatcar.plugins.module_utils.butane.yaml_text import read
+from ansible_collections.kindling.flatcar.plugins.plugin_utils._butane import translate
+from ansible_collections.kindling.flatcar.plugins.plugin_utils._butane.decode import Decoder
+from ansible_collections.kindling.flatcar.plugins.plugin_utils._butane.limits import Budget
+from ansible_collections.kindling.flatcar.plugins.plugin_utils._butane.schema import CONFIG, SPECS
+from ansible_collections.kindling.flatcar.plugins.plugin_utils._butane.yaml_text import read
 
 
 def decode(raw, version="1.1.0"):

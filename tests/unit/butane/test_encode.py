@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from ansible_collections.kindling.flatcar.plugins.module_utils.butane import dumps, translate
+from ansible_collections.kindling.flatcar.plugins.plugin_utils._butane import dumps, translate
 
 HEADER = {"variant": "flatcar", "version": "1.1.0"}
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 import pytest
-from ansible_collections.kindling.flatcar.plugins.module_utils.butane.files import (
+from ansible_collections.kindling.flatcar.plugins.plugin_utils._butane.files import (
     NO_FILES_DIR,
     NOT_A_TREE,
     OUTSIDE,

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.kindling.flatcar.plugins.module_utils.butane import translate
-from ansible_collections.kindling.flatcar.plugins.module_utils.butane.header import (
+from ansible_collections.kindling.flatcar.plugins.plugin_utils._butane import translate
+from ansible_collections.kindling.flatcar.plugins.plugin_utils._butane.header import (
     HeaderError,
     find_spec,
     normalized_version,
 )
-from ansible_collections.kindling.flatcar.plugins.module_utils.butane.schema import SPECS
+from ansible_collections.kindling.flatcar.plugins.plugin_utils._butane.schema import SPECS
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from ansible.parsing.dataloader import DataLoader
-from ansible_collections.kindling.flatcar.plugins.plugin_utils.origin import Origin, origin_of
+from ansible_collections.kindling.flatcar.plugins.plugin_utils._inventory.origin import Origin, origin_of
 
 VARS = """\
 ---

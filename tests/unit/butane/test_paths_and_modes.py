@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.kindling.flatcar.plugins.module_utils.butane.modes import looks_decimal
-from ansible_collections.kindling.flatcar.plugins.module_utils.butane.paths import clean, join
+from ansible_collections.kindling.flatcar.plugins.plugin_utils._butane.modes import looks_decimal
+from ansible_collections.kindling.flatcar.plugins.plugin_utils._butane.paths import clean, join
 from hypothesis import given
 from hypothesis import strategies as st
 

@@ -12,9 +12,9 @@ import traceback
 
 import pytest
 import yaml
-from ansible_collections.kindling.flatcar.plugins.module_utils.butane import Result, dumps, translate
-from ansible_collections.kindling.flatcar.plugins.module_utils.butane.schema import CONFIG, SPECS
-from ansible_collections.kindling.flatcar.plugins.module_utils.butane.structure import (
+from ansible_collections.kindling.flatcar.plugins.plugin_utils._butane import Result, dumps, translate
+from ansible_collections.kindling.flatcar.plugins.plugin_utils._butane.schema import CONFIG, SPECS
+from ansible_collections.kindling.flatcar.plugins.plugin_utils._butane.structure import (
     Form,
     Scalar,
     Structure,

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections import Counter
 
 import pytest
-from ansible_collections.kindling.flatcar.plugins.module_utils.butane import translate
-from ansible_collections.kindling.flatcar.plugins.module_utils.butane.rules.disks import partitions_fit_together
-from ansible_collections.kindling.flatcar.plugins.module_utils.butane.rules.nodes import MOST_OFTEN, paths_avoid_links
+from ansible_collections.kindling.flatcar.plugins.plugin_utils._butane import translate
+from ansible_collections.kindling.flatcar.plugins.plugin_utils._butane.rules.disks import partitions_fit_together
+from ansible_collections.kindling.flatcar.plugins.plugin_utils._butane.rules.nodes import MOST_OFTEN, paths_avoid_links
 from hypothesis import given
 from hypothesis import strategies as st
 

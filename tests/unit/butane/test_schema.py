@@ -5,16 +5,16 @@ from __future__ import annotations
 import importlib
 
 import pytest
-from ansible_collections.kindling.flatcar.plugins.module_utils.butane import translate
-from ansible_collections.kindling.flatcar.plugins.module_utils.butane.decode import Decoder
-from ansible_collections.kindling.flatcar.plugins.module_utils.butane.limits import Budget
-from ansible_collections.kindling.flatcar.plugins.module_utils.butane.schema import (
+from ansible_collections.kindling.flatcar.plugins.plugin_utils._butane import translate
+from ansible_collections.kindling.flatcar.plugins.plugin_utils._butane.decode import Decoder
+from ansible_collections.kindling.flatcar.plugins.plugin_utils._butane.limits import Budget
+from ansible_collections.kindling.flatcar.plugins.plugin_utils._butane.schema import (
     CONFIG,
     DEFAULT_VERSION,
     NODE_FIELDS,
     SPECS,
 )
-from ansible_collections.kindling.flatcar.plugins.module_utils.butane.structure import (
+from ansible_collections.kindling.flatcar.plugins.plugin_utils._butane.structure import (
     Form,
     Scalar,
     Spec,

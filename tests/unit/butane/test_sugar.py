@@ -5,11 +5,11 @@ from __future__ import annotations
 import os
 
 import pytest
-from ansible_collections.kindling.flatcar.plugins.module_utils.butane import translate
-from ansible_collections.kindling.flatcar.plugins.module_utils.butane.files import FilesDir, LocalFileError
-from ansible_collections.kindling.flatcar.plugins.module_utils.butane.lineage import Lineage
-from ansible_collections.kindling.flatcar.plugins.module_utils.butane.mount_units import escape
-from ansible_collections.kindling.flatcar.plugins.module_utils.butane.quadlet_names import template_of
+from ansible_collections.kindling.flatcar.plugins.plugin_utils._butane import translate
+from ansible_collections.kindling.flatcar.plugins.plugin_utils._butane.files import FilesDir, LocalFileError
+from ansible_collections.kindling.flatcar.plugins.plugin_utils._butane.lineage import Lineage
+from ansible_collections.kindling.flatcar.plugins.plugin_utils._butane.mount_units import escape
+from ansible_collections.kindling.flatcar.plugins.plugin_utils._butane.quadlet_names import template_of
 
 
 def translated(files_dir=None, version="1.1.0", **sections):

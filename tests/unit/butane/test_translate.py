@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 
 import pytest
-from ansible_collections.kindling.flatcar.plugins.module_utils.butane import (
+from ansible_collections.kindling.flatcar.plugins.plugin_utils._butane import (
     ButaneError,
     Origin,
     dumps,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.kindling.flatcar.plugins.module_utils.butane.units import (
+from ansible_collections.kindling.flatcar.plugins.plugin_utils._butane.units import (
     LINE_MAX,
     Option,
     UnitError,

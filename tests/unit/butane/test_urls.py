@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.kindling.flatcar.plugins.module_utils.butane.urls import (
+from ansible_collections.kindling.flatcar.plugins.plugin_utils._butane.urls import (
     BAD_ARN,
     BAD_SCHEME,
     BAD_VERSION_ID,

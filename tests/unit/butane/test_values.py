@@ -5,14 +5,14 @@ from __future__ import annotations
 import datetime
 
 import pytest
-from ansible_collections.kindling.flatcar.plugins.module_utils.butane.structure import Scalar
-from ansible_collections.kindling.flatcar.plugins.module_utils.butane.values import (
+from ansible_collections.kindling.flatcar.plugins.plugin_utils._butane.structure import Scalar
+from ansible_collections.kindling.flatcar.plugins.plugin_utils._butane.values import (
     WrongTypeError,
     convert,
     describe,
     is_null,
 )
-from ansible_collections.kindling.flatcar.plugins.module_utils.butane.yaml_text import read
+from ansible_collections.kindling.flatcar.plugins.plugin_utils._butane.yaml_text import read
 
 LARGEST, SMALLEST = (1 << 63) - 1, -(1 << 63)
 

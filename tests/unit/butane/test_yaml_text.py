@@ -5,9 +5,9 @@ from __future__ import annotations
 import math
 
 import pytest
-from ansible_collections.kindling.flatcar.plugins.module_utils.butane import limits, translate, yaml_text
-from ansible_collections.kindling.flatcar.plugins.module_utils.butane.report import Origin
-from ansible_collections.kindling.flatcar.plugins.module_utils.butane.yaml_text import YamlError, read
+from ansible_collections.kindling.flatcar.plugins.plugin_utils._butane import limits, translate, yaml_text
+from ansible_collections.kindling.flatcar.plugins.plugin_utils._butane.report import Origin
+from ansible_collections.kindling.flatcar.plugins.plugin_utils._butane.yaml_text import YamlError, read
 
 
 @pytest.mark.parametrize(

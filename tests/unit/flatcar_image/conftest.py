@@ -181,7 +181,7 @@ class Site:
     def run(self, *, check_mode: bool = False, **changes):
         """One run in this process; its outcome."""
         # Not at the top: this file may be loaded before the collection can be imported.
-        from ansible_collections.kindling.flatcar.plugins.module_utils.flatcar_image import service
+        from ansible_collections.kindling.flatcar.plugins.module_utils._mirror import service
         from ansible_collections.kindling.flatcar.plugins.modules import flatcar_image
 
         parameters = {name: spec.get("default") for name, spec in flatcar_image.ARGUMENT_SPEC.items()}

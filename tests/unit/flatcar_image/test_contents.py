@@ -9,16 +9,10 @@ import pathlib
 import stat
 
 import pytest
-from ansible_collections.kindling.flatcar.plugins.module_utils.flatcar_image import initrd, kernel_file, squashfs
-from ansible_collections.kindling.flatcar.plugins.module_utils.flatcar_image.contents import (
-    check_contents,
-    parse_os_release,
-)
-from ansible_collections.kindling.flatcar.plugins.module_utils.flatcar_image.errors import (
-    StorageError,
-    VerificationError,
-)
-from ansible_collections.kindling.flatcar.plugins.module_utils.flatcar_image.release import Channel, Target, Version
+from ansible_collections.kindling.flatcar.plugins.module_utils._mirror import initrd, kernel_file, squashfs
+from ansible_collections.kindling.flatcar.plugins.module_utils._mirror.contents import check_contents, parse_os_release
+from ansible_collections.kindling.flatcar.plugins.module_utils._mirror.errors import StorageError, VerificationError
+from ansible_collections.kindling.flatcar.plugins.module_utils._mirror.release import Channel, Target, Version
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from release_server import make_cpio, make_kernel, make_pxe_image, make_squashfs, make_usr
@@ -193,7 +187,7 @@ def test_no_room_to_unpack_is_said(tmp_path, monkeypatch):
     def full(*_arguments):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("ansible_collections.kindling.flatcar.plugins.module_utils.flatcar_image.contents.unpack", full)
+    monkeypatch.setattr("ansible_collections.kindling.flatcar.plugins.module_utils._mirror.contents.unpack", full)
     target = Target("amd64-usr", Channel("stable"), Version.parse(VERSION), install=False)
     with pytest.raises(StorageError, match=r"No space left on device while .* was unpacked"):
         check_contents(target, tmp_path / "kernel", tmp_path / "image", tmp_path)

@@ -17,7 +17,7 @@ import threading
 import time
 
 import pytest
-from ansible_collections.kindling.flatcar.plugins.module_utils.flatcar_image.errors import ImageError, LockedError
+from ansible_collections.kindling.flatcar.plugins.module_utils._mirror.errors import ImageError, LockedError
 from conftest import BOARD, DAY, NEW, OLD
 from release_server import (
     DISK_IMAGE,

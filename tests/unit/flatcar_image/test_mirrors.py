@@ -6,8 +6,8 @@ import json
 import time
 
 import pytest
-from ansible_collections.kindling.flatcar.plugins.module_utils.flatcar_image.channels import notes, read_channels
-from ansible_collections.kindling.flatcar.plugins.module_utils.flatcar_image.progress import describe_mirrors
+from ansible_collections.kindling.flatcar.plugins.module_utils._mirror.channels import notes, read_channels
+from ansible_collections.kindling.flatcar.plugins.module_utils._mirror.progress import describe_mirrors
 from conftest import BOARD, DAY, NEW, OLD
 from release_server import DISK_IMAGE, KERNEL, PXE_IMAGE, Fault, ReleaseServer, make_contents, make_kernel, make_release
 

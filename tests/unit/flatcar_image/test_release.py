@@ -5,15 +5,9 @@ from __future__ import annotations
 import hashlib
 
 import pytest
-from ansible_collections.kindling.flatcar.plugins.module_utils.flatcar_image import release
-from ansible_collections.kindling.flatcar.plugins.module_utils.flatcar_image.errors import (
-    RequestError,
-    VerificationError,
-)
-from ansible_collections.kindling.flatcar.plugins.module_utils.flatcar_image.service import (
-    merge_targets,
-    parse_requests,
-)
+from ansible_collections.kindling.flatcar.plugins.module_utils._mirror import release
+from ansible_collections.kindling.flatcar.plugins.module_utils._mirror.errors import RequestError, VerificationError
+from ansible_collections.kindling.flatcar.plugins.module_utils._mirror.service import merge_targets, parse_requests
 from release_server import digests_text, version_text
 
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.kindling.flatcar.plugins.module_utils.flatcar_image.release import Version
-from ansible_collections.kindling.flatcar.plugins.module_utils.flatcar_image.retention import Present, removable
+from ansible_collections.kindling.flatcar.plugins.module_utils._mirror.release import Version
+from ansible_collections.kindling.flatcar.plugins.module_utils._mirror.retention import Present, removable
 
 DAY = 86400
 NOW = 1000 * DAY

@@ -7,8 +7,8 @@ import pathlib
 import time
 
 import pytest
-from ansible_collections.kindling.flatcar.plugins.module_utils.flatcar_image import service
-from ansible_collections.kindling.flatcar.plugins.module_utils.flatcar_image.errors import (
+from ansible_collections.kindling.flatcar.plugins.module_utils._mirror import service
+from ansible_collections.kindling.flatcar.plugins.module_utils._mirror.errors import (
     ImageError,
     RequestError,
     StorageError,

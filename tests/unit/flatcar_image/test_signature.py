@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.kindling.flatcar.plugins.module_utils.flatcar_image.errors import (
-    UnknownKeyError,
-    VerificationError,
-)
-from ansible_collections.kindling.flatcar.plugins.module_utils.flatcar_image.signature import Key, Keyring, judge
+from ansible_collections.kindling.flatcar.plugins.module_utils._mirror.errors import UnknownKeyError, VerificationError
+from ansible_collections.kindling.flatcar.plugins.module_utils._mirror.signature import Key, Keyring, judge
 
 PRIMARY = "F88CFEDEFF29A5B4D9523864E25D9AED0593B34A"
 SUBKEY = "52F145DFD00BBDCD928CBB5A32DA80F91EF52974"

@@ -8,12 +8,9 @@ import threading
 import time
 
 import pytest
-from ansible_collections.kindling.flatcar.plugins.module_utils.flatcar_image import transfer
-from ansible_collections.kindling.flatcar.plugins.module_utils.flatcar_image.errors import RangeIgnored, TransferError
-from ansible_collections.kindling.flatcar.plugins.module_utils.flatcar_image.progress import (
-    Progress,
-    describe_progress,
-)
+from ansible_collections.kindling.flatcar.plugins.module_utils._mirror import transfer
+from ansible_collections.kindling.flatcar.plugins.module_utils._mirror.errors import RangeIgnored, TransferError
+from ansible_collections.kindling.flatcar.plugins.module_utils._mirror.progress import Progress, describe_progress
 from release_server import Fault, ReleaseServer
 
 pytestmark = pytest.mark.slow

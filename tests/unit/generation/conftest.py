@@ -35,7 +35,7 @@ class Tree:
 
     def __init__(self, base):
         # Not at the top: the collection can be imported only once pytest is configured
-        from ansible_collections.kindling.flatcar.plugins.module_utils import generation
+        from ansible_collections.kindling.flatcar.plugins.module_utils._generation import generation
 
         self.generation, self.root, self.images, self.archives = generation, base / "fleet", base / "images", base
         self.root.mkdir()

@@ -11,7 +11,7 @@ import subprocess
 import sys
 
 import pytest
-from ansible_collections.kindling.flatcar.plugins.module_utils import arming
+from ansible_collections.kindling.flatcar.plugins.module_utils._arming import arming
 from armed_room import make_places, publish
 
 pytestmark = pytest.mark.slow

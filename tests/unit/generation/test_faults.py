@@ -19,8 +19,8 @@ import sys
 import time
 
 import pytest
-from ansible_collections.kindling.flatcar.plugins.module_utils import history, publishings
-from ansible_collections.kindling.flatcar.plugins.module_utils.generation import GenerationError
+from ansible_collections.kindling.flatcar.plugins.module_utils._generation import history, publishings
+from ansible_collections.kindling.flatcar.plugins.module_utils._generation.generation import GenerationError
 from repetition import repetitions
 
 pytestmark = pytest.mark.slow

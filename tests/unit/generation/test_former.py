@@ -11,7 +11,7 @@ import pytest
 import yaml
 from ansible.parsing.dataloader import DataLoader
 from ansible.template import Templar, trust_as_template
-from ansible_collections.kindling.flatcar.plugins.module_utils import former, generation
+from ansible_collections.kindling.flatcar.plugins.module_utils._generation import former, generation
 
 ROLE = Path(__file__).parents[3] / "roles" / "web"
 ACCESS = generation.Access(private=frozenset({"web"}), secret=frozenset(), gid=os.getgid())

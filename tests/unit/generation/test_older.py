@@ -10,7 +10,7 @@ import subprocess
 import sys
 
 import pytest
-from ansible_collections.kindling.flatcar.plugins.module_utils import publishings
+from ansible_collections.kindling.flatcar.plugins.module_utils._generation import publishings
 
 pytestmark = pytest.mark.slow
 

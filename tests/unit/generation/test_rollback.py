@@ -8,8 +8,8 @@ import shutil
 import time
 
 import pytest
-from ansible_collections.kindling.flatcar.plugins.module_utils import history
-from ansible_collections.kindling.flatcar.plugins.module_utils.generation import GenerationError
+from ansible_collections.kindling.flatcar.plugins.module_utils._generation import history
+from ansible_collections.kindling.flatcar.plugins.module_utils._generation.generation import GenerationError
 
 
 def test_the_generation_before_is_gone_back_to(tree):

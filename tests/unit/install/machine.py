@@ -16,7 +16,7 @@ import sys
 import threading
 import time
 
-SCRIPTS = pathlib.Path(__file__).parents[3] / "plugins/module_utils/install"
+SCRIPTS = pathlib.Path(__file__).parents[3] / "plugins/plugin_utils/_install"
 GIB = 1024**3
 USR_A = "7130c94a-213a-4e5a-8e26-6cce9662f132"
 LABELS = {1: "EFI-SYSTEM", 2: "BIOS-BOOT", 3: "USR-A", 4: "USR-B", 6: "OEM", 7: "OEM-CONFIG", 9: "ROOT"}

@@ -9,9 +9,9 @@ import json
 from urllib.parse import unquote_to_bytes
 
 import pytest
-from ansible_collections.kindling.flatcar.plugins.module_utils import install
-from ansible_collections.kindling.flatcar.plugins.module_utils.butane import dumps, translate
-from ansible_collections.kindling.flatcar.plugins.module_utils.node import read_node, to_butane
+from ansible_collections.kindling.flatcar.plugins.plugin_utils import _install as install
+from ansible_collections.kindling.flatcar.plugins.plugin_utils._butane import dumps, translate
+from ansible_collections.kindling.flatcar.plugins.plugin_utils._node import read_node, to_butane
 
 PLACE = {"flatcar_rack": "a", "flatcar_mac": "52:54:00:00:00:01", "flatcar_address": "10.1.0.11"}
 DISK = "/dev/disk/by-id/ata-DISK_1"

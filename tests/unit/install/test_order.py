@@ -7,9 +7,9 @@ import json
 import re
 
 import pytest
-from ansible_collections.kindling.flatcar.plugins.module_utils import arming
-from ansible_collections.kindling.flatcar.plugins.module_utils.install.order import order, witness
-from ansible_collections.kindling.flatcar.plugins.module_utils.install.terms import (
+from ansible_collections.kindling.flatcar.plugins.module_utils._arming import arming
+from ansible_collections.kindling.flatcar.plugins.plugin_utils._install.order import order, witness
+from ansible_collections.kindling.flatcar.plugins.plugin_utils._install.terms import (
     differences,
     is_left_half_written,
     terms_of,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from ansible_collections.kindling.flatcar.plugins.module_utils import ipxe
+from ansible_collections.kindling.flatcar.plugins.module_utils._ipxe import ipxe
 from rendered import rendered
 
 ADDRESS = "10.9.0.1"

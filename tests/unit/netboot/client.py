@@ -13,7 +13,7 @@ import sys
 import time
 from pathlib import Path
 
-from ansible_collections.kindling.flatcar.plugins.module_utils.netboot import firmware, packet, wire
+from ansible_collections.kindling.flatcar.plugins.module_utils._netboot import firmware, packet, wire
 
 NTP, DOMAIN = 42, 15
 PATIENCE = 60  # seconds with answers that are expected

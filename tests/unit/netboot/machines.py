@@ -15,10 +15,10 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from ansible_collections.kindling.flatcar.plugins.module_utils import ipxe
-from ansible_collections.kindling.flatcar.plugins.module_utils.netboot import boot, exchange, packet, script, wire
-from ansible_collections.kindling.flatcar.plugins.module_utils.netboot.firmware import FIRMWARES
-from ansible_collections.kindling.flatcar.plugins.module_utils.netboot.transfer import TransferError, fetch
+from ansible_collections.kindling.flatcar.plugins.module_utils._ipxe import ipxe
+from ansible_collections.kindling.flatcar.plugins.module_utils._netboot import boot, exchange, packet, script, wire
+from ansible_collections.kindling.flatcar.plugins.module_utils._netboot.firmware import FIRMWARES
+from ansible_collections.kindling.flatcar.plugins.module_utils._netboot.transfer import TransferError, fetch
 
 UEFI = next(kind for kind in FIRMWARES if kind.code == 7)
 STARTS = 3  # of one machine, until it is given up

@@ -10,9 +10,9 @@ import sys
 from pathlib import Path
 
 import pytest
-from ansible_collections.kindling.flatcar.plugins.module_utils.fleet import build_files
-from ansible_collections.kindling.flatcar.plugins.module_utils.networks import read_networks
-from ansible_collections.kindling.flatcar.plugins.module_utils.node import read_node
+from ansible_collections.kindling.flatcar.plugins.plugin_utils._network.networks import read_networks
+from ansible_collections.kindling.flatcar.plugins.plugin_utils._node import read_node
+from ansible_collections.kindling.flatcar.plugins.plugin_utils._publish.tree import build_files
 
 pytestmark = pytest.mark.slow
 
@@ -437,9 +437,9 @@ def test_a_standby_alone_keeps_up_with_a_rack(rack, pair):
 @pytest.fixture
 def foreign_words(boot_network):
     """What a site's own server is told of the network, by the server's name."""
-    from ansible_collections.kindling.flatcar.plugins.module_utils.dhcp_options import SERVERS, wanted
-    from ansible_collections.kindling.flatcar.plugins.module_utils.networks import read_networks
-    from ansible_collections.kindling.flatcar.plugins.module_utils.node import read_node
+    from ansible_collections.kindling.flatcar.plugins.plugin_utils._network.dhcp_options import SERVERS, wanted
+    from ansible_collections.kindling.flatcar.plugins.plugin_utils._network.networks import read_networks
+    from ansible_collections.kindling.flatcar.plugins.plugin_utils._node import read_node
 
     (network,) = read_networks("boot", [boot_network(mode="none", address="10.77.0.1")])
     place = {"flatcar_rack": "a", "flatcar_mac": KNOWN, "flatcar_address": "10.77.0.11"}

@@ -5,11 +5,11 @@ from __future__ import annotations
 import ipaddress
 
 import pytest
-from ansible_collections.kindling.flatcar.plugins.module_utils.netboot import packet
-from ansible_collections.kindling.flatcar.plugins.module_utils.netboot.boot import boot_server_of, choose
-from ansible_collections.kindling.flatcar.plugins.module_utils.netboot.firmware import FIRMWARES
-from ansible_collections.kindling.flatcar.plugins.module_utils.netboot.packet import Packet
-from ansible_collections.kindling.flatcar.plugins.module_utils.netboot.wire import Answer
+from ansible_collections.kindling.flatcar.plugins.module_utils._netboot import packet
+from ansible_collections.kindling.flatcar.plugins.module_utils._netboot.boot import boot_server_of, choose
+from ansible_collections.kindling.flatcar.plugins.module_utils._netboot.firmware import FIRMWARES
+from ansible_collections.kindling.flatcar.plugins.module_utils._netboot.packet import Packet
+from ansible_collections.kindling.flatcar.plugins.module_utils._netboot.wire import Answer
 
 MAC = packet.mac_bytes("52:54:00:12:34:56")
 NAMED = {kind.name: kind for kind in FIRMWARES}

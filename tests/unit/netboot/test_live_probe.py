@@ -5,8 +5,8 @@ from __future__ import annotations
 import time
 
 import pytest
-from ansible_collections.kindling.flatcar.plugins.module_utils import ipxe
-from ansible_collections.kindling.flatcar.plugins.plugin_utils.probe_report import as_text, masked, verdict
+from ansible_collections.kindling.flatcar.plugins.module_utils._ipxe import ipxe
+from ansible_collections.kindling.flatcar.plugins.plugin_utils._output.probe_report import as_text, masked, verdict
 from boot_host import ADDRESS, INITRD, KERNEL, MACHINES, PROGRAMS, TOKEN, BootHost
 
 pytestmark = pytest.mark.slow

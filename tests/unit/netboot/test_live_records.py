@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.kindling.flatcar.plugins.module_utils import records
+from ansible_collections.kindling.flatcar.plugins.module_utils._records import records
 from boot_host import ADDRESS, MACHINES, TOKEN, BootHost
 from test_live_probe import probe
 

@@ -8,8 +8,8 @@ import ipaddress
 import struct
 
 import pytest
-from ansible_collections.kindling.flatcar.plugins.module_utils.netboot import boot, firmware, frame, packet, wire
-from ansible_collections.kindling.flatcar.plugins.module_utils.netboot.packet import Message, Packet, PacketError
+from ansible_collections.kindling.flatcar.plugins.module_utils._netboot import boot, firmware, frame, packet, wire
+from ansible_collections.kindling.flatcar.plugins.module_utils._netboot.packet import Message, Packet, PacketError
 from hypothesis import given
 from hypothesis import strategies as st
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.kindling.flatcar.plugins.module_utils import ipxe
-from ansible_collections.kindling.flatcar.plugins.module_utils.netboot.script import LOOP, NEXT_ENTRY, follow
-from ansible_collections.kindling.flatcar.plugins.module_utils.netboot.transfer import Fetched, TransferError
+from ansible_collections.kindling.flatcar.plugins.module_utils._ipxe import ipxe
+from ansible_collections.kindling.flatcar.plugins.module_utils._netboot.script import LOOP, NEXT_ENTRY, follow
+from ansible_collections.kindling.flatcar.plugins.module_utils._netboot.transfer import Fetched, TransferError
 from hypothesis import given
 from hypothesis import strategies as st
 

@@ -11,10 +11,10 @@ import secrets
 from collections import Counter
 
 import pytest
-from ansible_collections.kindling.flatcar.plugins.module_utils import put_aside
-from ansible_collections.kindling.flatcar.plugins.module_utils.fleet import build_files
-from ansible_collections.kindling.flatcar.plugins.module_utils.networks import read_networks
-from ansible_collections.kindling.flatcar.plugins.module_utils.node import read_node
+from ansible_collections.kindling.flatcar.plugins.module_utils._dnsmasq import put_aside
+from ansible_collections.kindling.flatcar.plugins.plugin_utils._network.networks import read_networks
+from ansible_collections.kindling.flatcar.plugins.plugin_utils._node import read_node
+from ansible_collections.kindling.flatcar.plugins.plugin_utils._publish.tree import build_files
 from test_answers import FACTS, KNOWN, STRANGER, Rack, second_network, told
 
 pytestmark = pytest.mark.slow

@@ -9,7 +9,7 @@ import struct
 import threading
 
 import pytest
-from ansible_collections.kindling.flatcar.plugins.module_utils.netboot.transfer import TransferError, fetch, tftp
+from ansible_collections.kindling.flatcar.plugins.module_utils._netboot.transfer import TransferError, fetch, tftp
 
 END = b"end"
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.kindling.flatcar.plugins.module_utils.butane import translate
-from ansible_collections.kindling.flatcar.plugins.module_utils.node import NODE, check_butane, read_node, to_butane
+from ansible_collections.kindling.flatcar.plugins.plugin_utils._butane import translate
+from ansible_collections.kindling.flatcar.plugins.plugin_utils._node import NODE, check_butane, read_node, to_butane
 
 RIGHT = {"flatcar_rack": "a", "flatcar_mac": "52-54-00-AA-BB-01", "flatcar_address": "10.1.0.11"}
 SHA = "a" * 64

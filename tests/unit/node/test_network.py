@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.kindling.flatcar.plugins.module_utils.butane import translate
-from ansible_collections.kindling.flatcar.plugins.module_utils.node import read_node, to_butane
+from ansible_collections.kindling.flatcar.plugins.plugin_utils._butane import translate
+from ansible_collections.kindling.flatcar.plugins.plugin_utils._node import read_node, to_butane
 
 A, B = "52:54:00:00:00:0a", "52:54:00:00:00:0b"
 RIGHT = {"flatcar_rack": "a", "flatcar_mac": A, "flatcar_address": "10.1.0.11"}

@@ -6,9 +6,9 @@ import os
 import shutil
 
 import pytest
-from ansible_collections.kindling.flatcar.plugins.module_utils import publishings
-from ansible_collections.kindling.flatcar.plugins.plugin_utils import checkout as module
-from ansible_collections.kindling.flatcar.plugins.plugin_utils.checkout import judge, look
+from ansible_collections.kindling.flatcar.plugins.module_utils._generation import publishings
+from ansible_collections.kindling.flatcar.plugins.plugin_utils._checkout import checkout as module
+from ansible_collections.kindling.flatcar.plugins.plugin_utils._checkout.checkout import judge, look
 
 
 class BootHost:

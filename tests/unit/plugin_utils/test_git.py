@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 
 import pytest
-from ansible_collections.kindling.flatcar.plugins.plugin_utils import git as module
-from ansible_collections.kindling.flatcar.plugins.plugin_utils.git import Git, GitError
+from ansible_collections.kindling.flatcar.plugins.plugin_utils._checkout import git as module
+from ansible_collections.kindling.flatcar.plugins.plugin_utils._checkout.git import Git, GitError
 
 
 def everything(repository):

@@ -26,33 +26,33 @@ class Inventory:
         from ansible.parsing.dataloader import DataLoader
         from ansible.vars.hostvars import HostVars
         from ansible.vars.manager import VariableManager
-        from ansible_collections.kindling.flatcar.plugins.plugin_utils import problems, survey, variables
+        from ansible_collections.kindling.flatcar.plugins.plugin_utils._inventory import hostvars, mistakes, reader
 
-        self._survey, self._problems = survey, problems
+        self._reader, self._mistakes = reader, mistakes
         loader = DataLoader()
         manager = InventoryManager(loader=loader, sources=[str(path)])
-        hostvars = HostVars(manager, VariableManager(loader=loader, inventory=manager), loader)
+        host_vars = HostVars(manager, VariableManager(loader=loader, inventory=manager), loader)
         groups = {name: [str(host) for host in group.get_hosts()] for name, group in manager.groups.items()}
-        task_vars = {"hostvars": hostvars, "groups": groups, "ansible_inventory_sources": [str(path)]}
-        self.variables = variables.Variables(task_vars, loader)
+        task_vars = {"hostvars": host_vars, "groups": groups, "ansible_inventory_sources": [str(path)]}
+        self.variables = hostvars.Variables(task_vars, loader)
 
     def survey(self, **known):
         hosts = self.variables.group("boot_hosts")
-        return self._survey.survey(self.variables, {host: known.get(host, self._survey.Known()) for host in hosts})
+        return self._reader.survey(self.variables, {host: known.get(host, self._reader.Known()) for host in hosts})
 
     def report(self):
         """The problems as programs read them."""
-        return self._problems.as_data(self._problems.mistakes(self.survey().problems))
+        return self._mistakes.as_data(self._mistakes.mistakes(self.survey().problems))
 
     def text(self):
         """The problems as people read them."""
-        return self._problems.by_file(self._problems.mistakes(self.survey().problems))
+        return self._mistakes.by_file(self._mistakes.mistakes(self.survey().problems))
 
     def mistakes(self):
         """Each as its place in the inventory, its host, its path and its message."""
         return [
             (f"{pathlib.Path(m.file).name}:{m.line}", m.who(), m.path, m.message)
-            for m in self._problems.mistakes(self.survey().problems)
+            for m in self._mistakes.mistakes(self.survey().problems)
         ]
 
 

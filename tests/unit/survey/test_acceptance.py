@@ -6,7 +6,7 @@ from types import SimpleNamespace
 
 import pytest
 from ansible_collections.kindling.flatcar.plugins.action.boot_probe import _chosen
-from ansible_collections.kindling.flatcar.plugins.plugin_utils.probe_report import as_text, masked, verdict
+from ansible_collections.kindling.flatcar.plugins.plugin_utils._output.probe_report import as_text, masked, verdict
 
 NODES = [
     SimpleNamespace(name=name, boot_mode=mode, board=board)

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pytest
 import yaml
-from ansible_collections.kindling.flatcar.plugins.module_utils.annotate import annotated, leaves, masked
-from ansible_collections.kindling.flatcar.plugins.module_utils.node import to_butane
-from ansible_collections.kindling.flatcar.plugins.module_utils.problems import InventoryError
-from ansible_collections.kindling.flatcar.plugins.module_utils.provenance import source_at, traced_butane
-from ansible_collections.kindling.flatcar.plugins.plugin_utils.origin import origin_of
-from ansible_collections.kindling.flatcar.plugins.plugin_utils.survey import survey_of_node
+from ansible_collections.kindling.flatcar.plugins.plugin_utils._inventory.origin import origin_of
+from ansible_collections.kindling.flatcar.plugins.plugin_utils._inventory.reader import survey_of_node
+from ansible_collections.kindling.flatcar.plugins.plugin_utils._node import to_butane
+from ansible_collections.kindling.flatcar.plugins.plugin_utils._node.provenance import source_at, traced_butane
+from ansible_collections.kindling.flatcar.plugins.plugin_utils._publish.annotate import annotated, leaves, masked
+from ansible_collections.kindling.flatcar.plugins.plugin_utils._schema.problem import InventoryError
 
 HOSTS = """\
 flatcar_nodes:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pathlib
 
 import pytest
-from ansible_collections.kindling.flatcar.plugins.module_utils.fleet import build_files, wanted_images
-from ansible_collections.kindling.flatcar.plugins.plugin_utils.survey import Known
+from ansible_collections.kindling.flatcar.plugins.plugin_utils._inventory.reader import Known
+from ansible_collections.kindling.flatcar.plugins.plugin_utils._publish.tree import build_files, wanted_images
 
 EXAMPLE = pathlib.Path(__file__).parents[3] / "inventories" / "example"
 

@@ -7,7 +7,7 @@ import pathlib
 import sys
 
 import pytest
-from ansible_collections.kindling.flatcar.plugins.plugin_utils.second_opinion import second_opinions
+from ansible_collections.kindling.flatcar.plugins.plugin_utils._inventory.second_opinion import second_opinions
 
 HOSTS = """\
 flatcar_nodes:

@@ -10,11 +10,11 @@ import signal
 
 import pytest
 from ansible.errors import AnsibleError
-from ansible_collections.kindling.flatcar.plugins.module_utils.fleet import build_files
-from ansible_collections.kindling.flatcar.plugins.module_utils.node import NODE
-from ansible_collections.kindling.flatcar.plugins.plugin_utils import cores
-from ansible_collections.kindling.flatcar.plugins.plugin_utils.origin import origin_of
-from ansible_collections.kindling.flatcar.plugins.plugin_utils.survey import Known
+from ansible_collections.kindling.flatcar.plugins.plugin_utils._inventory import parallel
+from ansible_collections.kindling.flatcar.plugins.plugin_utils._inventory.origin import origin_of
+from ansible_collections.kindling.flatcar.plugins.plugin_utils._inventory.reader import Known
+from ansible_collections.kindling.flatcar.plugins.plugin_utils._node import NODE
+from ansible_collections.kindling.flatcar.plugins.plugin_utils._publish.tree import build_files
 from repetition import repetitions
 
 NODE_1 = """\
@@ -419,7 +419,7 @@ def test_the_number_of_cores_makes_no_difference(inventory, big, monkeypatch):
     loaded = inventory({"hosts.yml": f"flatcar_nodes:\n  vars: {{flatcar_rack: a}}\n  hosts:\n{lines}{wrong}"})
     found = {}
     for number in (1, 2):
-        monkeypatch.setattr(cores, "_cores", lambda number=number: number)
+        monkeypatch.setattr(parallel, "_cores", lambda number=number: number)
         found[number] = loaded.survey(), loaded.mistakes()
     assert found[1] == found[2]
     assert len(found[2][0].fleets["boot-a"].configs) == 200
@@ -430,17 +430,17 @@ def test_the_number_of_cores_makes_no_difference(inventory, big, monkeypatch):
 
 
 def test_work_is_spread_over_processes_and_comes_back_in_order(monkeypatch):
-    monkeypatch.setattr(cores, "_cores", lambda: 2)
-    done = cores.spread(lambda item: (item, os.getpid()), range(200))
+    monkeypatch.setattr(parallel, "_cores", lambda: 2)
+    done = parallel.spread(lambda item: (item, os.getpid()), range(200))
     assert [item for item, _ in done] == list(range(200))
     assert os.getpid() not in {process for _, process in done}
-    assert cores.spread(lambda _: os.getpid(), range(3)) == [os.getpid()] * 3
+    assert parallel.spread(lambda _: os.getpid(), range(3)) == [os.getpid()] * 3
 
 
 def test_a_process_that_is_killed_is_no_silent_loss(monkeypatch):
-    monkeypatch.setattr(cores, "_cores", lambda: 2)
+    monkeypatch.setattr(parallel, "_cores", lambda: 2)
     with pytest.raises(AnsibleError, match="was killed, for want of memory perhaps"):
-        cores.spread(lambda item: os.kill(os.getpid(), signal.SIGKILL) if item == 150 else item, range(200))
+        parallel.spread(lambda item: os.kill(os.getpid(), signal.SIGKILL) if item == 150 else item, range(200))
 
 
 @pytest.mark.parametrize("field", NODE, ids=lambda field: field.name)

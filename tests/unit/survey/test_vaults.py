@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 from ansible.parsing.vault import VaultLib, VaultSecret, VaultSecretsContext
-from ansible_collections.kindling.flatcar.plugins.module_utils.annotate import annotated, masked, without
-from ansible_collections.kindling.flatcar.plugins.module_utils.provenance import traced_butane
-from ansible_collections.kindling.flatcar.plugins.plugin_utils.origin import origin_of
-from ansible_collections.kindling.flatcar.plugins.plugin_utils.survey import survey_of_node
+from ansible_collections.kindling.flatcar.plugins.plugin_utils._inventory.origin import origin_of
+from ansible_collections.kindling.flatcar.plugins.plugin_utils._inventory.reader import survey_of_node
+from ansible_collections.kindling.flatcar.plugins.plugin_utils._node.provenance import traced_butane
+from ansible_collections.kindling.flatcar.plugins.plugin_utils._publish.annotate import annotated, masked, without
 
 VAULT = [("default", VaultSecret(b"password"))]
 NODE = """\

@@ -22,7 +22,7 @@ import pytest
 import yaml
 from ansible.parsing.dataloader import DataLoader
 from ansible.template import Templar, trust_as_template
-from ansible_collections.kindling.flatcar.plugins.module_utils import arming
+from ansible_collections.kindling.flatcar.plugins.module_utils._arming import arming
 from armed_room import make_places, publish, withdraw
 
 pytestmark = pytest.mark.slow

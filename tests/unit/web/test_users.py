@@ -11,7 +11,7 @@ import subprocess
 import tempfile
 
 import pytest
-from ansible_collections.kindling.flatcar.plugins.module_utils import arming
+from ansible_collections.kindling.flatcar.plugins.module_utils._arming import arming
 from rendered import rendered
 from test_nginx import MAC_A, MAC_B, A, B, Web, report
 

@@ -7,8 +7,8 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
-from ansible_collections.kindling.flatcar.plugins.module_utils import arming
-from ansible_collections.kindling.flatcar.plugins.module_utils.gates import Gates
+from ansible_collections.kindling.flatcar.plugins.module_utils._arming import arming
+from ansible_collections.kindling.flatcar.plugins.module_utils._arming.gates import Gates
 
 
 @dataclass(frozen=True)

@@ -11,24 +11,34 @@ from typing import Any
 
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
-from ansible_collections.kindling.flatcar.plugins.module_utils import difference
-from ansible_collections.kindling.flatcar.plugins.module_utils.fleet import INDEX, SHOWN, build_files, wanted_images
-from ansible_collections.kindling.flatcar.plugins.module_utils.generation import changes, digest_of, manifest_of, pack
-from ansible_collections.kindling.flatcar.plugins.module_utils.problems import InventoryError
-from ansible_collections.kindling.flatcar.plugins.module_utils.programs import choices_of
-from ansible_collections.kindling.flatcar.plugins.module_utils.shown import without_tokens
-from ansible_collections.kindling.flatcar.plugins.module_utils.words import visible
-from ansible_collections.kindling.flatcar.plugins.plugin_utils.checkout import Checkout, judge, look
-from ansible_collections.kindling.flatcar.plugins.plugin_utils.installs import (
+from ansible_collections.kindling.flatcar.plugins.module_utils._generation.generation import (
+    changes,
+    digest_of,
+    manifest_of,
+    pack,
+)
+from ansible_collections.kindling.flatcar.plugins.plugin_utils._boot.programs import choices_of
+from ansible_collections.kindling.flatcar.plugins.plugin_utils._checkout.checkout import Checkout, judge, look
+from ansible_collections.kindling.flatcar.plugins.plugin_utils._inventory.hostvars import Variables
+from ansible_collections.kindling.flatcar.plugins.plugin_utils._inventory.mistakes import describe
+from ansible_collections.kindling.flatcar.plugins.plugin_utils._inventory.reader import Fleet, Known, fleet_of, survey
+from ansible_collections.kindling.flatcar.plugins.plugin_utils._publish import diff
+from ansible_collections.kindling.flatcar.plugins.plugin_utils._publish.redact import without_tokens
+from ansible_collections.kindling.flatcar.plugins.plugin_utils._publish.tree import (
+    INDEX,
+    SHOWN,
+    build_files,
+    wanted_images,
+)
+from ansible_collections.kindling.flatcar.plugins.plugin_utils._schema.problem import InventoryError
+from ansible_collections.kindling.flatcar.plugins.plugin_utils._schema.words import visible
+from ansible_collections.kindling.flatcar.plugins.plugin_utils._status.installs import (
     MODULE,
     directories,
     ended_armings,
     signed_by,
     who,
 )
-from ansible_collections.kindling.flatcar.plugins.plugin_utils.problems import describe
-from ansible_collections.kindling.flatcar.plugins.plugin_utils.survey import Fleet, Known, fleet_of, survey
-from ansible_collections.kindling.flatcar.plugins.plugin_utils.variables import Variables
 
 #: Tops of a generation: what the web server alone may read, and what nobody but root.
 PRIVATE = ["web"]
@@ -209,8 +219,8 @@ class ActionModule(ActionBase):
             asked = {"path": options["path"], "read": paths}
             return self._ask_boot_tree(asked, task_vars)["texts"] if paths else {}
 
-        before = difference.tree(manifest, texts(difference.overview(manifest)))
-        comparison = difference.Comparison(before, difference.tree(manifest_of(files), files), key)
+        before = diff.tree(manifest, texts(diff.overview(manifest)))
+        comparison = diff.Comparison(before, diff.tree(manifest_of(files), files), key)
         return comparison.differences(texts(comparison.paths()), configs, self._secrets)
 
     def _refuse_losses(
@@ -222,8 +232,8 @@ class ActionModule(ActionBase):
     ) -> None:
         index = [path for path in (INDEX,) if path in manifest]
         asked = {"path": options["path"], "read": index}
-        before = difference.tree(manifest, self._ask_boot_tree(asked, task_vars)["texts"])
-        lost = difference.newly_lost_unasked(before, difference.tree(manifest_of(files), files))
+        before = diff.tree(manifest, self._ask_boot_tree(asked, task_vars)["texts"])
+        lost = diff.newly_lost_unasked(before, diff.tree(manifest_of(files), files))
         if lost:
             raise AnsibleActionFail("\n".join((_REFUSED_LOSSES, *lost)))
 

@@ -17,18 +17,30 @@ from ansible.errors import AnsibleActionFail, AnsibleConnectionFailure
 from ansible.inventory.manager import split_host_pattern
 from ansible.plugins.action import ActionBase
 from ansible.plugins.loader import module_loader
-from ansible_collections.kindling.flatcar.plugins.module_utils import arming, limits
-from ansible_collections.kindling.flatcar.plugins.module_utils.fleet import name_of, network_of, report_token_of
-from ansible_collections.kindling.flatcar.plugins.module_utils.install import config_digest
-from ansible_collections.kindling.flatcar.plugins.module_utils.install.order import TIMEOUT, key_text, order, witness
-from ansible_collections.kindling.flatcar.plugins.module_utils.install.terms import (
+from ansible_collections.kindling.flatcar.plugins.module_utils._arming import arming
+from ansible_collections.kindling.flatcar.plugins.plugin_utils._install import config_digest
+from ansible_collections.kindling.flatcar.plugins.plugin_utils._install.order import TIMEOUT, key_text, order, witness
+from ansible_collections.kindling.flatcar.plugins.plugin_utils._install.terms import (
     differences,
     is_left_half_written,
     terms_of,
 )
-from ansible_collections.kindling.flatcar.plugins.module_utils.node import Node
-from ansible_collections.kindling.flatcar.plugins.module_utils.problems import InventoryError
-from ansible_collections.kindling.flatcar.plugins.plugin_utils.installs import (
+from ansible_collections.kindling.flatcar.plugins.plugin_utils._inventory.hostvars import Variables
+from ansible_collections.kindling.flatcar.plugins.plugin_utils._inventory.mistakes import count, describe
+from ansible_collections.kindling.flatcar.plugins.plugin_utils._inventory.reader import (
+    BOOT_HOSTS,
+    NODES,
+    Fleet,
+    Known,
+    fleet_of,
+    racks_of,
+    survey,
+)
+from ansible_collections.kindling.flatcar.plugins.plugin_utils._node import Node
+from ansible_collections.kindling.flatcar.plugins.plugin_utils._publish.tree import name_of, network_of, report_token_of
+from ansible_collections.kindling.flatcar.plugins.plugin_utils._schema import limits
+from ansible_collections.kindling.flatcar.plugins.plugin_utils._schema.problem import InventoryError
+from ansible_collections.kindling.flatcar.plugins.plugin_utils._status.installs import (
     MODULE,
     clock,
     directories,
@@ -38,17 +50,6 @@ from ansible_collections.kindling.flatcar.plugins.plugin_utils.installs import (
     table,
     who,
 )
-from ansible_collections.kindling.flatcar.plugins.plugin_utils.problems import count, describe
-from ansible_collections.kindling.flatcar.plugins.plugin_utils.survey import (
-    BOOT_HOSTS,
-    NODES,
-    Fleet,
-    Known,
-    fleet_of,
-    racks_of,
-    survey,
-)
-from ansible_collections.kindling.flatcar.plugins.plugin_utils.variables import Variables
 
 #: How an installation ends.
 DONE = ("running", "failed")

@@ -148,13 +148,14 @@ import time
 from pathlib import Path
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.kindling.flatcar.plugins.module_utils import arming, publishings
-from ansible_collections.kindling.flatcar.plugins.module_utils.flatcar_image.channels import read_channels
-from ansible_collections.kindling.flatcar.plugins.module_utils.gates import GateError
-from ansible_collections.kindling.flatcar.plugins.module_utils.generation import served_name
-from ansible_collections.kindling.flatcar.plugins.module_utils.ipxe import INITRD, KERNEL
-from ansible_collections.kindling.flatcar.plugins.module_utils.places import OPTIONS, places_of
-from ansible_collections.kindling.flatcar.plugins.module_utils.put_aside import put_aside
+from ansible_collections.kindling.flatcar.plugins.module_utils._arming import arming
+from ansible_collections.kindling.flatcar.plugins.module_utils._arming.gates import GateError
+from ansible_collections.kindling.flatcar.plugins.module_utils._arming.places import OPTIONS, places_of
+from ansible_collections.kindling.flatcar.plugins.module_utils._dnsmasq.put_aside import put_aside
+from ansible_collections.kindling.flatcar.plugins.module_utils._generation import publishings
+from ansible_collections.kindling.flatcar.plugins.module_utils._generation.generation import served_name
+from ansible_collections.kindling.flatcar.plugins.module_utils._ipxe.ipxe import INITRD, KERNEL
+from ansible_collections.kindling.flatcar.plugins.module_utils._mirror.channels import read_channels
 
 _DISK_IMAGE = "flatcar_production_image.bin.bz2"
 _CLOCKS_DIFFER = 300  # seconds

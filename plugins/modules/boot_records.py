@@ -86,7 +86,7 @@ until:
 from pathlib import Path
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.kindling.flatcar.plugins.module_utils import records
+from ansible_collections.kindling.flatcar.plugins.module_utils._records import records
 
 
 def main() -> None:

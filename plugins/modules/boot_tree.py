@@ -142,9 +142,10 @@ import grp
 from pathlib import Path
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.kindling.flatcar.plugins.module_utils import arming, generation, publishings
-from ansible_collections.kindling.flatcar.plugins.module_utils.gates import GateError
-from ansible_collections.kindling.flatcar.plugins.module_utils.places import OPTIONS, places_of
+from ansible_collections.kindling.flatcar.plugins.module_utils._arming import arming
+from ansible_collections.kindling.flatcar.plugins.module_utils._arming.gates import GateError
+from ansible_collections.kindling.flatcar.plugins.module_utils._arming.places import OPTIONS, places_of
+from ansible_collections.kindling.flatcar.plugins.module_utils._generation import generation, publishings
 
 
 def main() -> None:

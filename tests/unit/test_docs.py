@@ -8,7 +8,7 @@ import pathlib
 
 import pytest
 import yaml
-from ansible_collections.kindling.flatcar.plugins.module_utils.networks import NETWORK
+from ansible_collections.kindling.flatcar.plugins.plugin_utils._network.networks import NETWORK
 
 ROOT = pathlib.Path(__file__).parent.parent.parent
 PLUGINS = sorted(

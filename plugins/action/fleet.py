@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import tempfile
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -73,6 +74,7 @@ class ActionModule(ActionBase):
                 "files_dir": {"type": "path"},
                 "key": {"type": "str", "no_log": True},
                 "refuse_losses": {"type": "bool", "default": False},
+                "refusal_file": {"type": "path"},
                 "known": {"type": "dict", "default": {}},
                 "checkout": {"type": "dict"},
                 "older": {"type": "bool", "default": False},
@@ -235,6 +237,9 @@ class ActionModule(ActionBase):
         before = diff.tree(manifest, self._ask_boot_tree(asked, task_vars)["texts"])
         lost = diff.newly_lost_unasked(before, diff.tree(manifest_of(files), files))
         if lost:
+            if options["refusal_file"]:
+                refusal = json.dumps({"losses": lost}, indent=1)
+                Path(options["refusal_file"]).write_text(f"{refusal}\n", encoding="utf-8")
             raise AnsibleActionFail("\n".join((_REFUSED_LOSSES, *lost)))
 
     def _secrets(self, node: str) -> list[str]:

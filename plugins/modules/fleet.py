@@ -104,6 +104,11 @@ options:
         in RAM do. For what publishes by itself.
     type: bool
     default: false
+  refusal_file:
+    description:
+      - A file on the controller that says what O(refuse_losses) refused, as JSON with a list C(losses). It is not written when nothing is
+        refused.
+    type: path
   known:
     description:
       - With O(state=checked), what is known by boot host of where its generation comes from, as M(kindling.flatcar.boot_rollback)

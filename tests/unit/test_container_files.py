@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import importlib.util
 import pathlib
 import re
 import subprocess
 
 import pytest
 import yaml
+from ansible.parsing.dataloader import DataLoader
+from ansible.template import Templar
 
 ROOT = pathlib.Path(__file__).parent.parent.parent
 
@@ -39,9 +42,43 @@ def test_the_version_is_pushed_to_the_registry_that_is_given():
     assert f"push registry.example.com/team/kindling:{version}" in done.stdout.splitlines()
 
 
-@pytest.mark.parametrize("name", ["build.sh", "kindling", "publisher.run"])
-def test_a_script_is_one_that_a_shell_reads(name):
-    subprocess.run(["sh", "-n", str(ROOT / "container" / name)], check=True)
+@pytest.fixture
+def ask(monkeypatch, tmp_path):
+    """What the command in the container asks the code, of a boot host in a folder."""
+    spec = importlib.util.spec_from_file_location("ask", ROOT / "container" / "ask.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    monkeypatch.setattr(module, "FLEET", tmp_path)
+    monkeypatch.setattr(module, "ADDRESSES", tmp_path / "addresses.json")
+    return module
+
+
+def test_what_is_held_is_what_the_code_says(ask, tmp_path):
+    assert ask.held() == "false"
+    generation = tmp_path / "generations" / "first"
+    generation.mkdir(parents=True)
+    (tmp_path / "current").symlink_to("generations/first")
+    served = ask.generation.served_history(tmp_path)[0]
+    ask.generation.history.write(tmp_path, served.hold("first", "now"))
+    assert ask.held() == "true"
+    ask.generation.history.write(tmp_path, served.hold("another", "now"))
+    assert ask.held() == "false"
+
+
+def test_the_addresses_are_those_that_the_web_server_was_given(ask):
+    loader = DataLoader()
+    role = loader.load_from_file(str(ROOT / "roles" / "web" / "vars" / "main.yml"), trusted_as_template=True)
+    variables = role | {"__web_networks": [{"address": "10.0.0.1"}, {"address": "10.1.0.1"}, {"address": "10.0.0.1"}]}
+    (entry,) = [entry for entry in role["__web_files"] if entry["path"] == "{{ __web_addresses }}"]
+    ask.ADDRESSES.write_text(Templar(loader=loader, variables=variables).template(entry["content"]))
+    assert ask.addresses().split() == ["10.0.0.1", "10.1.0.1"]
+
+
+def test_how_publishing_stands_is_named_in_one_place():
+    """Files in the container's memory: each once, in the table at the script's head."""
+    script = (ROOT / "container" / "kindling").read_text()
+    for name in ("attempted", "unfinished", "refusal.json", "publish.lock"):
+        assert script.count(f"$run/{name}") == 1, name
 
 
 def test_nothing_that_is_mounted_is_too_old_for_the_container():

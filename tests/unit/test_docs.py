@@ -41,8 +41,12 @@ def test_a_plugins_documentation_is_yaml(plugin):
 def test_a_roles_defaults_are_those_that_its_specification_names(role):
     defaults = yaml.safe_load((ROOT / "roles" / role / "defaults" / "main.yml").read_text()) or {}
     specs = yaml.safe_load((ROOT / "roles" / role / "meta" / "argument_specs.yml").read_text())["argument_specs"]
-    options = specs["main"]["options"]
+    options = specs["main"]["options"] if "main" in specs else _all_options(specs)
     assert {name: option["default"] for name, option in options.items() if "default" in option} == defaults
+
+
+def _all_options(specs):
+    return {name: option for spec in specs.values() for name, option in spec["options"].items()}
 
 
 @pytest.mark.parametrize("role", ROLES)

@@ -17,7 +17,7 @@ FILES = [
     *(ROOT / "playbooks" / name for name in ("site.yml", "check.yml")),
     *(
         file
-        for role in ROLES
+        for role in (*ROLES, "common")
         for part in ("tasks", "handlers")
         for file in sorted((ROOT / "roles" / role / part).glob("*"))
     ),

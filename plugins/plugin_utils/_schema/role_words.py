@@ -54,6 +54,7 @@ ROLE_WORDS: Mapping[str, Shape] = {
     "fleet_files_dir": "line",
     "fleet_images_dir": "path",
     "fleet_installs_dir": "path",
+    "fleet_refusal_file": "path",
     "fleet_unasked": ["host"],
     "fleet_key": "key",
     "fleet_web_group": "login",

@@ -6,6 +6,7 @@ import json
 import types
 
 import pytest
+from ansible.errors import AnsibleActionFail
 from ansible_collections.kindling.flatcar.plugins.action import fleet as action_of_fleet
 from ansible_collections.kindling.flatcar.plugins.action.fleet import ActionModule
 
@@ -44,3 +45,19 @@ def test_one_for_what_it_says_stays(held):
 
 def test_one_that_cannot_be_ended_is_a_failure(held):
     assert held(NEW, failed=True)[0]["failed"]
+
+
+@pytest.mark.parametrize("lost", [["a: /dev/disk/by-id/data: it is formatted"], []])
+def test_what_is_refused_is_there_for_programs_too(monkeypatch, tmp_path, lost):
+    action = ActionModule.__new__(ActionModule)
+    action._ask_boot_tree = lambda *_: {"texts": {}}
+    monkeypatch.setattr(action_of_fleet.diff, "newly_lost_unasked", lambda *_: lost)
+    refusal = tmp_path / "refusal.json"
+    given = ({}, {}, OPTIONS | {"refusal_file": str(refusal)}, {})
+    if lost:
+        with pytest.raises(AnsibleActionFail, match=lost[0]):
+            action._refuse_losses(*given)
+        assert json.loads(refusal.read_text()) == {"losses": lost}
+    else:
+        action._refuse_losses(*given)
+        assert not refusal.exists()

@@ -1,5 +1,6 @@
 #!/bin/bash
 # dracut module: what Flatcar's initrd does around Ignition, as small as it can be.
+# shellcheck disable=SC2154  # dracut says where: $initdir, $moddir
 
 check() {
     return 255  # only when it is asked for

@@ -106,8 +106,8 @@ options:
     default: false
   refusal_file:
     description:
-      - A file on the controller that says what O(refuse_losses) refused, as JSON with a list C(losses). It is not written when nothing is
-        refused.
+      - A file on the controller that says what O(refuse_losses) refused, as JSON with a list C(losses). It is not written when
+        nothing is refused.
     type: path
   known:
     description:

@@ -43,7 +43,9 @@ def limit(rack, dnsmasq_conf, boot_network, dnsmasq_role):
         (state / "known.nft").write_text(files_of(network)["dnsmasq/known.nft"])
         text = dnsmasq_conf(network, template="strangers.nft.j2", **variables)
         (state / "strangers.nft").write_text(text)
-        command = dnsmasq_role("{{ __dnsmasq_set_limits }}", **variables, __dnsmasq_strangers=str(state / "strangers.nft"))
+        command = dnsmasq_role(
+            "{{ __dnsmasq_set_limits }}", **variables, __dnsmasq_strangers=str(state / "strangers.nft")
+        )
         rack.room.run("sh", "-c", command, host="boot")
 
     return load

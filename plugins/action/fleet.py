@@ -16,7 +16,7 @@ from ansible_collections.kindling.flatcar.plugins.module_utils._generation.gener
     manifest_of,
     pack,
 )
-from ansible_collections.kindling.flatcar.plugins.module_utils._routes import routes
+from ansible_collections.kindling.flatcar.plugins.module_utils._routes import host_paths, routes
 from ansible_collections.kindling.flatcar.plugins.plugin_utils._ansible.host_action import HostAction
 from ansible_collections.kindling.flatcar.plugins.plugin_utils._boot.programs import choices_of
 from ansible_collections.kindling.flatcar.plugins.plugin_utils._checkout.checkout import Checkout, judge, look
@@ -64,7 +64,7 @@ class ActionModule(HostAction):
                 "networks": {"type": "list", "elements": "dict"},
                 "nodes": {"type": "list", "elements": "str"},
                 "images": {"type": "list", "elements": "dict", "default": []},
-                "path": {"type": "path", "default": "/srv/kindling/fleet"},
+                "path": {"type": "path", "default": host_paths.FLEET},
                 "group": {"type": "str", "default": "kindling-web"},
                 "keep": {"type": "int", "default": 5},
                 "files_dir": {"type": "path"},

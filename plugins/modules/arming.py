@@ -156,21 +156,22 @@ from ansible_collections.kindling.flatcar.plugins.module_utils._generation impor
 from ansible_collections.kindling.flatcar.plugins.module_utils._generation.generation import served_name
 from ansible_collections.kindling.flatcar.plugins.module_utils._ipxe.ipxe import INITRD, KERNEL
 from ansible_collections.kindling.flatcar.plugins.module_utils._mirror.channels import read_channels
-from ansible_collections.kindling.flatcar.plugins.module_utils._routes import routes
+from ansible_collections.kindling.flatcar.plugins.module_utils._routes import host_paths, routes
 
 _DISK_IMAGE = "flatcar_production_image.bin.bz2"
 _CLOCKS_DIFFER = 300  # seconds
 
 
 def main() -> None:
+    work_dir = f"{host_paths.IMAGES}{host_paths.WORK_SUFFIX}"
     module = AnsibleModule(
         argument_spec={
             "state": {"type": "str", "choices": ["read", "armed", "disarmed", "settled"], "default": "read"},
-            "secret": {"type": "path", "default": "/etc/kindling/secure-link.conf", "no_log": False},
-            "fleet_dir": {"type": "path", "default": "/srv/kindling/fleet"},
-            "images_dir": {"type": "path", "default": "/srv/kindling/images"},
-            "keyring": {"type": "path", "default": "/srv/kindling/images.partial/key.gpg", "no_log": False},
-            "channels": {"type": "path", "default": "/srv/kindling/images.partial/channels.json"},
+            "secret": {"type": "path", "default": host_paths.SECRET, "no_log": False},
+            "fleet_dir": {"type": "path", "default": host_paths.FLEET},
+            "images_dir": {"type": "path", "default": host_paths.IMAGES},
+            "keyring": {"type": "path", "default": f"{work_dir}/{host_paths.KEYRING}", "no_log": False},
+            "channels": {"type": "path", "default": f"{work_dir}/{host_paths.CHANNELS}"},
             "machines": {"type": "list", "elements": "str"},
             "src": {"type": "path"},
             "who": {"type": "str", "default": ""},

@@ -109,7 +109,7 @@ from ansible_collections.kindling.flatcar.plugins.module_utils._arming import ar
 from ansible_collections.kindling.flatcar.plugins.module_utils._arming.gates import GateError
 from ansible_collections.kindling.flatcar.plugins.module_utils._arming.places import OPTIONS, places_of
 from ansible_collections.kindling.flatcar.plugins.module_utils._generation import generation
-from ansible_collections.kindling.flatcar.plugins.module_utils._routes import routes
+from ansible_collections.kindling.flatcar.plugins.module_utils._routes import host_paths, routes
 
 
 def main() -> None:
@@ -119,7 +119,7 @@ def main() -> None:
             "state": {"type": "str", "choices": ["listed", "switched", "released"], "default": "listed"},
             "generation": {"type": "str"},
             "describe": {"type": "bool", "default": False},
-            "images_dir": {"type": "path", "default": "/srv/kindling/images"},
+            "images_dir": {"type": "path", "default": host_paths.IMAGES},
             **OPTIONS,
         },
         supports_check_mode=True,

@@ -6,14 +6,14 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from .._generation.generation import CURRENT
+from .._routes import host_paths, routes
 from .arming import Places
 from .gates import S6, Gates, Systemd
 
 #: For a module's ``argument_spec``.
 OPTIONS = {
-    "installs_dir": {"type": "path", "default": "/srv/kindling/installs"},
-    "live": {"type": "path", "default": "/run/kindling-armed"},
+    "installs_dir": {"type": "path", "default": host_paths.INSTALLS},
+    "live": {"type": "path", "default": host_paths.LIVE},
     "supervised": {"type": "path"},
 }
 
@@ -25,11 +25,11 @@ def places_of(params: Mapping[str, Any], fleet_dir: str) -> Places | None:
     be ended there before it is brought up to date.
     """
     installs, live = Path(params["installs_dir"]), Path(params["live"])
-    if not (installs / "armed").is_dir():
+    if not (installs / routes.ARMED).is_dir():
         return None
-    gid = (installs / "armed").stat().st_gid
+    gid = (installs / routes.ARMED).stat().st_gid
     keeper = S6(Path(params["supervised"]), live, gid) if params["supervised"] else Systemd()
-    return Places(installs, Path(fleet_dir, CURRENT, "web"), Gates(live, keeper), gid)
+    return Places(installs, Path(fleet_dir, host_paths.CURRENT, routes.WEB), Gates(live, keeper), gid)
 
 
 __all__ = ("OPTIONS", "places_of")

@@ -26,9 +26,9 @@ from .._host import durable
 from .._host.file_tree import make_directories
 from .._host.locks import locked
 from .._routes import routes
+from .._routes.host_paths import CURRENT
 from . import former, history, outline, publishings
 
-CURRENT = "current"
 GENERATIONS = "generations"
 KEY = "key"
 KEY_FORM = re.compile("[0-9a-f]{64}")

@@ -12,36 +12,29 @@ import time
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from ansible_collections.kindling.flatcar.plugins.module_utils._routes import routes
+from ansible_collections.kindling.flatcar.plugins.module_utils._routes import host_paths, routes
 
 from .._install.terms import differences
 from .._inventory.hostvars import Variables
 
 MODULE = "kindling.flatcar.arming"
 
-#: The module's options for directories, the roles' variables that say them, and the roles' defaults.
-_DIRECTORIES = {
-    "installs_dir": ("web_installs_dir", "/srv/kindling/installs"),
-    "fleet_dir": ("fleet_dir", "/srv/kindling/fleet"),
-    "images_dir": ("flatcar_images_dir", "/srv/kindling/images"),
-}
+#: The module's options for directories, and the roles' variables that say them.
+_DIRECTORIES = {"installs_dir": "web_installs_dir", "fleet_dir": "fleet_dir", "images_dir": "flatcar_images_dir"}
 _WORK_DIR = "flatcar_images_work_dir"
 _KEY = "flatcar_images_key"
 _FINGERPRINT = "flatcar_images_key_fingerprint"
 _MANAGER = "web_service_manager"
 
-#: The directory that s6-svscan watches, where s6 runs the services.
-_SERVICES = "/run/kindling/services"
-
 
 def directories(host: str, variables: Variables) -> dict[str, str]:
     """The module's options that say where the boot host *host* has what the roles made there, and what keeps its armings."""
-    names = [*(name for name, _ in _DIRECTORIES.values()), _WORK_DIR, _MANAGER]
+    names = [*_DIRECTORIES.values(), _WORK_DIR, _MANAGER]
     values = variables.read(host, lambda known: [name for name in names if name in known]).values
-    found = {option: str(values.get(name) or default) for option, (name, default) in _DIRECTORIES.items()}
-    work_dir = values.get(_WORK_DIR) or f"{found['images_dir']}.partial"
-    kept = {"supervised": _SERVICES} if values.get(_MANAGER) == "s6" else {}
-    return found | {"keyring": f"{work_dir}/key.gpg"} | kept
+    found = {option: str(values.get(name) or host_paths.ROLE_DEFAULTS[name]) for option, name in _DIRECTORIES.items()}
+    work_dir = values.get(_WORK_DIR) or f"{found['images_dir']}{host_paths.WORK_SUFFIX}"
+    kept = {"supervised": host_paths.SERVICES} if values.get(_MANAGER) == "s6" else {}
+    return found | {"keyring": f"{work_dir}/{host_paths.KEYRING}"} | kept
 
 
 def given_key(host: str, variables: Variables) -> str | None:

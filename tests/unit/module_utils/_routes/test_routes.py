@@ -7,7 +7,8 @@ import pathlib
 import re
 
 import pytest
-from ansible_collections.kindling.flatcar.plugins.module_utils._routes import routes
+import yaml
+from ansible_collections.kindling.flatcar.plugins.module_utils._routes import host_paths, routes
 
 ROOT = pathlib.Path(__file__).parents[4]
 #: A program of a single file, which imports nothing; its test compares what it has.
@@ -87,3 +88,25 @@ def test_a_config_is_known_by_its_address():
 def test_tokens_are_hidden_wherever_they_stand(place):
     token = "Ab-_" * 10 + "xyz"
     assert token not in routes.without_tokens(f"web/{place}/{token}/x and http://10.0.0.1/{place}/{token}.ign")
+
+
+def defaults(name):
+    return {
+        variable: value
+        for path in (ROOT / "roles").glob(f"*/{name}")
+        for variable, value in (yaml.safe_load(path.read_text()) or {}).items()
+        if isinstance(value, str) and value.startswith(("/srv/", "/run/", "/var/", "/etc/kindling"))
+    }
+
+
+def test_roles_have_the_same_defaults():
+    """A role names its neighbours' places, too; what a person moves is said where they are read."""
+    assert defaults("defaults/main.yml") == host_paths.ROLE_DEFAULTS
+
+
+@pytest.mark.parametrize("path", CODE, ids=lambda path: path.stem)
+def test_code_takes_places_of_a_boot_host_from_one_file(path):
+    if path.name == "host_paths.py":
+        return
+    said = [(line, text) for line, text in texts(path) if re.match(r"/(srv|run|var/lib)/kindling", text)]
+    assert [one for one in said if path.name != "words.py"] == []  # whose forms have examples

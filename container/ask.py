@@ -10,8 +10,10 @@ import sys
 from pathlib import Path
 
 from ansible_collections.kindling.flatcar.plugins.module_utils._generation import generation
+from ansible_collections.kindling.flatcar.plugins.module_utils._routes import host_paths
 
-FLEET = Path("/srv/kindling/fleet")
+FLEET = Path(host_paths.FLEET)
+#: Which the role web writes.
 ADDRESSES = Path("/etc/kindling/addresses.json")
 
 

@@ -13,6 +13,7 @@ from ansible.parsing.dataloader import DataLoader
 from ansible.template import Templar
 
 ROOT = pathlib.Path(__file__).parent.parent.parent
+WEB = ROOT / "roles" / "web" / "vars" / "main.yml"
 
 
 def make(*arguments):
@@ -48,6 +49,7 @@ def ask(monkeypatch, tmp_path):
     spec = importlib.util.spec_from_file_location("ask", ROOT / "container" / "ask.py")
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
+    assert str(module.ADDRESSES) == yaml.safe_load(WEB.read_text())["__web_addresses"]
     monkeypatch.setattr(module, "FLEET", tmp_path)
     monkeypatch.setattr(module, "ADDRESSES", tmp_path / "addresses.json")
     return module
@@ -67,7 +69,7 @@ def test_what_is_held_is_what_the_code_says(ask, tmp_path):
 
 def test_the_addresses_are_those_that_the_web_server_was_given(ask):
     loader = DataLoader()
-    role = loader.load_from_file(str(ROOT / "roles" / "web" / "vars" / "main.yml"), trusted_as_template=True)
+    role = loader.load_from_file(str(WEB), trusted_as_template=True)
     variables = role | {"__web_networks": [{"address": "10.0.0.1"}, {"address": "10.1.0.1"}, {"address": "10.0.0.1"}]}
     (entry,) = [entry for entry in role["__web_files"] if entry["path"] == "{{ __web_addresses }}"]
     ask.ADDRESSES.write_text(Templar(loader=loader, variables=variables).template(entry["content"]))

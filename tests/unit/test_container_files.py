@@ -8,6 +8,7 @@ import subprocess
 
 import pytest
 import yaml
+from ansible_collections.kindling.flatcar.plugins.plugin_utils.playbook_options import OPTIONS
 
 ROOT = pathlib.Path(__file__).parent.parent.parent
 
@@ -46,4 +47,7 @@ def test_a_script_is_one_that_a_shell_reads(name):
 
 def test_nothing_that_is_mounted_is_too_old_for_the_container():
     """Nobody is there to say that it is meant."""
-    assert yaml.safe_load((ROOT / "container" / "vars.yml").read_text())["site_older"] is True
+    variables = yaml.safe_load((ROOT / "container" / "vars.yml").read_text())
+    assert variables["site_older"] is True
+    given = {name for name in variables if name.startswith("site_")}
+    assert given == {"site_older", "site_unasked"} < {option.name for option in OPTIONS["site"]}

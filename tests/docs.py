@@ -14,10 +14,10 @@ PLACES = re.compile(r"(?P<begin><!-- (?P<name>\w+) -->\n)(?P<table>.*?)(?P<end><
 
 
 def tables() -> dict[str, str]:
-    from ansible_collections.kindling.flatcar.plugins.module_utils.fields import rows_of
-    from ansible_collections.kindling.flatcar.plugins.module_utils.networks import NETWORK
-    from ansible_collections.kindling.flatcar.plugins.module_utils.node import NODE
-    from ansible_collections.kindling.flatcar.plugins.plugin_utils.playbook_options import OPTIONS
+    from ansible_collections.kindling.flatcar.plugins.plugin_utils._network.networks import NETWORK
+    from ansible_collections.kindling.flatcar.plugins.plugin_utils._node import NODE
+    from ansible_collections.kindling.flatcar.plugins.plugin_utils._options.playbook_options import OPTIONS
+    from ansible_collections.kindling.flatcar.plugins.plugin_utils._schema.fields import rows_of
 
     def below(rows, prefix=""):
         for row in rows:

@@ -17,7 +17,7 @@ import sys
 import time
 from collections import Counter
 
-from ansible_collections.kindling.flatcar.plugins.module_utils.netboot import firmware, packet, wire
+from ansible_collections.kindling.flatcar.plugins.module_utils._netboot import firmware, packet, wire
 
 QUESTIONS, CONNECTIONS = 100, 200  # a second
 MOST_CONNECTIONS = 4000

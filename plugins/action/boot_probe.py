@@ -8,17 +8,20 @@ from typing import Any
 
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
-from ansible_collections.kindling.flatcar.plugins.module_utils.fleet import network_of
-from ansible_collections.kindling.flatcar.plugins.module_utils.node import Node
-from ansible_collections.kindling.flatcar.plugins.module_utils.problems import InventoryError
-from ansible_collections.kindling.flatcar.plugins.plugin_utils.output import OUTPUT_OPTIONS, put_out
-from ansible_collections.kindling.flatcar.plugins.plugin_utils.probe_report import NOT_SEEN, as_text, masked, verdict
-from ansible_collections.kindling.flatcar.plugins.plugin_utils.problems import describe
-from ansible_collections.kindling.flatcar.plugins.plugin_utils.survey import BOOT_HOSTS, Fleet, Known, survey
-from ansible_collections.kindling.flatcar.plugins.plugin_utils.variables import Variables
-
-#: The firmware that a board's machines may have, by its architecture code.
-CODES = {"amd64-usr": (0, 7, 9, 16), "arm64-usr": (11, 19)}
+from ansible_collections.kindling.flatcar.plugins.module_utils._netboot.architectures import codes_of_board
+from ansible_collections.kindling.flatcar.plugins.plugin_utils._inventory.hostvars import Variables
+from ansible_collections.kindling.flatcar.plugins.plugin_utils._inventory.mistakes import describe
+from ansible_collections.kindling.flatcar.plugins.plugin_utils._inventory.reader import BOOT_HOSTS, Fleet, Known, survey
+from ansible_collections.kindling.flatcar.plugins.plugin_utils._node import Node
+from ansible_collections.kindling.flatcar.plugins.plugin_utils._output.output import OUTPUT_OPTIONS, put_out
+from ansible_collections.kindling.flatcar.plugins.plugin_utils._output.probe_report import (
+    NOT_SEEN,
+    as_text,
+    masked,
+    verdict,
+)
+from ansible_collections.kindling.flatcar.plugins.plugin_utils._publish.tree import network_of
+from ansible_collections.kindling.flatcar.plugins.plugin_utils._schema.problem import InventoryError
 
 
 class ActionModule(ActionBase):
@@ -111,4 +114,9 @@ def _chosen(nodes: Iterable[Node], named: Collection[str], behind: bool, all_nod
 
 
 def _target(node: Node) -> dict[str, Any]:
-    return {"name": node.name, "mac": node.mac[0], "address": str(node.address), "codes": list(CODES[node.board])}
+    return {
+        "name": node.name,
+        "mac": node.mac[0],
+        "address": str(node.address),
+        "codes": list(codes_of_board(node.board)),
+    }

@@ -8,11 +8,11 @@ from typing import Any
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
-from ansible_collections.kindling.flatcar.plugins.module_utils.dhcp_options import SERVERS, printed
-from ansible_collections.kindling.flatcar.plugins.module_utils.problems import InventoryError
-from ansible_collections.kindling.flatcar.plugins.plugin_utils.problems import describe
-from ansible_collections.kindling.flatcar.plugins.plugin_utils.survey import Known, survey
-from ansible_collections.kindling.flatcar.plugins.plugin_utils.variables import Variables
+from ansible_collections.kindling.flatcar.plugins.plugin_utils._inventory.hostvars import Variables
+from ansible_collections.kindling.flatcar.plugins.plugin_utils._inventory.mistakes import describe
+from ansible_collections.kindling.flatcar.plugins.plugin_utils._inventory.reader import Known, survey
+from ansible_collections.kindling.flatcar.plugins.plugin_utils._network.dhcp_options import SERVERS, printed
+from ansible_collections.kindling.flatcar.plugins.plugin_utils._schema.problem import InventoryError
 
 
 class ActionModule(ActionBase):

@@ -10,18 +10,23 @@ from typing import Any
 
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
-from ansible_collections.kindling.flatcar.plugins.module_utils.annotate import annotated, leaves, masked, without
-from ansible_collections.kindling.flatcar.plugins.module_utils.butane import dumps
-from ansible_collections.kindling.flatcar.plugins.module_utils.fleet import build_script, network_of
-from ansible_collections.kindling.flatcar.plugins.module_utils.node import Node
-from ansible_collections.kindling.flatcar.plugins.module_utils.problems import InventoryError
-from ansible_collections.kindling.flatcar.plugins.module_utils.provenance import Source, traced_butane
-from ansible_collections.kindling.flatcar.plugins.module_utils.secrets import SHORTEST
-from ansible_collections.kindling.flatcar.plugins.plugin_utils.origin import origin_of
-from ansible_collections.kindling.flatcar.plugins.plugin_utils.output import OUTPUT_OPTIONS, put_out
-from ansible_collections.kindling.flatcar.plugins.plugin_utils.problems import describe
-from ansible_collections.kindling.flatcar.plugins.plugin_utils.survey import NODES, Fleet, survey_of_node
-from ansible_collections.kindling.flatcar.plugins.plugin_utils.variables import Variables
+from ansible_collections.kindling.flatcar.plugins.plugin_utils._butane import dumps
+from ansible_collections.kindling.flatcar.plugins.plugin_utils._inventory.hostvars import Variables
+from ansible_collections.kindling.flatcar.plugins.plugin_utils._inventory.mistakes import describe
+from ansible_collections.kindling.flatcar.plugins.plugin_utils._inventory.origin import origin_of
+from ansible_collections.kindling.flatcar.plugins.plugin_utils._inventory.reader import NODES, Fleet, survey_of_node
+from ansible_collections.kindling.flatcar.plugins.plugin_utils._node import Node
+from ansible_collections.kindling.flatcar.plugins.plugin_utils._node.provenance import Source, traced_butane
+from ansible_collections.kindling.flatcar.plugins.plugin_utils._output.output import OUTPUT_OPTIONS, put_out
+from ansible_collections.kindling.flatcar.plugins.plugin_utils._publish.annotate import (
+    annotated,
+    leaves,
+    masked,
+    without,
+)
+from ansible_collections.kindling.flatcar.plugins.plugin_utils._publish.leaks import SHORTEST
+from ansible_collections.kindling.flatcar.plugins.plugin_utils._publish.tree import build_script, network_of
+from ansible_collections.kindling.flatcar.plugins.plugin_utils._schema.problem import InventoryError
 
 _BOOTS = {
     "disk": "boots its own disk",

@@ -15,7 +15,7 @@ import time
 import typing
 
 from ansible.plugins.action import ActionBase
-from ansible_collections.kindling.flatcar.plugins.module_utils.flatcar_image.progress import (
+from ansible_collections.kindling.flatcar.plugins.module_utils._mirror.progress import (
     describe_mirrors,
     describe_progress,
 )

@@ -8,8 +8,8 @@ from typing import Any
 
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
-from ansible_collections.kindling.flatcar.plugins.plugin_utils import playbook_options
-from ansible_collections.kindling.flatcar.plugins.plugin_utils.variables import Variables
+from ansible_collections.kindling.flatcar.plugins.plugin_utils._inventory.hostvars import Variables
+from ansible_collections.kindling.flatcar.plugins.plugin_utils._options import playbook_options
 
 
 class ActionModule(ActionBase):

@@ -9,10 +9,21 @@ from collections.abc import Mapping
 from typing import Any
 
 from ansible.plugins.action import ActionBase
-from ansible_collections.kindling.flatcar.plugins.module_utils.flatcar_image.channels import notes
-from ansible_collections.kindling.flatcar.plugins.module_utils.fleet import network_of
-from ansible_collections.kindling.flatcar.plugins.module_utils.install import config_digest
-from ansible_collections.kindling.flatcar.plugins.module_utils.status import (
+from ansible_collections.kindling.flatcar.plugins.module_utils._mirror.channels import notes
+from ansible_collections.kindling.flatcar.plugins.plugin_utils._install import config_digest
+from ansible_collections.kindling.flatcar.plugins.plugin_utils._inventory.hostvars import Variables
+from ansible_collections.kindling.flatcar.plugins.plugin_utils._inventory.mistakes import count
+from ansible_collections.kindling.flatcar.plugins.plugin_utils._inventory.reader import (
+    BOOT_HOSTS,
+    NODES,
+    Known,
+    Survey,
+    survey,
+)
+from ansible_collections.kindling.flatcar.plugins.plugin_utils._output.output import OUTPUT_OPTIONS, put_out
+from ansible_collections.kindling.flatcar.plugins.plugin_utils._publish.tree import network_of
+from ansible_collections.kindling.flatcar.plugins.plugin_utils._status.installs import table
+from ansible_collections.kindling.flatcar.plugins.plugin_utils._status.status import (
     Wanted,
     by_word,
     served_by,
@@ -21,17 +32,6 @@ from ansible_collections.kindling.flatcar.plugins.module_utils.status import (
     strangers,
     text,
 )
-from ansible_collections.kindling.flatcar.plugins.plugin_utils.installs import table
-from ansible_collections.kindling.flatcar.plugins.plugin_utils.output import OUTPUT_OPTIONS, put_out
-from ansible_collections.kindling.flatcar.plugins.plugin_utils.problems import count
-from ansible_collections.kindling.flatcar.plugins.plugin_utils.survey import (
-    BOOT_HOSTS,
-    NODES,
-    Known,
-    Survey,
-    survey,
-)
-from ansible_collections.kindling.flatcar.plugins.plugin_utils.variables import Variables
 
 
 class ActionModule(ActionBase):

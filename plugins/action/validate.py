@@ -9,13 +9,27 @@ from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 from ansible.plugins.action import ActionBase
-from ansible_collections.kindling.flatcar.plugins.module_utils.losses import Loss, lines, losses, who
-from ansible_collections.kindling.flatcar.plugins.module_utils.problems import Problem
-from ansible_collections.kindling.flatcar.plugins.plugin_utils.output import OUTPUT_OPTIONS, put_out
-from ansible_collections.kindling.flatcar.plugins.plugin_utils.problems import as_data, by_file, count, mistakes
-from ansible_collections.kindling.flatcar.plugins.plugin_utils.second_opinion import Opinions, second_opinions
-from ansible_collections.kindling.flatcar.plugins.plugin_utils.survey import BOOT_HOSTS, NODES, Fleet, Known, survey
-from ansible_collections.kindling.flatcar.plugins.plugin_utils.variables import Variables
+from ansible_collections.kindling.flatcar.plugins.plugin_utils._disks.losses import Loss, lines, losses, who
+from ansible_collections.kindling.flatcar.plugins.plugin_utils._inventory.hostvars import Variables
+from ansible_collections.kindling.flatcar.plugins.plugin_utils._inventory.mistakes import (
+    as_data,
+    by_file,
+    count,
+    mistakes,
+)
+from ansible_collections.kindling.flatcar.plugins.plugin_utils._inventory.reader import (
+    BOOT_HOSTS,
+    NODES,
+    Fleet,
+    Known,
+    survey,
+)
+from ansible_collections.kindling.flatcar.plugins.plugin_utils._inventory.second_opinion import (
+    Opinions,
+    second_opinions,
+)
+from ansible_collections.kindling.flatcar.plugins.plugin_utils._output.output import OUTPUT_OPTIONS, put_out
+from ansible_collections.kindling.flatcar.plugins.plugin_utils._schema.problem import Problem
 
 
 class ActionModule(ActionBase):

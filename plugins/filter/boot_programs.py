@@ -42,7 +42,7 @@ _value:
 from collections.abc import Mapping
 from typing import Any
 
-from ansible_collections.kindling.flatcar.plugins.module_utils.programs import boot_table
+from ansible_collections.kindling.flatcar.plugins.plugin_utils._boot.programs import boot_table
 
 
 class FilterModule:

@@ -56,12 +56,14 @@ from typing import Any
 
 from ansible.errors import AnsibleFilterError, AnsibleTypeError
 from ansible.module_utils.parsing.convert_bool import boolean
-from ansible_collections.kindling.flatcar.plugins.module_utils.butane import translate, with_header
-from ansible_collections.kindling.flatcar.plugins.plugin_utils.cross_check import (
+from ansible_collections.kindling.flatcar.plugins.plugin_utils._butane import translate, with_header
+from ansible_collections.kindling.flatcar.plugins.plugin_utils._inventory.cross_check import (
     CrossCheckError,
     find_butane,
 )
-from ansible_collections.kindling.flatcar.plugins.plugin_utils.cross_check import cross_check as differences_with
+from ansible_collections.kindling.flatcar.plugins.plugin_utils._inventory.cross_check import (
+    cross_check as differences_with,
+)
 
 _NAME = "kindling.flatcar.cross_check"
 

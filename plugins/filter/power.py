@@ -43,7 +43,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from ansible.errors import AnsibleFilterError
-from ansible_collections.kindling.flatcar.plugins.module_utils.node.power import plan
+from ansible_collections.kindling.flatcar.plugins.plugin_utils._node.power import plan
 
 
 def power(bmc: Any, macs: Sequence[str] = ()) -> dict[str, Any]:

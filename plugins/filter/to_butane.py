@@ -37,10 +37,10 @@ _value:
 from collections.abc import Mapping
 
 from ansible.errors import AnsibleFilterError, AnsibleTypeError
-from ansible_collections.kindling.flatcar.plugins.module_utils.node import node_variables, read_node
-from ansible_collections.kindling.flatcar.plugins.module_utils.node import to_butane as node_to_butane
-from ansible_collections.kindling.flatcar.plugins.module_utils.problems import InventoryError
-from ansible_collections.kindling.flatcar.plugins.plugin_utils.problems import describe
+from ansible_collections.kindling.flatcar.plugins.plugin_utils._inventory.mistakes import describe
+from ansible_collections.kindling.flatcar.plugins.plugin_utils._node import node_variables, read_node
+from ansible_collections.kindling.flatcar.plugins.plugin_utils._node import to_butane as node_to_butane
+from ansible_collections.kindling.flatcar.plugins.plugin_utils._schema.problem import InventoryError
 
 
 def to_butane(variables: Mapping) -> dict:

@@ -66,8 +66,8 @@ from typing import Any
 from ansible.errors import AnsibleFilterError, AnsibleTypeError
 from ansible.module_utils.parsing.convert_bool import boolean
 from ansible.utils.display import Display
-from ansible_collections.kindling.flatcar.plugins.module_utils.butane import Entry, translate, with_header
-from ansible_collections.kindling.flatcar.plugins.plugin_utils.origin import origin_of
+from ansible_collections.kindling.flatcar.plugins.plugin_utils._butane import Entry, translate, with_header
+from ansible_collections.kindling.flatcar.plugins.plugin_utils._inventory.origin import origin_of
 
 _NAME = "kindling.flatcar.to_ignition"
 

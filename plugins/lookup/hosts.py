@@ -45,7 +45,7 @@ from typing import Any
 from ansible.errors import AnsibleError
 from ansible.inventory.manager import InventoryManager
 from ansible.plugins.lookup import LookupBase
-from ansible_collections.kindling.flatcar.plugins.module_utils.limits import nobody_left
+from ansible_collections.kindling.flatcar.plugins.plugin_utils._schema.limits import nobody_left
 
 _CONTROLLER = "localhost"
 

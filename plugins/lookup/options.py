@@ -37,7 +37,7 @@ from typing import Any
 
 from ansible.errors import AnsibleError
 from ansible.plugins.lookup import LookupBase
-from ansible_collections.kindling.flatcar.plugins.plugin_utils.playbook_options import given, names, values
+from ansible_collections.kindling.flatcar.plugins.plugin_utils._options.playbook_options import given, names, values
 
 
 class LookupModule(LookupBase):

@@ -148,27 +148,30 @@ import time
 from pathlib import Path
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.kindling.flatcar.plugins.module_utils import arming, publishings
-from ansible_collections.kindling.flatcar.plugins.module_utils.flatcar_image.channels import read_channels
-from ansible_collections.kindling.flatcar.plugins.module_utils.gates import GateError
-from ansible_collections.kindling.flatcar.plugins.module_utils.generation import served_name
-from ansible_collections.kindling.flatcar.plugins.module_utils.ipxe import INITRD, KERNEL
-from ansible_collections.kindling.flatcar.plugins.module_utils.places import OPTIONS, places_of
-from ansible_collections.kindling.flatcar.plugins.module_utils.put_aside import put_aside
+from ansible_collections.kindling.flatcar.plugins.module_utils._arming import arming
+from ansible_collections.kindling.flatcar.plugins.module_utils._arming.gates import GateError
+from ansible_collections.kindling.flatcar.plugins.module_utils._arming.places import OPTIONS, places_of
+from ansible_collections.kindling.flatcar.plugins.module_utils._dnsmasq.put_aside import put_aside
+from ansible_collections.kindling.flatcar.plugins.module_utils._generation import publishings
+from ansible_collections.kindling.flatcar.plugins.module_utils._generation.generation import served_name
+from ansible_collections.kindling.flatcar.plugins.module_utils._ipxe.ipxe import INITRD, KERNEL
+from ansible_collections.kindling.flatcar.plugins.module_utils._mirror.channels import read_channels
+from ansible_collections.kindling.flatcar.plugins.module_utils._routes import host_paths, routes
 
 _DISK_IMAGE = "flatcar_production_image.bin.bz2"
 _CLOCKS_DIFFER = 300  # seconds
 
 
 def main() -> None:
+    work_dir = f"{host_paths.IMAGES}{host_paths.WORK_SUFFIX}"
     module = AnsibleModule(
         argument_spec={
             "state": {"type": "str", "choices": ["read", "armed", "disarmed", "settled"], "default": "read"},
-            "secret": {"type": "path", "default": "/etc/kindling/secure-link.conf", "no_log": False},
-            "fleet_dir": {"type": "path", "default": "/srv/kindling/fleet"},
-            "images_dir": {"type": "path", "default": "/srv/kindling/images"},
-            "keyring": {"type": "path", "default": "/srv/kindling/images.partial/key.gpg", "no_log": False},
-            "channels": {"type": "path", "default": "/srv/kindling/images.partial/channels.json"},
+            "secret": {"type": "path", "default": host_paths.SECRET, "no_log": False},
+            "fleet_dir": {"type": "path", "default": host_paths.FLEET},
+            "images_dir": {"type": "path", "default": host_paths.IMAGES},
+            "keyring": {"type": "path", "default": f"{work_dir}/{host_paths.KEYRING}", "no_log": False},
+            "channels": {"type": "path", "default": f"{work_dir}/{host_paths.CHANNELS}"},
             "machines": {"type": "list", "elements": "str"},
             "src": {"type": "path"},
             "who": {"type": "str", "default": ""},
@@ -229,11 +232,11 @@ def _read(places: arming.Places, params: dict, _check_mode: bool) -> dict:
 
 def _index(fleet_dir: Path) -> dict:
     try:
-        return json.loads((fleet_dir / "current" / "index.json").read_text(encoding="utf-8"))["nodes"]
+        return json.loads((fleet_dir / "current" / routes.INDEX).read_text(encoding="utf-8"))["nodes"]
     except FileNotFoundError:
         return {}
     except (ValueError, KeyError):
-        raise arming.ArmingError(f"{fleet_dir}/current/index.json is damaged: run site.yml") from None
+        raise arming.ArmingError(f"{fleet_dir}/current/{routes.INDEX} is damaged: run site.yml") from None
 
 
 def _images(images_dir: Path) -> dict:

@@ -128,8 +128,8 @@ import ipaddress
 import json
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.kindling.flatcar.plugins.module_utils.netboot.packet import PacketError, mac_bytes
-from ansible_collections.kindling.flatcar.plugins.module_utils.netboot.probe import Prober, Target
+from ansible_collections.kindling.flatcar.plugins.module_utils._netboot.packet import PacketError, mac_bytes
+from ansible_collections.kindling.flatcar.plugins.module_utils._netboot.probe import Prober, Target
 
 
 def main() -> None:

@@ -86,14 +86,15 @@ until:
 from pathlib import Path
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.kindling.flatcar.plugins.module_utils import records
+from ansible_collections.kindling.flatcar.plugins.module_utils._records import records
+from ansible_collections.kindling.flatcar.plugins.module_utils._routes import host_paths
 
 
 def main() -> None:
     module = AnsibleModule(
         argument_spec={
             "macs": {"type": "list", "elements": "str"},
-            "directory": {"type": "path", "default": "/var/lib/kindling/records"},
+            "directory": {"type": "path", "default": host_paths.RECORDS},
         },
         supports_check_mode=True,
     )

@@ -105,9 +105,11 @@ import json
 from pathlib import Path
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.kindling.flatcar.plugins.module_utils import arming, generation
-from ansible_collections.kindling.flatcar.plugins.module_utils.gates import GateError
-from ansible_collections.kindling.flatcar.plugins.module_utils.places import OPTIONS, places_of
+from ansible_collections.kindling.flatcar.plugins.module_utils._arming import arming
+from ansible_collections.kindling.flatcar.plugins.module_utils._arming.gates import GateError
+from ansible_collections.kindling.flatcar.plugins.module_utils._arming.places import OPTIONS, places_of
+from ansible_collections.kindling.flatcar.plugins.module_utils._generation import generation
+from ansible_collections.kindling.flatcar.plugins.module_utils._routes import host_paths, routes
 
 
 def main() -> None:
@@ -117,7 +119,7 @@ def main() -> None:
             "state": {"type": "str", "choices": ["listed", "switched", "released"], "default": "listed"},
             "generation": {"type": "str"},
             "describe": {"type": "bool", "default": False},
-            "images_dir": {"type": "path", "default": "/srv/kindling/images"},
+            "images_dir": {"type": "path", "default": host_paths.IMAGES},
             **OPTIONS,
         },
         supports_check_mode=True,
@@ -161,13 +163,13 @@ def _settle(places: arming.Places | None) -> None:
 
 
 def _is_ordered(root: Path, name: str | None, found: dict) -> bool:
-    orders = root / generation.GENERATIONS / (name or "") / "web" / arming.ORDERS
+    orders = root / generation.GENERATIONS / (name or "") / routes.WEB / routes.ORDERS
     return (orders / found["address"] / arming.digest_of(found["about"])).is_file()
 
 
 def _nodes(root: Path, name: str | None) -> list[str]:
     try:
-        index = json.loads((root / generation.GENERATIONS / (name or "") / "index.json").read_text(encoding="utf-8"))
+        index = json.loads((root / generation.GENERATIONS / (name or "") / routes.INDEX).read_text(encoding="utf-8"))
     except (FileNotFoundError, ValueError):
         return []
     return sorted(index["nodes"])

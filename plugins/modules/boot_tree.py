@@ -142,9 +142,11 @@ import grp
 from pathlib import Path
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.kindling.flatcar.plugins.module_utils import arming, generation, publishings
-from ansible_collections.kindling.flatcar.plugins.module_utils.gates import GateError
-from ansible_collections.kindling.flatcar.plugins.module_utils.places import OPTIONS, places_of
+from ansible_collections.kindling.flatcar.plugins.module_utils._arming import arming
+from ansible_collections.kindling.flatcar.plugins.module_utils._arming.gates import GateError
+from ansible_collections.kindling.flatcar.plugins.module_utils._arming.places import OPTIONS, places_of
+from ansible_collections.kindling.flatcar.plugins.module_utils._generation import generation, publishings
+from ansible_collections.kindling.flatcar.plugins.module_utils._routes import host_paths
 
 
 def main() -> None:
@@ -226,7 +228,7 @@ def _armings(params: dict) -> list:
 
 
 def _texts(root: Path, manifest: dict, wanted: list) -> dict:
-    served = root / generation.CURRENT
+    served = root / host_paths.CURRENT
     return {path: (served / path).read_text(encoding="utf-8") for path in wanted if path in manifest}
 
 

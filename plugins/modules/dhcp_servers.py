@@ -83,7 +83,7 @@ servers:
 """
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.kindling.flatcar.plugins.module_utils.netboot import servers
+from ansible_collections.kindling.flatcar.plugins.module_utils._netboot import servers
 
 
 def main() -> None:

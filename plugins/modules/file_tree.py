@@ -114,7 +114,7 @@ paths:
 from pathlib import Path
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.kindling.flatcar.plugins.module_utils import file_tree
+from ansible_collections.kindling.flatcar.plugins.module_utils._host import file_tree
 
 ENTRY = {
     "path": {"type": "path", "required": True},

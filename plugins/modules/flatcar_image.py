@@ -247,15 +247,15 @@ import tempfile
 import typing
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.kindling.flatcar.plugins.module_utils.flatcar_image.errors import ImageError
-from ansible_collections.kindling.flatcar.plugins.module_utils.flatcar_image.release import BOARDS
-from ansible_collections.kindling.flatcar.plugins.module_utils.flatcar_image.service import (
+from ansible_collections.kindling.flatcar.plugins.module_utils._mirror.errors import ImageError
+from ansible_collections.kindling.flatcar.plugins.module_utils._mirror.release import BOARDS
+from ansible_collections.kindling.flatcar.plugins.module_utils._mirror.service import (
     Outcome,
     Settings,
     mirror_images,
     parse_requests,
 )
-from ansible_collections.kindling.flatcar.plugins.module_utils.flatcar_image.transfer import TransferSettings
+from ansible_collections.kindling.flatcar.plugins.module_utils._mirror.transfer import TransferSettings
 
 WANTED_SPEC = {
     "board": {"type": "str", "required": True, "choices": list(BOARDS)},

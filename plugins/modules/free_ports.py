@@ -67,7 +67,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.kindling.flatcar.plugins.module_utils import listeners
+from ansible_collections.kindling.flatcar.plugins.module_utils._host import listeners
 
 
 def main() -> None:

@@ -56,7 +56,7 @@ import time
 from pathlib import Path
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.kindling.flatcar.plugins.module_utils import leases
+from ansible_collections.kindling.flatcar.plugins.module_utils._dnsmasq import leases
 
 #: dnsmasq writes its file of leases within a moment.
 PATIENCE = 3.0

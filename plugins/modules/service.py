@@ -82,7 +82,7 @@ reasons:
 from pathlib import Path
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.kindling.flatcar.plugins.module_utils import unit_notes
+from ansible_collections.kindling.flatcar.plugins.module_utils._host import unit_notes
 
 RUNTIME = Path("/run")
 

@@ -20,9 +20,9 @@ from typing import Any, NamedTuple
 import yaml
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
-sys.path.insert(0, str(ROOT / "plugins" / "module_utils"))  # pure code: it needs no Ansible to be imported
+sys.path.insert(0, str(ROOT / "plugins" / "plugin_utils"))  # pure code: it needs no Ansible to be imported
 
-from butane import dumps, translate
+from _butane import dumps, translate
 
 HEADER = {"variant": "flatcar", "version": "1.1.0"}
 

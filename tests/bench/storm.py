@@ -32,7 +32,7 @@ import tempfile
 import time
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
-sys.path.insert(0, str(ROOT / "tests/unit/netboot"))
+sys.path.insert(0, str(ROOT / "tests/unit/module_utils/_netboot"))
 
 SUBNET, CLIENTS = "10.9.0.0/20", "clients"
 SECONDS_LIMIT, RATIO_LIMIT = 60.0, 0.9
@@ -63,7 +63,7 @@ class Storm:
     """All machines. ``waits`` counts how often one had to ask again."""
 
     def __init__(self, machines: dict[str, tuple[str, str]], token: str, spread: float) -> None:
-        from ansible_collections.kindling.flatcar.plugins.module_utils.netboot import firmware, packet, wire
+        from ansible_collections.kindling.flatcar.plugins.module_utils._netboot import firmware, packet, wire
 
         self._packet, self._firmware = packet, firmware
         self._machines, self._token, self._spread = machines, token, spread

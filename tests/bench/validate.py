@@ -91,8 +91,8 @@ def template(path: str) -> int:
 
 def validate(path: str) -> int:
     """Ours: everything that validate.yml checks."""
-    from ansible_collections.kindling.flatcar.plugins.plugin_utils.survey import Known, survey
-    from ansible_collections.kindling.flatcar.plugins.plugin_utils.variables import Variables
+    from ansible_collections.kindling.flatcar.plugins.plugin_utils._inventory.hostvars import Variables
+    from ansible_collections.kindling.flatcar.plugins.plugin_utils._inventory.reader import Known, survey
 
     loaded = Loaded(path)
     task_vars = {"hostvars": loaded.hostvars, "groups": loaded.groups, "ansible_inventory_sources": [path]}
@@ -108,7 +108,7 @@ def run_side(side: str, path: str) -> None:
     from ansible.plugins.loader import init_plugin_loader
 
     init_plugin_loader([str(ROOT / ".ansible" / "collections")])
-    import ansible_collections.kindling.flatcar.plugins.plugin_utils.survey  # noqa: F401  # neither side pays for imports
+    import ansible_collections.kindling.flatcar.plugins.plugin_utils._inventory.reader  # noqa: F401  # neither side pays for imports
 
     started = time.perf_counter()
     variables = SIDES[side](path)

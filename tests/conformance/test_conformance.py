@@ -17,7 +17,7 @@ from collections import Counter
 
 import pytest
 import yaml
-from ansible_collections.kindling.flatcar.plugins.module_utils.butane import dumps, translate
+from ansible_collections.kindling.flatcar.plugins.plugin_utils._butane import dumps, translate
 
 CASES = pathlib.Path(__file__).parent / "cases"
 MANIFEST = json.loads((CASES / "manifest.json").read_text(encoding="utf-8"))["cases"]

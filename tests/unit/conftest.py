@@ -31,8 +31,8 @@ def read(path):
 @pytest.fixture(scope="session")
 def dnsmasq_role():
     """A text that the role makes, by its variables on a Debian 13 boot host; *variables* are the role's."""
-    from ansible_collections.kindling.flatcar.plugins.module_utils.networks import read_networks
-    from ansible_collections.kindling.flatcar.plugins.module_utils.programs import boot_table
+    from ansible_collections.kindling.flatcar.plugins.plugin_utils._boot.programs import boot_table
+    from ansible_collections.kindling.flatcar.plugins.plugin_utils._network.networks import read_networks
 
     def made(text, *networks, programs=(), facts=FACTS, **variables):
         packaged = read("vars")["__dnsmasq_packaged_programs"]["13"]

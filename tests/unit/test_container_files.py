@@ -8,7 +8,7 @@ import subprocess
 
 import pytest
 import yaml
-from ansible_collections.kindling.flatcar.plugins.plugin_utils.playbook_options import OPTIONS
+from ansible_collections.kindling.flatcar.plugins.plugin_utils._options.playbook_options import OPTIONS
 
 ROOT = pathlib.Path(__file__).parent.parent.parent
 

@@ -7,7 +7,7 @@ import ipaddress
 import socket
 import sys
 
-from ansible_collections.kindling.flatcar.plugins.module_utils.netboot import packet
+from ansible_collections.kindling.flatcar.plugins.module_utils._netboot import packet
 
 mac, address = packet.mac_bytes(sys.argv[1]), ipaddress.IPv4Address(sys.argv[2])
 asked = packet.Packet(packet.REQUEST, 77, mac, {packet.MESSAGE_TYPE: bytes((packet.Message.REQUEST,))}, client=address)

@@ -7,8 +7,8 @@ import hashlib
 from pathlib import Path
 
 import pytest
-from ansible_collections.kindling.flatcar.plugins.module_utils.flatcar_image.contents import check_contents
-from ansible_collections.kindling.flatcar.plugins.module_utils.flatcar_image.release import Channel, Target, Version
+from ansible_collections.kindling.flatcar.plugins.module_utils._mirror.contents import check_contents
+from ansible_collections.kindling.flatcar.plugins.module_utils._mirror.release import Channel, Target, Version
 from virtual_rack import bmc, node_image, rack, release, system
 from virtual_rack.system import LabError
 

@@ -1,0 +1,88 @@
+"""Leases that stand in the way of reservations. Needs the standard library alone; runs on the boot host.
+
+dnsmasq does not answer a machine that was removed, but keeps its address from whoever has it now until the lease ends, as
+when a network card was replaced. A lease ends at once when it is given back, which is what the machine itself would do.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+import socket
+from collections.abc import Iterator
+from dataclasses import dataclass
+from ipaddress import IPv4Address
+from pathlib import Path
+
+from .._host.foreign import read_plain
+from .._netboot import firmware, packet
+
+_MAC = re.compile(r"([0-9a-f]{2}:){5}[0-9a-f]{2}", re.IGNORECASE)
+_DHCP_SERVER = 67
+_LARGEST = 64 << 20  # bytes
+
+
+def read_file(path: Path) -> str:
+    """What dnsmasq's user has written there. In its own directory it may put anything by that name: what is no file says nothing,
+    and keeps nobody waiting.
+    """
+    return (read_plain(path, _LARGEST) or b"").decode(errors="replace")
+
+
+@dataclass(frozen=True)
+class Lease:
+    mac: str
+    address: IPv4Address
+
+
+def read_leases(text: str) -> list[Lease]:
+    """The IPv4 leases of Ethernet machines in dnsmasq's file of leases."""
+    lines = (line.split() for line in text.splitlines())
+    return [
+        Lease(words[1].lower(), ipaddress.IPv4Address(words[2]))
+        for words in lines
+        if len(words) == 5 and _MAC.fullmatch(words[1]) and _address(words[2])
+    ]
+
+
+def read_reservations(text: str) -> set[Lease]:
+    """Every MAC address with the address that it is given."""
+    return {lease for line in text.splitlines() for lease in _reservation(line.split(","))}
+
+
+def _reservation(fields: list[str]) -> Iterator[Lease]:
+    addresses = [address for field in fields if (address := _address(field))]
+    for mac in filter(_MAC.fullmatch, fields):
+        yield from (Lease(mac.lower(), address) for address in addresses)
+
+
+def _address(text: str) -> IPv4Address | None:
+    try:
+        return ipaddress.IPv4Address(text)
+    except ValueError:
+        return None
+
+
+def stale(leases: str, reservations: str) -> list[Lease]:
+    """The leases that stand in the way of a reservation: of its address, or of its machine with another address.
+
+    What is left are addresses that nobody else is given, such as those of strangers in quarantine.
+    """
+    reserved = read_reservations(reservations)
+    macs, addresses = {lease.mac for lease in reserved}, {lease.address for lease in reserved}
+    return [
+        lease
+        for lease in read_leases(leases)
+        if lease not in reserved and (lease.mac in macs or lease.address in addresses)
+    ]
+
+
+def give_back(lease: Lease, interface: str, server: IPv4Address) -> None:
+    """Tell the server on this host, as if the machine itself had, from the side of *interface*."""
+    message = firmware.release(packet.mac_bytes(lease.mac), 0, lease.address, server)
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender:
+        sender.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, interface.encode())
+        sender.sendto(packet.encode(message), (str(server), _DHCP_SERVER))
+
+
+__all__ = ("Lease", "give_back", "read_file", "read_leases", "read_reservations", "stale")

@@ -1,0 +1,229 @@
+"""The iPXE scripts: what a machine is told once iPXE runs on it.
+
+Every script ends at the machine's own disk unless it has booted something else. A test that may be false ends in ``||``,
+because iPXE stops a script at the first command that fails.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from .._routes import routes
+
+KERNEL = "flatcar_production_pxe.vmlinuz"
+INITRD = "flatcar_production_pxe_image.cpio.gz"
+TRIES = 5
+#: Before the other one of a pair of boot hosts is asked: a machine that waits for one that is off waits a minute each time.
+TRIES_OF_PAIR = 2
+#: The GRUB program that starts a UEFI machine's own disk where iPXE is too old to do it; boot hosts serve it.
+LOCAL_PROGRAM = f"{routes.PROGRAMS}/localboot-x64.efi"
+
+#: Milliseconds without any progress, after which a download is begun anew.
+_STALLED = 60_000
+_WAIT = 60
+_PAUSE = 5
+
+#: BIOS: the first disk. UEFI: a new iPXE starts the disk's own loader; an old one cannot, and leaves with an error, so
+#: that the firmware goes on to its next boot entry (leaving without one ends in the set-up screen of many firmwares).
+LOCAL_DISK = """\
+:disk
+iseq ${platform} efi && goto disk_efi ||
+sanboot --no-describe --drive 0x80 || exit 1
+:disk_efi
+sanboot --no-describe --drive 0 || exit 1
+"""
+
+
+def local_boot(method: str = "auto", base: str = "") -> str:
+    """The end of a script: a machine is sent to its own disk by what its ``flatcar_local_boot`` says.
+
+    *base* is the boot host's URL. A method that is no word is the URL of a boot program; BIOS, which cannot start
+    one, starts the disk itself.
+    """
+    if method == "auto":
+        return LOCAL_DISK
+    if method == "sanboot":
+        return LOCAL_DISK.replace("exit 1", "exit")
+    if method in ("exit", "exit-error"):
+        return f":disk\nexit{' 1' if method == 'exit-error' else ''}\n"
+    program = f"{base}/{LOCAL_PROGRAM}" if method == "chain" else method
+    return LOCAL_DISK.replace("sanboot --no-describe --drive 0 ", f"chain {program} ")
+
+
+def first_script() -> str:
+    """What DHCP points iPXE to. It finds the machine's own script beside itself, by the MAC address that booted."""
+    return (
+        "#!ipxe\n"
+        "echo Kindling: ${netX/mac} has ${netX/ip}\n"
+        f"{_chain('own', routes.OWN_SCRIPT)}"
+        "echo Kindling: no script for this machine could be fetched; going on to its own disk\n"
+        f"{LOCAL_DISK}"
+    )
+
+
+def unknown_script() -> str:
+    """For a machine that the inventory does not have."""
+    return (
+        "#!ipxe\n"
+        "echo Kindling: ${netX/mac} is not in the inventory (serial ${serial}, uuid ${uuid})\n"
+        "echo Kindling: set flatcar_mac of a node to this address to have it served; going on to its own disk\n"
+        f"{LOCAL_DISK}"
+    )
+
+
+def disk_script(name: str, local: str = LOCAL_DISK) -> str:
+    """For a node that runs from its own disk."""
+    return f"#!ipxe\necho Kindling: {name} boots its own disk\n{local}"
+
+
+def ram_script(
+    name: str,
+    version: str,
+    images: str,
+    config: str,
+    arguments: Iterable[str],
+    local: str = LOCAL_DISK,
+    peer: str | None = None,
+) -> str:
+    """For a node that runs Flatcar in RAM.
+
+    *images* is the URL of the release's directory, *config* that of the node's Ignition config, *peer* that of the first
+    script of the rack's other boot host.
+    """
+    return (
+        f"#!ipxe\necho Kindling: {name} boots Flatcar {version} into RAM\n"
+        f"{_fetch_and_boot(version, images, config, arguments, TRIES_OF_PAIR if peer else TRIES)}"
+        f"{_ask(peer) if peer else ''}"
+        f"echo Kindling: {name} could not fetch Flatcar {version} from {images}; going on to its own disk\n"
+        f"{local}"
+    )
+
+
+def install_script(
+    name: str, version: str, images: str, config: str, arguments: Iterable[str], refused: Iterable[str]
+) -> str:
+    """For a node that is installed now: the same system in RAM, with the installer's config.
+
+    *refused* are the URLs that tell whether the machine's disk is half written, as ``armed_script`` has them.
+    """
+    return (
+        f"#!ipxe\necho Kindling: {name} is armed: Flatcar {version} will be installed to its disk\n"
+        f"{_fetch_and_boot(version, images, config, arguments, TRIES)}"
+        f"echo Kindling: {name} could not fetch Flatcar {version} from {images}; nothing was written now\n"
+        f"{_ask_for_ever(name, refused)}"
+    )
+
+
+def armed_script(name: str, asked: Iterable[str]) -> str:
+    """What an armed node is given instead of its own script.
+
+    *asked* are the URLs of scripts that say what it does now: install, wait because its disk is half written, or boot its own
+    disk. Each is always answered, by the first boot host or by the other one of a pair; so what is not answered is nobody's
+    word, and decides nothing.
+    """
+    return f"#!ipxe\n{_ask_for_ever(name, asked)}"
+
+
+def over_script() -> str:
+    """For a machine that has asked for an arming that is none any more, and whose disk is whole."""
+    return (
+        "#!ipxe\n"
+        "echo Kindling: ${netX/mac} is armed no more, and its disk is whole\n"
+        f"{_chain('own', f'/{routes.PLAIN_SCRIPT}')}"
+        f"{LOCAL_DISK}"
+    )
+
+
+def unfinished_script(name: str, again: Iterable[str]) -> str:
+    """For a node whose installation has begun and not ended: it waits, and never starts its half-written disk.
+
+    *again* are the URLs of its script: once somebody has armed the node anew, the machine goes on by itself. It does
+    not switch itself off, because an old iPXE has no command for that, and a machine that is off cannot say why.
+    """
+    asked = "".join(f"chain --replace --timeout {_STALLED} {url} ||\n" for url in again)
+    return (
+        "#!ipxe\n"
+        ":wait\n"
+        f"echo Kindling: the installation of {name} was begun and has not ended; its disk is half written and not started\n"
+        f"echo Kindling: arm it again with playbooks/install.yml --limit {name}; this machine asks every {_WAIT} seconds\n"
+        f"sleep {_WAIT} ||\n"
+        f"{asked}"
+        "goto wait\n"
+    )
+
+
+def _ask_for_ever(name: str, urls: Iterable[str]) -> str:
+    asked = "".join(f"chain --replace --timeout {_STALLED} {url} ||\n" for url in urls)
+    return (
+        ":ask\n"
+        f"{asked}"
+        f"echo Kindling: nobody says whether the disk of {name} is whole, so it is not started; asking again\n"
+        f"sleep {_PAUSE} ||\n"
+        "goto ask\n"
+    )
+
+
+def _fetch_and_boot(version: str, images: str, config: str, arguments: Iterable[str], tries: int) -> str:
+    """Goes on at its end if the release could not be fetched.
+
+    ``initrd=`` has the image's name because an EFI stub finds its initrd by it where iPXE is old, and BIOS does not mind;
+    ``flatcar.first_boot=1`` makes Ignition run. Nothing says which NIC has booted: Flatcar asks DHCP on all of them,
+    and ``ip=`` or ``BOOTIF=`` would be read by a parser that its releases do not have in common.
+    """
+    line = " ".join((f"initrd={INITRD}", "flatcar.first_boot=1", f"ignition.config.url={config}", *arguments))
+    return (
+        "set tries:int32 0\n"
+        ":fetch\n"
+        f"kernel --timeout {_STALLED} {images}/{KERNEL} {line} || goto again\n"
+        f"initrd --timeout {_STALLED} --name {INITRD} {images}/{INITRD} || goto again\n"
+        "boot || goto again\n"
+        ":again\n"
+        "imgfree\n"
+        "inc tries\n"
+        f"iseq ${{tries}} {tries} && goto failed ||\n"
+        f"echo Kindling: fetching Flatcar {version} failed, trying again\n"
+        "sleep 3\n"
+        "goto fetch\n"
+        ":failed\n"
+    )
+
+
+def _ask(peer: str) -> str:
+    """Goes on at its end if the other boot host's first script at the URL *peer* could not be had, or sent the machine here."""
+    return (
+        "isset ${asked_peer} && goto disk ||\n"
+        "set asked_peer yes\n"
+        f"echo Kindling: asking the other boot host, {peer}\n"
+        f"chain --replace --timeout {_STALLED} {peer} ||\n"
+    )
+
+
+def _chain(name: str, url: str) -> str:
+    """Goes on at its end if the script at *url* could not be had, in a few tries: one lost packet decides nothing."""
+    return (
+        "set tries:int32 0\n"
+        f":{name}\n"
+        f"chain --replace --timeout {_STALLED} {url} ||\n"
+        "inc tries\n"
+        f"iseq ${{tries}} 3 && goto no_{name} ||\n"
+        "sleep 2\n"
+        f"goto {name}\n"
+        f":no_{name}\n"
+    )
+
+
+__all__ = (
+    "INITRD",
+    "KERNEL",
+    "LOCAL_DISK",
+    "LOCAL_PROGRAM",
+    "armed_script",
+    "disk_script",
+    "first_script",
+    "install_script",
+    "local_boot",
+    "over_script",
+    "ram_script",
+    "unfinished_script",
+    "unknown_script",
+)

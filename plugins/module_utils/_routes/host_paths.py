@@ -1,0 +1,45 @@
+"""Where things lie on a boot host, unless its variables say otherwise: each place once. Needs the standard library alone."""
+
+from __future__ import annotations
+
+from . import routes
+
+FLEET = "/srv/kindling/fleet"
+IMAGES = "/srv/kindling/images"
+INSTALLS = "/srv/kindling/installs"
+PROGRAMS = "/srv/kindling/tftp"
+
+#: What is under way of images lies beside them: a rename has to be enough.
+WORK_SUFFIX = ".partial"
+KEYRING = "key.gpg"
+CHANNELS = "channels.json"
+
+#: In memory: what is armed ends with the process, or the start of the host, that keeps it.
+LIVE = "/run/kindling-armed"
+#: The directory that s6-svscan watches, where s6 runs the services.
+SERVICES = "/run/kindling/services"
+
+SECRET = "/etc/kindling/secure-link.conf"  # noqa: S105 - a place
+RECORDS = "/var/lib/kindling/records"
+
+#: The generation that is served, below ``FLEET``.
+CURRENT = "current"
+
+_RESERVATIONS = f"{FLEET}/{CURRENT}/dnsmasq"
+
+#: Of the roles' variables. Those of one role that name a place of another are held to it by a test.
+ROLE_DEFAULTS = {
+    "dnsmasq_reservations_dir": _RESERVATIONS,
+    "dnsmasq_tftp_dir": PROGRAMS,
+    "flatcar_images_dir": IMAGES,
+    "fleet_dir": FLEET,
+    "fleet_images_dir": IMAGES,
+    "fleet_installs_dir": INSTALLS,
+    "ipxe_dir": PROGRAMS,
+    "records_reservations_dir": _RESERVATIONS,
+    "web_former_dir": f"{FLEET}/{routes.FORMER}",
+    "web_images_dir": IMAGES,
+    "web_installs_dir": INSTALLS,
+    "web_programs_dir": PROGRAMS,
+    "web_root": f"{FLEET}/{CURRENT}/{routes.WEB}",
+}

@@ -1,0 +1,111 @@
+"""The terms of an order: what the inventory says of an installation, and what ends the order when it says something else."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+from .._node import Node, kernel_line
+
+#: How each term is called where people are told what has changed.
+_NAMES = {
+    "node": "its name",
+    "address": "its address",
+    "more_addresses": "the addresses of its other NICs",
+    "macs": "its MAC addresses",
+    "disk": "its disk",
+    "serial": "its disk's serial number",
+    "min_gib": "its disk's smallest size",
+    "wipe": "what may be overwritten",
+    "other_flatcar_disks": "what other disks may have",
+    "boot_entry": "whether its firmware gets a boot entry",
+    "board": "its board",
+    "version": "its release",
+    "config": "its config",
+    "kernel": "its kernel arguments",
+    "local_boot": "its way to its own disk",
+    "host": "its boot host's address",
+    "peer": "the address of the other boot host of its pair",
+    "signed_by": "the key that its image is signed with",
+}
+
+#: Those that are neither in a node's script nor in its config or reservation.
+_OWN = (
+    "disk",
+    "serial",
+    "min_gib",
+    "wipe",
+    "other_flatcar_disks",
+    "boot_entry",
+    "board",
+    "version",
+    "peer",
+    "signed_by",
+)
+
+#: Those that are known by their digests alone.
+_DIGESTS = ("config", "kernel", "signed_by")
+
+
+def terms_of(
+    node: Node, *, version: str, config: str, host: str, peer: str | None, signed_by: str | None
+) -> dict[str, Any]:
+    """*version* is the exact release, *config* the digest of the node's config without its tokens, *host* the boot host's URL,
+    *peer* that of the other one of a pair, which hears of a half-written disk, and *signed_by* the digest of what the inventory
+    says of the key of images."""
+    return {
+        "node": node.name,
+        "address": str(node.address),
+        "more_addresses": [str(address) for address in node.more_addresses],
+        "macs": [mac.replace(":", "-") for mac in node.mac],
+        "disk": node.install_disk,
+        "serial": node.install_disk_serial,
+        "min_gib": node.install_disk_min_gib,
+        "wipe": node.wipe,
+        "other_flatcar_disks": node.other_flatcar_disks,
+        "boot_entry": node.install_boot_entry,
+        "board": node.board,
+        "version": version,
+        "config": config,
+        "kernel": hashlib.sha256(" ".join(kernel_line(node)).encode()).hexdigest(),
+        "local_boot": node.local_boot,
+        "host": host,
+        "peer": peer,
+        "signed_by": signed_by,
+    }
+
+
+def is_left_half_written(terms: Mapping[str, Any], left: Iterable[Mapping[str, Any]]) -> bool:
+    """Whether the disk of *terms* is one of those that earlier orders have *left* so, in the machine that has it now."""
+    return any(
+        one.get("disk") == terms["disk"]
+        and one.get("serial") in (None, terms["serial"])
+        and set(one.get("macs", ())) & set(terms["macs"])
+        for one in left
+    )
+
+
+def text_of(terms: Mapping[str, Any]) -> str:
+    """A line for each of the terms that are told nowhere else of a node."""
+    return "".join(f"{_NAMES[term]}: {_text(term, terms[term])}\n" for term in _OWN if term in terms)
+
+
+def differences(before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[str]:
+    """In words, term by term."""
+    for term, name in _NAMES.items():
+        old, new = before.get(term), after.get(term)
+        if old != new:
+            shown = "has changed" if term in _DIGESTS else f"was {_text(term, old)}, is {_text(term, new)}"
+            yield f"{name} {shown}"
+
+
+def _text(term: str, value: Any) -> str:
+    if value is None:
+        return "not given"
+    if term in _DIGESTS:
+        return value[:8]
+    return (", ".join(value) or "none") if isinstance(value, list) else str(value)
+
+
+__all__ = ("differences", "is_left_half_written", "terms_of", "text_of")

@@ -1,0 +1,49 @@
+"""Where in the inventory a value stands.
+
+Ansible tags each value that it loads with its origin, and has no public call that tells it. It does have a public
+encoder that writes values with their tags, for fact caches; the origin is read back from what that one writes.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from ansible.module_utils.common.json import get_encoder
+
+from .._butane import Origin
+
+_KEEPS_TAGS = get_encoder("cache_persistence")
+_LOOK_INTO = 8
+
+
+def origin_of(value: Any) -> Origin | None:
+    """The place that a value was loaded from, or None if Ansible does not know it.
+
+    Ansible cannot tag booleans and null. A mapping or list stands where its first key or element stands.
+    """
+    for _step in range(_LOOK_INTO):
+        if not isinstance(value, Mapping | list | tuple):
+            return _tagged_origin(value)
+        if not value:
+            return None
+        value = next(iter(value)) if isinstance(value, Mapping) else value[0]
+    return None
+
+
+def _tagged_origin(value: Any) -> Origin | None:
+    if value is None or isinstance(value, bool | bytes):
+        return None
+    try:
+        tagged = json.loads(json.dumps(value, cls=_KEEPS_TAGS))
+    except (TypeError, ValueError):  # not a value that an inventory can hold
+        return None
+    tags: Sequence[Mapping[str, Any]] = tagged.get("tags", ()) if isinstance(tagged, dict) else ()
+    for tag in tags:
+        if tag.get("__ansible_type") == "Origin" and tag.get("path") and tag.get("line_num"):
+            return Origin(tag["path"], tag["line_num"], tag.get("col_num") or 1)
+    return None
+
+
+__all__ = ("Origin", "origin_of")

@@ -1,0 +1,45 @@
+"""A node: what the inventory says of one machine, typed and checked, and the Butane config that it becomes.
+
+``model`` puts together what the other modules say, one concern each: a table of variables, what they cannot say together,
+and the Butane that they become.
+"""
+
+from __future__ import annotations
+
+from .boot import kernel_line
+from .layer import Layer
+from .model import (
+    FRAGMENT,
+    NODE,
+    OWNED,
+    PLACE,
+    check_butane,
+    check_name,
+    layers,
+    merge_layers,
+    node_variables,
+    read_node,
+    to_butane,
+    unknown_variables,
+    variable_of,
+)
+from .node import Node
+
+__all__ = (
+    "FRAGMENT",
+    "NODE",
+    "OWNED",
+    "PLACE",
+    "Layer",
+    "Node",
+    "check_butane",
+    "check_name",
+    "kernel_line",
+    "layers",
+    "merge_layers",
+    "node_variables",
+    "read_node",
+    "to_butane",
+    "unknown_variables",
+    "variable_of",
+)

@@ -1,0 +1,169 @@
+"""The whole node: all tables in one, and one config out of all layers."""
+
+from __future__ import annotations
+
+import functools
+import re
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from typing import Any
+
+from .._butane import DEFAULT_VERSION
+from .._schema import words
+from .._schema.fields import read_fields, unknown_names
+from .._schema.problem import InventoryError, Problem
+from . import access, boot, clock, disks, identity, network, power, software, updates
+from .layer import Layer
+from .merge import merge
+from .node import Node
+from .releases import channel_of, why_unreadable
+
+#: The raw escape hatch: these variables are Butane themselves.
+FRAGMENT = re.compile(r"flatcar_butane(_\w+)?")
+
+#: Names of the role ``flatcar_images``, which share the prefix of the node variables.
+NOT_OF_NODES = re.compile(r"flatcar_images(_\w+)?")
+
+_VARIABLE = re.compile(r"\w*")
+
+#: In the order of the documentation, and of the layers of a node's config.
+CONCERNS = (identity, boot, power, access, network, disks, clock, updates, software)
+
+NODE = tuple(field for concern in CONCERNS for field in concern.FIELDS)
+_NAMES = frozenset(field.name for field in NODE)
+
+#: What says where a node stands, and what of it there is once in the world: enough to look for what two of them have.
+PLACE = frozenset(field.name for field in identity.FIELDS)
+OWNED = frozenset({"flatcar_install_disk", "flatcar_install_disk_serial", "flatcar_bmc"})
+
+
+def node_variables(variables: Iterable[str]) -> list[str]:
+    """The names among *variables* that speak of a node."""
+    return [name for name in variables if name.startswith("flatcar_") and not NOT_OF_NODES.fullmatch(name)]
+
+
+def unknown_variables(names: Iterable[str]) -> list[str]:
+    """Those of ``node_variables`` that mean nothing."""
+    return [name for name in names if name not in _NAMES and not FRAGMENT.fullmatch(name)]
+
+
+def read_node(
+    name: str, variables: Mapping[str, Any], unreadable: Collection[str] = ()
+) -> tuple[Node | None, list[Problem]]:
+    """The node *name* out of its variables, or None and all that is wrong with them.
+
+    *unreadable* are names of variables that the node has and nobody can read: nothing is said of those.
+    """
+    given = {key: variables[key] for key in node_variables(variables)}
+    fragments = {key: given[key] for key in sorted(given) if FRAGMENT.fullmatch(key) and given[key] is not None}
+    typed, found = read_fields(NODE, given, name)
+    problems = [problem for problem in found if problem.path not in unreadable]
+    wrong = {variable_of(problem.path) for problem in problems} | set(unreadable)
+    problems += unknown_names({key: given[key] for key in unknown_variables(given)}, _NAMES, name)
+    problems += _check_fragments(name, fragments)
+    problems += check_name(name)
+    problems += _contradictions(name, typed, given, wrong)
+    try:
+        hostname = None if wrong & identity.hostname_depends_on(given) else identity.hostname_of(name, typed)
+    except ValueError as error:
+        problems.append(Problem(name, "flatcar_hostname", str(error), given.get("flatcar_hostname_pattern")))
+    if problems or unreadable:
+        return None, problems
+    own = {key.removeprefix("flatcar_"): value for key, value in typed.items()}
+    own |= {"hostname": hostname, "channel": channel_of(own["version"], own["channel"])}
+    return Node(name=name, given=given, fragments=fragments, **own), []
+
+
+def check_name(host: str) -> list[Problem]:
+    """What is wrong with a host's name in the inventory: it becomes lines of scripts and on screens."""
+    try:
+        words.read("host", host)
+    except ValueError as error:
+        return [Problem(host, "its name", str(error))]
+    return []
+
+
+def variable_of(path: str) -> str:
+    """The variable that a problem's path begins with."""
+    return _VARIABLE.match(path).group()
+
+
+def _check_fragments(name: str, fragments: Mapping[str, Any]) -> list[Problem]:
+    return [
+        Problem(name, key, "expected a Butane config as a mapping", value)
+        for key, value in fragments.items()
+        if not isinstance(value, Mapping)
+    ]
+
+
+def _contradictions(
+    name: str, typed: Mapping[str, Any], given: Mapping[str, Any], wrong: set[str]
+) -> Iterator[Problem]:
+    """What variables cannot say together; nothing is said of those that are wrong by themselves."""
+    for concern in (identity, boot, updates):
+        for variable, message in concern.check(typed, given):
+            if variable not in wrong:
+                yield Problem(name, variable, message, given.get(variable))
+
+
+def layers(node: Node) -> list[Layer]:
+    """The pieces of the node's config, the later to be laid over the earlier.
+
+    They are the header, what its ``flatcar_`` variables say, and its fragments in the order of their variables' names.
+    """
+    header = Layer((), {"variant": "flatcar", "version": DEFAULT_VERSION})
+    own = [layer for concern in CONCERNS for layer in concern.layers(node)]
+    return [header, *own, *(Layer((variable,), butane) for variable, butane in node.fragments.items())]
+
+
+def merge_layers(node: Node) -> tuple[dict[str, Any], list[Problem]]:
+    """The node's whole Butane config, and what in its fragments cannot be merged and was left out."""
+    problems: list[Problem] = []
+    merged: dict[str, Any] = {}
+    for layer in layers(node):
+        merged = merge(merged, layer.butane, refuse=functools.partial(_refuse, problems, node, layer))
+    return merged, problems
+
+
+def _refuse(problems: list[Problem], node: Node, layer: Layer, place: str, message: str, entry: Any) -> None:
+    variable = next((name for name in layer.variables if node.given.get(name) is not None), "")
+    problems.append(Problem(node.name, f"{variable}: {place}" if place else variable, message, entry))
+
+
+def to_butane(node: Node) -> dict[str, Any]:
+    """The node's whole Butane config. Raises ``InventoryError`` with all that cannot be merged."""
+    merged, problems = merge_layers(node)
+    if problems:
+        raise InventoryError(problems)
+    return merged
+
+
+def check_butane(node: Node, butane: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """What the transpiler would accept in the node's config and the machine would not: the path in it, and why."""
+    version = butane.get("version")
+    if isinstance(version, str):
+        why = why_unreadable(version, node.version, node.channel)
+        if why:
+            yield "version", why
+    in_ram = node.boot_mode == "ram"
+    for path, message in disks.storage_mistakes(butane.get("storage"), in_ram):
+        yield f"storage.{path}", message
+    if in_ram and butane.get("kernel_arguments"):
+        yield "kernel_arguments", "Ignition cannot change them in RAM, and the boot fails: use flatcar_kernel_arguments"
+
+
+__all__ = (
+    "FRAGMENT",
+    "NODE",
+    "OWNED",
+    "PLACE",
+    "Node",
+    "check_butane",
+    "check_name",
+    "layers",
+    "merge_layers",
+    "node_variables",
+    "read_node",
+    "to_butane",
+    "unknown_variables",
+    "variable_of",
+)

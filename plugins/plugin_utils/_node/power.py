@@ -1,0 +1,89 @@
+"""How a machine is switched on from afar. Nothing of it becomes a part of the machine's config."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from .._schema import fields
+from .._schema.fields import Field, Record
+from .layer import Layer
+
+if TYPE_CHECKING:
+    from .node import Node
+
+#: What each type needs, and what else it knows.
+_NEEDED = {"redfish": ("address", "user", "password"), "ipmi": ("address", "user", "password"), "wol": ()}
+_KNOWN = {"redfish": ("system", "port"), "ipmi": ("port",), "wol": ("address", "mac", "port")}
+
+
+def _check_bmc(typed: Mapping[str, Any]) -> None:
+    kind = typed["type"]
+    if kind is None:  # its own mistake is told already
+        return
+    missing = [name for name in _NEEDED[kind] if typed[name] is None]
+    if missing:
+        raise ValueError(f"expected {', '.join(missing)} with the type {kind}")
+    names = ("address", "user", "password", "system", "port", "mac")
+    useless = [name for name in names if typed[name] is not None and name not in _NEEDED[kind] + _KNOWN[kind]]
+    if useless:
+        raise ValueError(f"the type {kind} has no {' and no '.join(useless)}: leave it out")
+
+
+BMC = Record(
+    (
+        Field(
+            "type",
+            fields.choice("redfish", "ipmi", "wol"),
+            "what the machine's service processor speaks; `wol`: it has none, and its NIC wakes it",
+            required=True,
+        ),
+        Field(
+            "address",
+            fields.server,
+            "its name or address; with `wol` where the packet goes, 255.255.255.255 if not given",
+        ),
+        Field("user", fields.line, "the user that may switch the machine on"),
+        Field("password", fields.line, "that user's password; keep it in a vault", secret=True),
+        Field("system", fields.line, "`redfish`: the system's id, where the service processor has several"),
+        Field("port", fields.integer(1, 65535), "its port, where it is not the usual one"),
+        Field("verify_tls", fields.boolean, "`redfish`: check its certificate", default=True),
+        Field("mac", fields.mac, "`wol`: the NIC that wakes the machine; the first of `flatcar_mac` if not given"),
+    ),
+    _check_bmc,
+)
+
+FIELDS = (Field("flatcar_bmc", BMC, "how the machine is switched on from afar; by hand when not given", secret=True),)
+
+
+#: Where a packet that wakes a machine goes, and the port of each type that has a usual one.
+_EVERYBODY = "255.255.255.255"
+_PORTS = {"ipmi": 623, "wol": 9}
+
+
+def plan(bmc: Any, macs: Sequence[str]) -> dict[str, Any]:
+    """What to give to those who switch a machine on: *bmc*, all filled in; the type is ``hand`` where there is none.
+
+    Raises ``ValueError`` with what is wrong with it.
+    """
+    if not bmc:
+        return {"type": "hand"}
+    made = BMC(bmc)
+    kind = made["type"]
+    if kind == "redfish":
+        host = f"[{made['address']}]" if ":" in made["address"] else made["address"]
+        return made | {"address": f"{host}:{made['port']}" if made["port"] else host}
+    made["port"] = made["port"] or _PORTS[kind]
+    if kind == "wol":
+        made |= {"mac": made["mac"] or next(iter(macs), None), "address": made["address"] or _EVERYBODY}
+        if not made["mac"]:
+            raise ValueError("expected mac: the NIC that wakes the machine")
+    return made
+
+
+def layers(_node: Node) -> list[Layer]:
+    """None: who may switch the machine on is no business of the machine."""
+    return []
+
+
+__all__ = ("BMC", "FIELDS", "layers", "plan")

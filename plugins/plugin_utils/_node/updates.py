@@ -1,0 +1,70 @@
+"""How an installed machine updates itself. One in RAM never does: it boots what the boot host serves."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+from .._schema import fields
+from .._schema.fields import Field
+from .layer import Layer, file
+
+if TYPE_CHECKING:
+    from .node import Node
+
+FIELDS = (
+    Field(
+        "flatcar_update_strategy",
+        fields.choice("reboot", "etcd-lock", "off", "disabled"),
+        "`reboot` after an update, `etcd-lock`: one machine after the other, `off`: a person reboots, `disabled`: no updates",
+    ),
+    Field("flatcar_update_window", fields.word("window start"), "when reboots may begin, such as `Thu 04:00`"),
+    Field("flatcar_update_window_length", fields.word("window length"), "how long the window is, such as `1h`"),
+    Field(
+        "flatcar_update_server",
+        fields.word("update server"),
+        "the update server, such as `http://nebraska.example.com/v1/update/`",
+    ),
+    Field(
+        "flatcar_update_group",
+        fields.word("update group"),
+        "the group on the update server; the image's channel when not given",
+    ),
+)
+
+
+def check(typed: Mapping[str, Any], _given: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    start, length = typed["flatcar_update_window"], typed["flatcar_update_window_length"]
+    if bool(start) != bool(length):
+        missing, other = ("_length", "") if start else ("", "_length")
+        message = f"missing: a window has a start and a length, and flatcar_update_window{other} is set"
+        yield f"flatcar_update_window{missing}", message
+    strategy = typed["flatcar_update_strategy"]
+    if start and strategy in ("off", "disabled"):
+        yield (
+            "flatcar_update_window",
+            f"flatcar_update_strategy is {strategy}, which never reboots: leave one of them out",
+        )
+    if strategy == "disabled" and typed["flatcar_update_server"]:
+        yield (
+            "flatcar_update_server",
+            "flatcar_update_strategy is disabled, which asks no server: leave one of them out",
+        )
+
+
+def layers(node: Node) -> list[Layer]:
+    """Source of the keys: flatcar.org, "Update and reboot strategies"; the file overrides the image's own."""
+    disabled = node.update_strategy == "disabled"
+    settings = {
+        "GROUP": node.update_group,
+        "SERVER": "disabled" if disabled else node.update_server,
+        "REBOOT_STRATEGY": "off" if disabled else node.update_strategy,
+        "LOCKSMITHD_REBOOT_WINDOW_START": node.update_window and f'"{node.update_window}"',
+        "LOCKSMITHD_REBOOT_WINDOW_LENGTH": node.update_window_length,
+    }
+    text = "".join(f"{key}={value}\n" for key, value in settings.items() if value)
+    variables = tuple(field.name for field in FIELDS)
+    return [Layer(variables, {"storage": {"files": [file("/etc/flatcar/update.conf", text, True)]}})] if text else []
+
+
+__all__ = ("FIELDS", "check", "layers")

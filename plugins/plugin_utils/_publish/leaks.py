@@ -1,0 +1,83 @@
+"""Secrets in what is served: texts out of vaults are looked for in all that a node's config says, decoded."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
+
+from .._butane.data_urls import content_of
+from .secret_keys import HASHES
+
+#: What is shorter stands anywhere by chance.
+SHORTEST = 4
+
+#: Of a text of several lines, such as a key, its longest line alone tells: a template may have indented them.
+_TELLING = 12
+
+#: What names an entry of a list.
+_NAMES = ("path", "name", "device")
+
+
+class Secret(NamedTuple):
+    """A text out of a vault; ``origin`` is its place in the inventory."""
+
+    variable: str
+    text: str
+    origin: Any = None
+
+
+def leaks(config: Mapping[str, Any], words: Sequence[str], secrets: Iterable[Secret]) -> Iterator[tuple[Secret, str]]:
+    """Those of *secrets* that an Ignition config says, or the *words* of the kernel's line, each with the first place."""
+    wanted = [(secret, _needle(secret.text)) for secret in secrets if len(secret.text.strip()) >= SHORTEST]
+    if not wanted:
+        return
+    served = [("the kernel's line", " ".join(words)), *_texts(config, "")]
+    for secret, needle in wanted:
+        place = next((place for place, text in served if needle in text), None)
+        if place:
+            yield secret, place
+
+
+def _needle(text: str) -> str:
+    longest = max((line.strip() for line in text.splitlines()), key=len)
+    return longest if "\n" in text.strip() and len(longest) >= _TELLING else text.strip()
+
+
+def _texts(value: Any, place: str) -> Iterator[tuple[str, str]]:
+    if isinstance(value, Mapping):
+        for key, inner in value.items():
+            if key == "source" and isinstance(inner, str):
+                yield from _contents(inner, value.get("compression"), place)
+            elif key not in HASHES:
+                yield from _texts(inner, f"{place}.{key}" if place else key)
+    elif isinstance(value, list | tuple):
+        for number, inner in enumerate(value):
+            yield from _texts(inner, f"{place}[{name_of_entry(inner, number)}]")
+    elif isinstance(value, str):
+        yield place, value
+
+
+def name_of_entry(entry: Any, number: int) -> Any:
+    """What an entry of a list is called in the place of what stands in it: its own name, or its number."""
+    own = entry if isinstance(entry, Mapping) else {}
+    return next((own[name] for name in _NAMES if name in own), number)
+
+
+def _contents(url: str, compression: str | None, place: str) -> Iterator[tuple[str, str]]:
+    """The URL, what it holds, and what is in that if it is a config itself."""
+    yield place, url
+    if not url.startswith("data:"):
+        return
+    try:
+        text = content_of(url, compression).decode("utf-8", "replace")
+    except ValueError:  # what nobody can read says nothing
+        return
+    yield place, text
+    if place.startswith("ignition.config"):
+        with contextlib.suppress(ValueError):
+            yield from _texts(json.loads(text), place)
+
+
+__all__ = ("SHORTEST", "Secret", "leaks", "name_of_entry")

@@ -1,19 +1,22 @@
 #!/usr/bin/env python3
-"""Writes the tables of variables, which are code, into the page that documents them: ``python3 tests/docs.py``."""
+"""Writes the tables of variables and options, which are code, into the pages that document them: ``python3 tests/docs.py``."""
 
 from __future__ import annotations
 
+import json
 import pathlib
 import re
 import sys
 
-PAGE = pathlib.Path(__file__).parent.parent / "inventories" / "README.md"
+ROOT = pathlib.Path(__file__).parent.parent
+PAGES = (ROOT / "inventories" / "README.md", ROOT / "playbooks" / "README.md")
 PLACES = re.compile(r"(?P<begin><!-- (?P<name>\w+) -->\n)(?P<table>.*?)(?P<end><!-- /(?P=name) -->)", re.DOTALL)
 
 
 def tables() -> dict[str, str]:
     from ansible_collections.kindling.flatcar.plugins.plugin_utils._network.networks import NETWORK
     from ansible_collections.kindling.flatcar.plugins.plugin_utils._node import NODE
+    from ansible_collections.kindling.flatcar.plugins.plugin_utils._options.playbook_options import OPTIONS
     from ansible_collections.kindling.flatcar.plugins.plugin_utils._schema.fields import rows_of
 
     def below(rows, prefix=""):
@@ -29,7 +32,17 @@ def tables() -> dict[str, str]:
         "networks": _table("option", below(NETWORK)),
         "nodes": _table("variable", ((field.name, field) for field in NODE)),
         "options": "\n".join(options(field) for field in NODE if rows_of(field.read)),
+        "playbook_options": "\n".join(_playbook(name, rows) for name, rows in OPTIONS.items()),
     }
+
+
+def _playbook(name: str, rows) -> str:
+    lines = [f"| `-e {row.name}=…` | {_chosen(row.default)} | {row.doc} |" for row in rows]
+    return "\n".join([f"`{name}.yml`\n", "| option | default | meaning |", "| --- | --- | --- |", *lines]) + "\n"
+
+
+def _chosen(default) -> str:
+    return "" if default is None or default == [] else f"`{json.dumps(default).strip(chr(34))}`"
 
 
 def _table(what: str, rows) -> str:
@@ -45,9 +58,11 @@ def _default(field) -> str:
     return f"`{field.default}`" if isinstance(field.default, str | int) else ""
 
 
-def current(page: str) -> dict[str, str]:
-    """The tables as the page has them now."""
-    return {found["name"]: found["table"] for found in PLACES.finditer(page)}
+def current() -> dict[str, str]:
+    """The tables as the pages have them now."""
+    return {
+        found["name"]: found["table"] for page in PAGES for found in PLACES.finditer(page.read_text(encoding="utf-8"))
+    }
 
 
 def updated(page: str) -> str:
@@ -56,5 +71,6 @@ def updated(page: str) -> str:
 
 
 if __name__ == "__main__":
-    sys.path.insert(0, str(PAGE.parent.parent / ".ansible" / "collections"))
-    PAGE.write_text(updated(PAGE.read_text(encoding="utf-8")), encoding="utf-8")
+    sys.path.insert(0, str(ROOT / ".ansible" / "collections"))
+    for page in PAGES:
+        page.write_text(updated(page.read_text(encoding="utf-8")), encoding="utf-8")

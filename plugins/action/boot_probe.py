@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Any
 
 from ansible.errors import AnsibleActionFail
@@ -32,19 +32,20 @@ class ActionModule(ActionBase):
         _, options = self.validate_argument_spec(
             argument_spec={
                 **OUTPUT_OPTIONS,
-                "nodes": {"type": "list", "elements": "str", "default": ["few"]},
+                "hosts": {"type": "list", "elements": "str"},
+                "all_nodes": {"type": "bool", "default": False},
                 "interface": {"type": "str"},
                 "seconds": {"type": "float", "default": 5},
             }
         )
-        own = task_vars["inventory_hostname"]
+        own = self._task.delegate_to or task_vars["inventory_hostname"]
         groups = task_vars["groups"]
         try:
             found = survey(Variables(task_vars, self._loader), {host: Known() for host in groups.get(BOOT_HOSTS, ())})
             fleets = found.checked().fleets
         except InventoryError as invalid:
             raise AnsibleActionFail(describe(invalid.problems)) from None
-        _check_names(options["nodes"], fleets)
+        _check_names(options["hosts"] or (), fleets)
         # A boot host does not hear what it sends itself
         others = [(host, fleet) for host, fleet in fleets.items() if host != own]
         networks = [network for host, fleet in others for network in _networks(host, fleet, options, own)]
@@ -55,7 +56,8 @@ class ActionModule(ActionBase):
             )
         if options["interface"] and len(networks) > 1:
             raise AnsibleActionFail(
-                f"interface is {options['interface']}, and there are {len(networks)} networks to look at: choose nodes of one"
+                f"interface is {options['interface']}, and there are {len(networks)} networks to look at: choose nodes of "
+                "one, by --limit"
             )
         arguments = {key: options[key] for key in ("interface", "seconds") if options[key] is not None}
         result = self._execute_module(
@@ -80,12 +82,12 @@ class ActionModule(ActionBase):
         return result
 
 
-def _check_names(wanted: Iterable[str], fleets: Mapping[str, Fleet]) -> None:
-    known = {node.name for fleet in fleets.values() for node in fleet.nodes} | {"few", "all"}
-    unknown = [name for name in wanted if name not in known]
+def _check_names(hosts: Iterable[str], fleets: Mapping[str, Fleet]) -> None:
+    known = {*fleets, *(node.name for fleet in fleets.values() for node in fleet.nodes)}
+    unknown = [name for name in hosts if name not in known]
     if unknown:
         raise AnsibleActionFail(
-            f"No boot host serves {', '.join(unknown)}: name nodes of the inventory, or few, or all."
+            f"No boot host serves {', '.join(unknown)}: name nodes of the inventory, or boot hosts."
         )
 
 
@@ -95,17 +97,18 @@ def _networks(host: str, fleet: Fleet, options: Mapping[str, Any], own: str) -> 
         if network.standby and network.peer != own:
             continue
         nodes = [node for node in fleet.nodes if network_of(node, [network])]
-        chosen = list(_chosen(nodes, options["nodes"]))
+        behind = options["hosts"] is None or host in options["hosts"]
+        chosen = list(_chosen(nodes, options["hosts"] or (), behind, options["all_nodes"]))
         if chosen:
             yield {"boot_host": host, "subnet": str(network.subnet), "nodes": [_target(node) for node in chosen]}
 
 
-def _chosen(nodes: Iterable[Node], wanted: list[str]) -> Iterator[Node]:
-    """``few`` is one machine of each kind: what it boots, and for which board."""
+def _chosen(nodes: Iterable[Node], named: Collection[str], behind: bool, all_nodes: bool) -> Iterator[Node]:
+    """Those that are *named*, and with *behind* one machine of each kind (what it boots, and for which board), or all of them."""
     kinds = set()
     for node in nodes:
         kind = (node.boot_mode, node.board)
-        if "all" in wanted or node.name in wanted or ("few" in wanted and kind not in kinds):
+        if node.name in named or (behind and (all_nodes or kind not in kinds)):
             yield node
         kinds.add(kind)
 

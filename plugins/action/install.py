@@ -432,7 +432,7 @@ class ActionModule(HostAction):
 _DISARMED = {
     "disarmed": "is no longer armed",
     "half-written": "is not armed; its disk is half-written, and it is told so at every network boot until it is installed "
-    "(or forgotten: -e forget=true)",
+    "(or forgotten: -e disarm_forget=true)",
     "forgotten": "is not armed, and is sent to its disk again, which may be half-written",
 }
 

@@ -10,7 +10,7 @@ description:
   - Ansible skips a play that C(--limit) leaves no host of, and ends well. Put behind C(hosts) of every play of a playbook, this
     makes it an error that says which hosts the playbook works on.
   - A limit takes the controller away, too. A play on C(localhost) that takes other hosts as a limit runs for these then, and has to
-    have C(connection=local) and tasks with C(run_once).
+    have C(connection=local) and tasks with C(run_once). It does so where the limit has C(localhost), too.
 version_added: 0.1.0
 author:
   - The Kindling developers
@@ -61,11 +61,11 @@ class LookupModule(LookupBase):
         inventory = self._inventory(variables["groups"])
         everybody = inventory.get_hosts(needed)
         inventory.subset(limit)
+        if inventory.get_hosts(needed):
+            return [needed if pattern == _CONTROLLER else pattern]
         if pattern == _CONTROLLER and inventory.get_hosts(_CONTROLLER):
             return [pattern]
-        if not inventory.get_hosts(needed):
-            raise AnsibleError(nobody_left(limit, needed, [str(host) for host in everybody]))
-        return [needed if pattern == _CONTROLLER else pattern]
+        raise AnsibleError(nobody_left(limit, needed, [str(host) for host in everybody]))
 
     def _inventory(self, groups: Mapping[str, list[str]]) -> InventoryManager:
         """The inventory's hosts again, without the limit."""

@@ -30,13 +30,18 @@ attributes:
     support: none
     description: There is nothing to differ.
 options:
-  nodes:
-    description: The nodes to try, by name. V(few) is one of each kind, by what it boots and its board; V(all) is every node.
+  hosts:
+    description:
+      - Nodes to try, and boot hosts of whose nodes one of each kind is tried, by what it boots and its board. All boot hosts when
+        not given.
     type: list
     elements: str
-    default: [few]
+  all_nodes:
+    description: Try all nodes of these boot hosts, and not one of each kind.
+    type: bool
+    default: false
   networks:
-    description: What the action plugin of the same name makes of the inventory and O(nodes). Tasks do not give it.
+    description: What the action plugin of the same name makes of the inventory and O(hosts). Tasks do not give it.
     type: list
     elements: dict
     suboptions:
@@ -91,7 +96,7 @@ options:
 EXAMPLES = r"""
 - name: Try what one machine would boot
   kindling.flatcar.boot_probe:
-    nodes: [a01]
+    hosts: [a01]
 """
 
 RETURN = r"""

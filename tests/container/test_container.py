@@ -217,11 +217,11 @@ def test_who_goes_back_stays_there_over_an_edit_and_a_restart_until_it_is_ended(
     log = box.log()
     box.restart()
     box.await_log(stays, since=log)
-    assert "fleet_hold=false" in box.log()[len(log) :]
+    assert "site_hold=false" in box.log()[len(log) :]
     assert box.compose("exec", "-T", "kindling", "publish", check=False).returncode == 2
     assert box.served() == first
 
-    box.compose("exec", "-T", "kindling", "publish", "-e", "fleet_hold=false")
+    box.compose("exec", "-T", "kindling", "publish", "-e", "site_hold=false")
     assert "edited=after" in box.shell("cat /srv/kindling/fleet/current/web/ipxe/10.77.0.12/*.ipxe")
 
 

@@ -11,6 +11,7 @@ import pytest
 import yaml
 from ansible.parsing.dataloader import DataLoader
 from ansible.template import Templar
+from ansible_collections.kindling.flatcar.plugins.plugin_utils._options.playbook_options import OPTIONS
 
 ROOT = pathlib.Path(__file__).parent.parent.parent
 WEB = ROOT / "roles" / "web" / "vars" / "main.yml"
@@ -85,4 +86,7 @@ def test_how_publishing_stands_is_named_in_one_place():
 
 def test_nothing_that_is_mounted_is_too_old_for_the_container():
     """Nobody is there to say that it is meant."""
-    assert yaml.safe_load((ROOT / "container" / "vars.yml").read_text())["site_older"] is True
+    variables = yaml.safe_load((ROOT / "container" / "vars.yml").read_text())
+    assert variables["site_older"] is True
+    given = {name for name in variables if name.startswith("site_")}
+    assert given == {"site_older", "site_unasked"} < {option.name for option in OPTIONS["site"]}

@@ -184,8 +184,13 @@ def acceptance(rack, environment, tmp_path):
             [
                 *(sys.executable, str(LAB), "exec", rack.name, "--"),
                 *("ansible-playbook", "-i", str(INVENTORY), str(PROJECT / "playbooks" / "acceptance.yml")),
-                *("-e", f"acceptance_host=localhost acceptance_nodes={rack.name}-ram,{rack.name}-disk"),
-                *("-e", f"ansible_become=false format=json output={found}"),
+                *(
+                    "--limit",
+                    f"{rack.name}-ram,{rack.name}-disk",
+                    "-e",
+                    "acceptance_host=localhost ansible_become=false",
+                ),
+                *("-e", f"acceptance_format=json acceptance_output={found}"),
             ],
             capture_output=True,
             text=True,

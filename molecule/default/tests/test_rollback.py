@@ -35,7 +35,7 @@ def as_it_was(play, generation, held):
     before = generation()
     yield
     if (generation(), held()) != (before, None):
-        played(play("site.yml", fleet_hold=False))
+        played(play("site.yml", site_hold=False))
 
 
 @pytest.fixture
@@ -86,7 +86,7 @@ def test_a_rollback_is_one_step_and_is_not_undone_by_accident(rack, play, pids, 
     assert generation() == first
     assert rack.dhcp(NEW["flatcar_mac"]) is None
     assert rack.dhcp(rack.disk)["ip"] == "10.77.0.12"
-    listed = played(play("rollback.yml", list=True))
+    listed = played(play("rollback.yml", rollback_list=True))
     assert f"{first} switched to at" in listed
     assert "is served, is held" in listed
 
@@ -95,11 +95,11 @@ def test_a_rollback_is_one_step_and_is_not_undone_by_accident(rack, play, pids, 
     assert f"Generation {first} is held since" in output
     assert "Nothing was changed." in output
     assert "changed=0" in output
-    assert "changed=0" in played(play("site.yml", fleet_hold=True, **new))
+    assert "changed=0" in played(play("site.yml", site_hold=True, **new))
     assert generation() == first
-    played(play("site.yml", fleet_hold=False, **new))
+    played(play("site.yml", site_hold=False, **new))
     assert rack.dhcp(NEW["flatcar_mac"])["ip"] == NEW["flatcar_address"]
-    assert f"to {first}, and hold it" in played(play("rollback.yml", generation=first))
+    assert f"to {first}, and hold it" in played(play("rollback.yml", rollback_generation=first))
     assert generation() == first
     assert pids() == before
 
@@ -114,7 +114,9 @@ def test_a_run_killed_before_dnsmasq_reads_is_made_good_by_the_next(rack, play, 
     process.kill()
     process.wait()
     served = generation()
-    assert f"hold {served}" in played(play("rollback.yml", "--check", generation=served)), "all of its files are there"
+    assert f"hold {served}" in played(play("rollback.yml", "--check", rollback_generation=served)), (
+        "all of its files are there"
+    )
     played(play("site.yml", **new))
     assert rack.dhcp(NEW["flatcar_mac"])["ip"] == NEW["flatcar_address"]
     assert "changed=0" in played(play("site.yml", **new))

@@ -75,7 +75,7 @@ class Room:
 
     def status(self, name):
         shown = self.state / "status.json"
-        self.play("playbooks/status.yml", "-e", f"format=json output={shown} nodes={name}")
+        self.play("playbooks/status.yml", "--limit", name, "-e", f"status_format=json status_output={shown}")
         (status,) = json.loads(shown.read_text())["nodes"]
         return status
 
@@ -107,7 +107,7 @@ def room(rack, play, lab, state):
     made = Room(rack, play, lab, state)
     made.off()
     made.done("disk", rack, "blank")
-    made.play("playbooks/disarm.yml", "--limit", f"boot-{rack}", "-e", "disarm_all=true", "-e", "forget=true")
+    made.play("playbooks/disarm.yml", "--limit", f"boot-{rack}", "-e", "disarm_all=true", "-e", "disarm_forget=true")
     return made
 
 

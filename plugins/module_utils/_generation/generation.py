@@ -220,7 +220,7 @@ def end_hold(root: Path, dry: bool = False) -> bool:
 def hold_message(record: history.History) -> str:
     return (
         f"Generation {record.held} is held since {record.held_since}, when this boot host was switched to it by "
-        "rollback.yml. `-e fleet_hold=false` ends the hold and publishes what the inventory says now; `-e fleet_hold=true` "
+        "rollback.yml. `-e site_hold=false` ends the hold and publishes what the inventory says now; `-e site_hold=true` "
         "does everything else and leaves what is served as it is."
     )
 

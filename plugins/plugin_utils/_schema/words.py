@@ -168,7 +168,9 @@ FORMS: Mapping[str, Form] = {
     ),
     "board": _row(r"amd64-usr|arm64-usr", "amd64-usr or arm64-usr", "amd64-usr"),
     "generation": _row(
-        r"[0-9a-f]{1,32}(\.[0-9]+)?", "a generation's name or its beginning, as `-e fleet_list=true` prints it", "3f2a"
+        r"[0-9a-f]{1,32}(\.[0-9]+)?",
+        "a generation's name or its beginning, as `-e rollback_list=true` prints it",
+        "3f2a",
     ),
     "architecture": _row(r"bios|efi-x64|efi-arm64|efi-ia32", "bios, efi-x64 or efi-arm64", "efi-x64"),
     "tag": _row(r"[a-z][a-z0-9-]{0,62}", "a tag of lower-case letters, digits and hyphens", "program-snponly"),

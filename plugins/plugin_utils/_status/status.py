@@ -93,7 +93,7 @@ def strangers(read: Mapping[str, Mapping[str, Any] | str], known: Collection[str
             if (arming["armed"] or arming["half_written"]) and not words & known:
                 told = {**answer, "armings": {arming["node"]: [arming]}, "index": {}, "reports": {}}
                 status = status_of(arming["node"], None, {host: told})
-                drift = [f"not in the inventory: disarm.yml -e machines={arming['node']}"]
+                drift = [f"not in the inventory: disarm.yml -e disarm_machines={arming['node']}"]
                 found[arming["node"]] = status | {"boot_host": host, "drift": drift}
     return list(found.values())
 

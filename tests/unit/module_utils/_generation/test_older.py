@@ -150,7 +150,7 @@ def test_an_older_checkout(site):
     assert "It is published all the same, because site_older says so." in said
     assert site.served()[1]["commit"] == first
 
-    status, said = site.play("-e", "list=true", playbook=ROOT / "playbooks/rollback.yml")
+    status, said = site.play("-e", "rollback_list=true", playbook=ROOT / "playbooks/rollback.yml")
     assert status == 0, said
     assert f"from commit {first[:12]} (number 3): n1: config" in said
     assert "from commit" in said.partition("(number 2)")[0]

@@ -123,7 +123,7 @@ def test_nothing_is_published_over_a_rollback(tree):
     tree.publish("a")
     tree.publish("b")
     tree.back()
-    with pytest.raises(GenerationError, match=r"is held since .*fleet_hold=false.*fleet_hold=true"):
+    with pytest.raises(GenerationError, match=r"is held since .*site_hold=false.*site_hold=true"):
         tree.publish("c")
     assert tree.text == "a"
     assert tree.generation.end_hold(tree.root, dry=True)

@@ -48,16 +48,17 @@ def network(*rows, **changes):
 
 
 @pytest.mark.parametrize(
-    ("wanted", "chosen"),
+    ("named", "behind", "all_nodes", "chosen"),
     [
-        (["few"], ["a1", "a3", "a4"]),
-        (["all"], ["a1", "a2", "a3", "a4"]),
-        (["a2"], ["a2"]),
-        (["few", "a2"], ["a1", "a2", "a3", "a4"]),
+        ([], True, False, ["a1", "a3", "a4"]),
+        ([], True, True, ["a1", "a2", "a3", "a4"]),
+        (["a2"], False, False, ["a2"]),
+        (["a2"], False, True, ["a2"]),
+        (["boot", "a2"], True, False, ["a1", "a2", "a3", "a4"]),
     ],
 )
-def test_one_machine_of_each_kind_or_those_that_are_named(wanted, chosen):
-    assert [node.name for node in _chosen(NODES, wanted)] == chosen
+def test_one_machine_of_each_kind_or_those_that_are_named(named, behind, all_nodes, chosen):
+    assert [node.name for node in _chosen(NODES, named, behind, all_nodes)] == chosen
 
 
 def test_what_has_to_work_and_does_not_is_a_failure():

@@ -142,7 +142,7 @@ def test_whom_nobody_can_switch_on_is_told_before_anything_is_armed(play, tmp_pa
 
 def test_all_nodes_are_shown_and_what_is_unknown_is_said(play, room):
     publish(room)
-    status, _ = play("status.yml", "-e", "format=json", "-e", f"output={room}/status.json")
+    status, _ = play("status.yml", "-e", "status_format=json", "-e", f"status_output={room}/status.json")
     assert status == 0
     told = json.loads((room / "status.json").read_text())
     shown = {node["node"]: node for node in told["nodes"]}
@@ -172,7 +172,7 @@ def test_why_a_channel_stays_behind_and_what_stands_still_is_shown(play, room, c
     assert status == 0, output
     assert "boot-a: amd64-usr stable stays at 4593.2.4, not 4593.2.5: incomplete there" in output
     assert "more than flatcar_images_stale_days (30). http://mirror.example/stable may be frozen" in output
-    play("status.yml", *chosen, "-e", "format=json", "-e", f"output={room}/status.json")
+    play("status.yml", *chosen, "-e", "status_format=json", "-e", f"status_output={room}/status.json")
     assert len(json.loads((room / "status.json").read_text())["images"]) == 2
 
 
@@ -189,7 +189,7 @@ def test_disarming_takes_a_node_and_all_of_them(play):
         ("--limit", "n1"),
         ("-e", "disarm_all=true"),
         ("-e", "disarm_all=true", "--limit", "boot-a"),
-        ("-e", "machines=former,52:54:00:00:00:99"),
+        ("-e", "disarm_machines=former,52:54:00:00:00:99"),
     ):
         status, output = play("disarm.yml", *chosen)
         assert status == 0, output
@@ -201,7 +201,7 @@ def test_disarming_takes_a_node_and_all_of_them(play):
 )
 def test_nodes_of_a_limit_are_shown_with_what_their_boot_hosts_say(play, room, chosen, shown):
     publish(room)
-    status, output = play("status.yml", *chosen, "-e", "format=json", "-e", f"output={room}/status.json")
+    status, output = play("status.yml", *chosen, "-e", "status_format=json", "-e", f"status_output={room}/status.json")
     assert status == 0, output
     told = json.loads((room / "status.json").read_text())["nodes"]
     assert [node["node"] for node in told] == shown

@@ -64,6 +64,7 @@ def lookup(pattern, said=None, **options):
         ("localhost", None, {"limit": "flatcar_nodes"}, "localhost"),
         ("localhost", "localhost,boot-a", {"limit": "flatcar_nodes"}, "localhost"),
         ("localhost", "rack_a", {"limit": "flatcar_nodes"}, "flatcar_nodes"),
+        ("localhost", "localhost,a01", {"limit": "flatcar_nodes"}, "flatcar_nodes"),
         ("localhost", "boot-a", {"limit": "flatcar_nodes:boot_hosts"}, "flatcar_nodes:boot_hosts"),
     ],
 )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import json
 import pathlib
+import re
 import subprocess
 
 import jinja2
@@ -438,7 +439,8 @@ def test_a_template_prints_nothing_else(template):
     names = {name.name for name in found} - {name.name for name in found if name.ctx == "store"}
     switches = {name for name, option in options_of(template.parts[-3]).items() if option["type"] == "bool"}
     rest = {name for name in names if not name.startswith("__")}
-    assert rest <= ROLE_WORDS.keys() | switches | {"ansible_managed"}
+    assert rest <= ROLE_WORDS.keys() | switches | {"ansible_managed", "lookup"}
+    assert set(re.findall(r"lookup\([^)]*\)", template.read_text())) <= {"lookup('kindling.flatcar.routes')"}
 
 
 def test_what_a_site_says_of_its_files_stays_a_comment(dnsmasq_conf, boot_network):

@@ -129,7 +129,7 @@ def test_armed_machines_that_the_inventory_does_not_have_are_shown():
     read = {"boot-a": told(armings=[an_arming(1), an_arming(2, armed=True, node="gone")]), "boot-b": "not asked"}
     (status,) = strangers(read, {"n"})
     assert (status["node"], status["boot_host"], status["armed_until"]) == ("gone", "boot-a", "2027-01-15T10:00:00Z")
-    assert status["drift"] == ["not in the inventory: disarm.yml -e machines=gone"]
+    assert status["drift"] == ["not in the inventory: disarm.yml -e disarm_machines=gone"]
     assert strangers(read, {"gone"}) == []
 
 

@@ -1,0 +1,40 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Checks what was chosen for this run of a playbook, with -e."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from typing import Any
+
+from ansible.errors import AnsibleActionFail
+from ansible.plugins.action import ActionBase
+from ansible_collections.kindling.flatcar.plugins.plugin_utils._inventory.hostvars import Variables
+from ansible_collections.kindling.flatcar.plugins.plugin_utils._options import playbook_options
+
+
+class ActionModule(ActionBase):
+    _requires_connection = False
+
+    def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
+        super().run(tmp, task_vars)
+        _, options = self.validate_argument_spec(
+            argument_spec={"playbook": {"type": "str", "choices": list(playbook_options.OPTIONS), "required": True}}
+        )
+        playbook = options["playbook"]
+        variables = Variables(task_vars, self._loader)
+        given = self._templated(playbook_options.given(self._loader), playbook_options.names(playbook))
+        own = variables.mentioned(playbook_options.unknown(playbook, given))
+        refused = playbook_options.mistakes(playbook, given, own)
+        stated = variables.stated(playbook_options.names(playbook))
+        ignored = list(playbook_options.not_obeyed(playbook, given, stated))
+        if playbook_options.refuses(playbook):
+            refused, ignored = refused + ignored, []
+        for sentence in ignored:
+            self._display.warning(sentence)
+        if refused:
+            raise AnsibleActionFail("\n".join(f"{sentence}." for sentence in (*refused, "Nothing was done")))
+        return {"changed": False}
+
+    def _templated(self, given: Mapping[str, Any], names: Collection[str]) -> dict[str, Any]:
+        """What is no option may be a template that means something elsewhere alone."""
+        return {name: self._templar.template(value) if name in names else value for name, value in given.items()}

@@ -1,0 +1,367 @@
+"""What is chosen for one run of a playbook, with ``-e``: one table, a row an option.
+
+An option carries its playbook's name, and is read from the command line alone: no variable of an inventory is taken for one.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+import shlex
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from ansible.module_utils.parsing.convert_bool import boolean
+from ansible.parsing.dataloader import DataLoader
+from ansible.utils.vars import load_extra_vars
+from ansible_collections.kindling.flatcar.plugins.plugin_utils._network.dhcp_options import SERVERS
+from ansible_collections.kindling.flatcar.plugins.plugin_utils._schema import words
+
+_LONGEST_SHOWN = 80
+
+
+@dataclass(frozen=True)
+class Option:
+    """One option: how its value is read, what it is for, and what it is when nobody gives it.
+
+    ``former`` are words that ``-e`` took before, and that are the inventory's own now. ``variable`` is what the playbook makes of
+    it: a role's variable, which is the collection's own name wherever it stands.
+    """
+
+    name: str
+    read: Callable[[Any], Any]
+    doc: str
+    default: Any = None
+    former: tuple[str, ...] = ()
+    variable: str = ""
+
+    def names(self) -> tuple[str, ...]:
+        """Those of the collection."""
+        return (self.name, self.variable) if self.variable else (self.name,)
+
+
+# Readers: ``-e NAME=VALUE`` gives texts, ``-e '{"NAME": VALUE}'`` and ``-e @FILE`` give anything ---------------------------------
+
+
+def _truth(value: Any) -> bool:
+    try:
+        return boolean(value)
+    except TypeError:
+        raise ValueError("expected true or false") from None
+
+
+def _integer(value: Any) -> int:
+    if isinstance(value, bool) or not isinstance(value, int | str) or not re.fullmatch(r"-?[0-9]{1,15}", str(value)):
+        raise ValueError("expected a whole number")
+    return int(value)
+
+
+def _percentage(value: Any) -> float:
+    text = str(value)
+    if isinstance(value, bool) or not re.fullmatch(r"[0-9]{1,3}(\.[0-9]+)?", text) or float(text) > 100:
+        raise ValueError("expected a number from 0 to 100")
+    return float(text)
+
+
+def _line(value: Any) -> str:
+    return words.read("line", value)
+
+
+def _word(kind: str) -> Callable[[Any], str]:
+    return lambda value: words.read(kind, str(value) if isinstance(value, int) else value)
+
+
+def _choice(*choices: str) -> Callable[[Any], str]:
+    def read(value: Any) -> str:
+        if value not in choices:
+            raise ValueError(f"expected {', '.join(choices[:-1])} or {choices[-1]}")
+        return str(value)
+
+    return read
+
+
+def _names(value: Any) -> list[str]:
+    """A list, or one text with commas."""
+    items = value.split(",") if isinstance(value, str) else value
+    if not isinstance(items, list | tuple):
+        raise ValueError("expected names with commas between them")
+    return [words.read("host", item.strip() if isinstance(item, str) else item) for item in items]
+
+
+def _batches(value: Any) -> list[int | str]:
+    """Sizes as a play's ``serial`` takes them."""
+    sizes = value if isinstance(value, list | tuple) else [value]
+    if not sizes or any(isinstance(size, bool) or not re.fullmatch(r"[1-9][0-9]{0,8}%?", str(size)) for size in sizes):
+        raise ValueError(
+            """expected a number, a percentage, or a list of them such as '{"install_batch": [1, 10, 50]}'"""
+        )
+    return [str(size) if str(size).endswith("%") else int(size) for size in sizes]
+
+
+# The table ---------------------------------------------------------------------------------------------------------------------
+
+
+def _printed(playbook: str) -> tuple[Option, Option]:
+    return (
+        Option(
+            f"{playbook}_format",
+            _choice("text", "json"),
+            "how the result is printed: `text` or `json`",
+            "text",
+            ("format",),
+        ),
+        Option(
+            f"{playbook}_output",
+            _line,
+            "a file on the controller to write it to, instead of printing it",
+            None,
+            ("output",),
+        ),
+    )
+
+
+OPTIONS: Mapping[str, tuple[Option, ...]] = {
+    "site": (
+        Option(
+            "site_older",
+            _truth,
+            "publish from a checkout of the inventory that is older than what is served",
+            False,
+            variable="fleet_older",
+        ),
+        Option(
+            "site_hold",
+            _truth,
+            "after a rollback: `false` ends the hold and publishes, `true` leaves what is served and does the rest",
+            variable="fleet_hold",
+        ),
+        Option(
+            "site_unasked",
+            _names,
+            "boot hosts outside of the run that are not asked whether nodes are armed there, because they are gone",
+            [],
+            variable="fleet_unasked",
+        ),
+    ),
+    "install": (
+        Option("install_batch", _batches, "how many nodes at a time; the last number goes on", [1, 10, 50]),
+        Option(
+            "install_max_fail_percentage",
+            _percentage,
+            "how many in a hundred of a batch may fail before no other batch is begun",
+            0,
+        ),
+        Option("install_expires", _integer, "for how many seconds nodes are armed, from 60 to 86400", 7200),
+        Option(
+            "install_again",
+            _truth,
+            "begin anew where an install has begun and has not ended, which was given up",
+            False,
+        ),
+        Option(
+            "install_without_peer",
+            _truth,
+            "do not tell the other boot host of a pair, which is down: it may start half-written disks",
+            False,
+        ),
+        Option("install_timeout", _integer, "how many seconds to wait for a batch", 2700),
+        Option("install_wait", _truth, "`false`: arm and end, without waiting", True),
+        Option(
+            "install_power",
+            _truth,
+            "`false`: restart no machine; somebody else sees to it that they boot from the network",
+            True,
+        ),
+        Option(
+            "install_all",
+            _truth,
+            "needed to install every node: without `--limit`, and where a pattern, a group or an empty variable in it comes to all",
+            False,
+        ),
+    ),
+    "disarm": (
+        Option(
+            "disarm_machines",
+            _names,
+            "machines that the inventory does not have (any more), by name, MAC address or address",
+            [],
+            ("machines",),
+        ),
+        Option(
+            "disarm_forget", _truth, "send a machine whose disk is half-written to its disk again", False, ("forget",)
+        ),
+        Option(
+            "disarm_all",
+            _truth,
+            "needed to end all armings: without `--limit`, and where a pattern, a group or an empty variable in it comes to all",
+            False,
+        ),
+    ),
+    "rollback": (
+        Option(
+            "rollback_generation",
+            _word("generation"),
+            "the generation's name or its beginning; the one before the served one when not given",
+            former=("generation",),
+            variable="fleet_generation",
+        ),
+        Option(
+            "rollback_list",
+            _truth,
+            "list what there is, who published it, from which commit, and what it changed; and change nothing",
+            False,
+            ("list",),
+            "fleet_list",
+        ),
+    ),
+    "status": _printed("status"),
+    "explain": _printed("explain"),
+    "validate": (
+        *_printed("validate"),
+        Option(
+            "validate_cross_check", _truth, "`false`: ask no other programs on the controller", True, ("cross_check",)
+        ),
+    ),
+    "acceptance": (
+        *_printed("acceptance"),
+        Option(
+            "acceptance_host",
+            _names,
+            "the host of the inventory to try it from; `localhost` is the controller. Those of the group `acceptance_hosts` when "
+            "not given",
+        ),
+        Option(
+            "acceptance_interface",
+            _word("interface"),
+            "that host's interface, where it has no address on the rack's network",
+        ),
+        Option("acceptance_all", _truth, "try every node, and not one of each kind", False),
+    ),
+    "dhcp_options": (
+        Option(
+            "dhcp_options_server",
+            _choice(*SERVERS),
+            f"print it for one server alone: {', '.join(f'`{name}`' for name in SERVERS)}",
+            former=("dhcp_server",),
+            variable="dnsmasq_other_server",
+        ),
+    ),
+}
+
+#: What said before of which nodes a playbook is, and what says it now; ``{}`` is the value. The first row that fits counts.
+_FORMER_CHOICES: Mapping[str, tuple[tuple[str, str | None, str], ...]] = {
+    "status": (("nodes", None, "--limit {}"),),
+    "explain": (("node", None, "--limit {}"),),
+    "acceptance": (
+        ("acceptance_nodes", "all", "-e acceptance_all=true"),
+        ("acceptance_nodes", "few", "what is done without it"),
+        ("acceptance_nodes", None, "--limit {}"),
+    ),
+}
+
+#: Playbooks that do more, or something else, without an option that somebody has meant: he has to say it before anything is done.
+_REFUSING = frozenset({"site", "install", "rollback"})
+
+
+# What was given ----------------------------------------------------------------------------------------------------------------
+
+
+def given(loader: DataLoader) -> Mapping[str, Any]:
+    """All variables of ``-e``, as they are written."""
+    return load_extra_vars(loader)
+
+
+def values(playbook: str, given: Mapping[str, Any]) -> dict[str, Any]:
+    """The values of all options of a playbook, by name. Raises ``ValueError`` with all that cannot be read."""
+    read, wrong = {}, []
+    for option in OPTIONS[playbook]:
+        read[option.name] = option.default
+        if option.name in given:
+            try:
+                read[option.name] = option.read(given[option.name])
+            except ValueError as error:
+                wrong.append(f"{_said(option.name, given[option.name])}: {error}")
+    if wrong:
+        raise ValueError("\n".join(wrong))
+    return read
+
+
+def unknown(playbook: str, given: Iterable[str]) -> list[str]:
+    """Those names that look like options of the playbook, and are none."""
+    known = {option.name for option in OPTIONS[playbook]} | set(_former(playbook))
+    return [name for name in given if name.startswith(f"{playbook}_") and name not in known]
+
+
+def mistakes(playbook: str, given: Mapping[str, Any], own: Collection[str] = ()) -> list[str]:
+    """What is wrong with what was given: a sentence each. *own* are names that the inventory has, whatever they look like."""
+    former = _former(playbook)
+    found = [f"{_said(name, given[name])} is now {former[name](given[name])}" for name in given if name in former]
+    found += [_not_an_option(playbook, name) for name in unknown(playbook, given) if name not in own]
+    try:
+        values(playbook, given)
+    except ValueError as error:
+        found += str(error).splitlines()
+    return found
+
+
+def not_obeyed(playbook: str, given: Mapping[str, Any], stated: Mapping[str, str]) -> Iterator[str]:
+    """A sentence for each option that stands in the inventory and was not given: *stated* has the places, by name."""
+    for option in OPTIONS[playbook]:
+        for name in option.names():
+            if name in stated and option.name not in given:
+                yield (
+                    f"{stated[name]}: {name} is not obeyed in the inventory: remove it, and give -e {option.name}=… to each run of "
+                    f"{playbook}.yml that it is meant for"
+                )
+
+
+def refuses(playbook: str) -> bool:
+    """Whether an option that stands in the inventory stops the playbook."""
+    return playbook in _REFUSING
+
+
+def names(playbook: str) -> set[str]:
+    """All names of the collection that are not obeyed where they stand in an inventory."""
+    return {name for option in OPTIONS[playbook] for name in option.names()}
+
+
+def _former(playbook: str) -> dict[str, Callable[[Any], str]]:
+    """What says now what a name of before said with a value."""
+    found: dict[str, Callable[[Any], str]] = {}
+    for option in OPTIONS[playbook]:
+        for name in (*option.former, *option.names()[1:]):
+            found[name] = lambda value, now=option.name: _said(now, value)
+    for name, _, _ in _FORMER_CHOICES.get(playbook, ()):
+        found[name] = lambda value, name=name: _choice_now(playbook, name, value)
+    return found
+
+
+def _choice_now(playbook: str, name: str, value: Any) -> str:
+    rows = (row for row in _FORMER_CHOICES[playbook] if row[0] == name and row[1] in (value, None))
+    return next(rows)[2].format(_shown(value) or "…")
+
+
+def _not_an_option(playbook: str, name: str) -> str:
+    known = [option.name for option in OPTIONS[playbook]]
+    nearest = difflib.get_close_matches(name, known, n=1)
+    hint = f"the nearest is {nearest[0]}" if nearest else f"it has {', '.join(known)}"
+    return f"-e {words.visible(name)} is no option of {playbook}.yml; {hint}"
+
+
+def _said(name: str, value: Any) -> str:
+    shown = _shown(value)
+    return f"-e {name}={shown}" if shown is not None else f"-e {name}"
+
+
+def _shown(value: Any) -> str | None:
+    """As it is typed, where it is short and of one line."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    text = ",".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
+    if isinstance(value, Mapping) or value is None or len(text) > _LONGEST_SHOWN or words.has_control(text):
+        return None
+    return shlex.quote(text) if text else ""
+
+
+__all__ = ("OPTIONS", "Option", "given", "mistakes", "names", "not_obeyed", "refuses", "unknown", "values")

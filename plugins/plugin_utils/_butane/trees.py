@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 from . import paths
 from .files import Kind, LocalFileError, LocalNode
 from .lowering import NODE_EXISTS, Lowering, Nodes, put_contents
@@ -75,7 +77,7 @@ class _Grower:
             self._lowering.lineage.made((*where, "mode"), self.cause)
 
     def _plant_link(self, local: LocalNode, path: str) -> None:
-        target = str(local.location.readlink())
+        target = os.readlink(local.location)  # noqa: PTH115  (pathlib would make `re` of `./re`)
         listed = self._nodes.find("links", path)
         if not listed:
             self._add("links", {"path": path, "target": target})

@@ -119,14 +119,52 @@ def merge_layers(node: Node) -> tuple[dict[str, Any], list[Problem]]:
     """The node's whole Butane config, and what in its fragments cannot be merged and was left out."""
     problems: list[Problem] = []
     merged: dict[str, Any] = {}
+    laid: list[Layer] = []
     for layer in layers(node):
-        merged = merge(merged, layer.butane, refuse=functools.partial(_refuse, problems, node, layer))
+        merged = merge(merged, layer.butane, refuse=functools.partial(_refuse, problems, node, layer, laid))
+        laid.append(layer)
     return merged, problems
 
 
-def _refuse(problems: list[Problem], node: Node, layer: Layer, place: str, message: str, entry: Any) -> None:
-    variable = next((name for name in layer.variables if node.given.get(name) is not None), "")
-    problems.append(Problem(node.name, f"{variable}: {place}" if place else variable, message, entry))
+def _refuse(
+    problems: list[Problem],
+    node: Node,
+    layer: Layer,
+    laid: Iterable[Layer],
+    place: str,
+    message: str,
+    entry: Any,
+    inherited: Any,
+) -> None:
+    variable = _said_by(layer, node)
+    giver = (
+        next((one for one in reversed([*laid]) if _holds(one.butane, inherited)), None)
+        if inherited is not None
+        else None
+    )
+    if giver:
+        message += f". It is inherited from {_said_by(giver, node) or giver.variables[0]}"
+    path = f"{variable}: {place}" if place else variable
+    problems.append(Problem(node.name, path, message, entry, other=_place_of(giver, node, inherited)))
+
+
+def _said_by(layer: Layer, node: Node) -> str:
+    return next((name for name in layer.variables if node.given.get(name) is not None), "")
+
+
+def _holds(value: Any, wanted: Any) -> bool:
+    """Whether *wanted* itself, and not one that is equal, is somewhere in *value*."""
+    if isinstance(value, Mapping):
+        return any(_holds(inner, wanted) for inner in value.values())
+    if isinstance(value, list | tuple):
+        return any(_holds(inner, wanted) for inner in value)
+    return value is wanted
+
+
+def _place_of(giver: Layer | None, node: Node, inherited: Any) -> Any:
+    """What tells where the inventory says it: a fragment's own value, or the variable that a text was made of."""
+    variable = _said_by(giver, node) if giver else ""
+    return inherited if FRAGMENT.fullmatch(variable) else node.given.get(variable)
 
 
 def to_butane(node: Node) -> dict[str, Any]:

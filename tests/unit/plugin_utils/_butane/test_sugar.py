@@ -176,6 +176,14 @@ def test_a_tree(tree):
     }
 
 
+@pytest.mark.parametrize("target", ["./re", "re", "a//b", "dir/", "../x/./y", ".", "/a/../b", "./"])
+def test_a_link_in_a_tree_keeps_its_target_to_the_letter(tmp_path, target):
+    (tmp_path / "tree").mkdir()
+    os.symlink(target, tmp_path / "tree" / "link")  # noqa: PTH211  (pathlib would make `re` of `./re`)
+    (link,) = translated(tmp_path, storage={"trees": [{"local": "tree", "path": "/etc"}]})["storage"]["links"]
+    assert link["target"] == target
+
+
 def test_a_tree_fills_nodes_that_are_listed_without_contents(tree):
     storage = translated(
         tree,

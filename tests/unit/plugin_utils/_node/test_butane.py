@@ -4,7 +4,13 @@ from __future__ import annotations
 
 import pytest
 from ansible_collections.kindling.flatcar.plugins.plugin_utils._butane import translate
-from ansible_collections.kindling.flatcar.plugins.plugin_utils._node import NODE, check_butane, read_node, to_butane
+from ansible_collections.kindling.flatcar.plugins.plugin_utils._node import (
+    NODE,
+    check_butane,
+    merge_layers,
+    read_node,
+    to_butane,
+)
 
 RIGHT = {"flatcar_rack": "a", "flatcar_mac": "52-54-00-AA-BB-01", "flatcar_address": "10.1.0.11"}
 SHA = "a" * 64
@@ -281,3 +287,31 @@ def test_a_release_has_to_know_the_spec():
     assert path == "version"
     assert "the Ignition 2.24.0 of release 4593.2.5 reads up to 3.5" in message
     assert refused(flatcar_butane={"version": "1.2.0-experimental"}, flatcar_version="4820.0.0") == []
+
+
+def hostname_from(**contents):
+    return {"storage": {"files": [{"path": "/etc/hostname", "contents": contents}]}}
+
+
+def test_contents_in_the_way_are_told_with_the_layer_that_gave_them():
+    mine = hostname_from(source="data:,mine")
+    node, _ = read_node("n1", RIGHT | {"flatcar_hostname": "n1", "flatcar_butane": mine})
+    _, (problem,) = merge_layers(node)
+    assert problem.path == "flatcar_butane: storage.files[/etc/hostname].contents.source"
+    assert problem.message == (
+        "inline is inherited, and cannot stand beside it: take it away by `inline: ~`. It is inherited from flatcar_hostname"
+    )
+    assert (problem.value, problem.other) == ("data:,mine", "n1")
+    made = butane(flatcar_butane=hostname_from(source="data:,mine", inline=None))
+    assert made["storage"]["files"][0]["contents"] == {"inline": None, "source": "data:,mine"}
+
+
+def test_a_hash_of_other_contents_is_told_with_the_fragment_that_gave_it():
+    digest = f"sha256-{SHA}"
+    site = hostname_from(inline=None, source="http://a.test/x", verification={"hash": digest})
+    role = hostname_from(source="http://b.test/y")
+    node, _ = read_node("n1", RIGHT | {"flatcar_butane_10_site": site, "flatcar_butane_30_role": role})
+    _, (problem,) = merge_layers(node)
+    assert problem.path == "flatcar_butane_30_role: storage.files[/etc/hostname].contents.source"
+    assert "take it away by `verification: {hash: ~}`. It is inherited from flatcar_butane_10_site" in problem.message
+    assert (problem.value, problem.other) == ("http://b.test/y", digest)

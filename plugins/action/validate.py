@@ -28,6 +28,7 @@ from ansible_collections.kindling.flatcar.plugins.plugin_utils._inventory.second
     Opinions,
     second_opinions,
 )
+from ansible_collections.kindling.flatcar.plugins.plugin_utils._node import warnings
 from ansible_collections.kindling.flatcar.plugins.plugin_utils._output.output import OUTPUT_OPTIONS, put_out
 from ansible_collections.kindling.flatcar.plugins.plugin_utils._schema.problem import Problem
 
@@ -52,12 +53,17 @@ class ActionModule(ActionBase):
         everything = [*_missing_groups(groups), *found.problems, *opinions.problems]
         shown = [problem for problem in everything if _is_asked(problem.subject, options["hosts"])]
         problems = mistakes(shown)
+        remarks = [
+            remark for node in found.nodes if _is_asked(node.name, options["hosts"]) for remark in warnings(node)
+        ]
+        warned = mistakes(remarks)
         lost = _losses(fleets)
         data = {
             "boot_hosts": len(found.fleets),
             "nodes": len(groups.get(NODES, ())),
             "limit": options["hosts"],
             "problems": as_data(problems),
+            "warnings": as_data(warned),
             "problems_elsewhere": len(mistakes(everything)) - len(mistakes(shown)),
             "losses": [{"node": name, **loss._asdict()} for name, losses in lost.items() for loss in losses],
             "seconds": round(time.monotonic() - started, 3),
@@ -66,7 +72,12 @@ class ActionModule(ActionBase):
         }
         summary = _summary(data)
         told = "".join(f"  {line}\n" for line in lines(lost))
-        sections = [by_file(problems), f"Disks that lose data\n{told}" if told else "", summary]
+        sections = [
+            by_file(problems),
+            f"Warnings\n\n{by_file(warned)}" if warned else "",
+            f"Disks that lose data\n{told}" if told else "",
+            summary,
+        ]
         put_out(options, "\n".join(section for section in sections if section), data)
         return {"changed": False, "failed": bool(problems), "msg": summary}
 

@@ -22,6 +22,7 @@ from .model import (
     to_butane,
     unknown_variables,
     variable_of,
+    warnings,
 )
 from .node import Node
 
@@ -42,4 +43,5 @@ __all__ = (
     "to_butane",
     "unknown_variables",
     "variable_of",
+    "warnings",
 )

@@ -39,7 +39,7 @@ def layers(node: Node) -> list[Layer]:
         zone = link("/etc/localtime", f"../usr/share/zoneinfo/{node.time_zone}", overwrite=True)
         made.append(Layer(("flatcar_time_zone",), {"storage": {"links": [zone]}}))
     if node.ntp:
-        text = unit_text({"Time": [("NTP", " ".join(node.ntp))]})
+        text = unit_text(("Time", [("NTP", " ".join(node.ntp))]))
         servers = file("/etc/systemd/timesyncd.conf.d/10-kindling.conf", text)
         made.append(Layer(("flatcar_ntp",), {"storage": {"files": [servers]}}))
     return made

@@ -24,10 +24,10 @@ def link(path: str, target: str, overwrite: bool = False) -> dict[str, Any]:
     return {**entry, "overwrite": True} if overwrite else entry
 
 
-def unit_text(sections: Mapping[str, list[tuple[str, Any]]]) -> str:
+def unit_text(*sections: tuple[str, list[tuple[str, Any]]]) -> str:
     """A file in systemd's language; settings that are None are left out, and sections that have none."""
     blocks = []
-    for section, settings in sections.items():
+    for section, settings in sections:
         lines = [f"{name}={value}\n" for name, value in settings if value is not None]
         if lines:
             blocks.append(f"[{section}]\n{''.join(lines)}")

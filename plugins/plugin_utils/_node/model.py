@@ -105,6 +105,13 @@ def _contradictions(
                 yield Problem(name, variable, message, given.get(variable))
 
 
+def warnings(node: Node) -> list[Problem]:
+    """What people may not expect of *node*, though nothing is wrong with it."""
+    return [
+        Problem(node.name, variable, message, node.given.get(variable)) for variable, message in updates.notices(node)
+    ]
+
+
 def layers(node: Node) -> list[Layer]:
     """The pieces of the node's config, the later to be laid over the earlier.
 
@@ -204,4 +211,5 @@ __all__ = (
     "to_butane",
     "unknown_variables",
     "variable_of",
+    "warnings",
 )

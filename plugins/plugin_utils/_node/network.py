@@ -2,44 +2,117 @@
 
 from __future__ import annotations
 
+import ipaddress
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from .._schema import fields
-from .._schema.fields import Field, Invalid, ListOf, Mistake, Record
+from .._schema.fields import Field, Invalid, ListOf, Mistake, Record, ShortOr
 from .layer import Layer, file, unit_text
 
 if TYPE_CHECKING:
     from .node import Node
 
+IPAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
+
 KINDS = ("mac", "bond", "vlan", "bridge")
 
 _NAME = fields.word("node's interface")
+
+#: How a fragment says what the tables have no word for.
+_NETDEV = (
+    "anything else that systemd-networkd knows goes into a file of flatcar_butane that is laid over this one's, "
+    "/etc/systemd/network/10-NAME.netdev.d/50-more.conf"
+)
+_NETWORK = _NETDEV.replace("netdev.d", "network.d")
+
+
+def _sentence(text: str) -> str:
+    return text[0].upper() + text[1:]
+
+
+def _dhcp(value: Any) -> str | bool:
+    if isinstance(value, bool):
+        return "ipv4" if value else False
+    if value not in _DHCP:
+        raise ValueError(f"expected true (which is ipv4), false, {' or '.join(_DHCP)}; {_NETWORK}")
+    return str(value)
+
+
+#: What networkd calls it.
+_DHCP = {"ipv4": "ipv4", "ipv6": "ipv6", "both": "yes"}
+
+
+def _next_hop(value: Any) -> IPAddress:
+    address = fields.any_address(value)
+    if getattr(address, "scope_id", None):
+        raise ValueError("expected an address without its %: it is reached by the interface that it stands at")
+    if address.is_multicast or address.is_unspecified or address.is_loopback:
+        raise ValueError("expected the address of a router, such as 10.0.0.254 or fe80::1")
+    return address
+
+
+def _search_domain(value: Any) -> str:
+    name = value.removeprefix("~") if isinstance(value, str) else value
+    if value != "~.":
+        try:
+            fields.domain(name)
+        except ValueError as error:
+            raise ValueError(
+                f"{error}, or one behind ~, whose names alone are asked for here; ~. are all names"
+            ) from None
+    return str(value)
+
 
 BOND = Record(
     (
         Field("members", fields.one_or_more(_NAME), "the names of the interfaces that it is made of", required=True),
         Field(
             "mode",
-            fields.choice("802.3ad", "active-backup", "balance-alb", "balance-tlb", "balance-xor"),
+            fields.choice("802.3ad", "active-backup", "balance-alb", "balance-tlb", "balance-xor", beyond=_NETDEV),
             "how they share the work; `802.3ad` is LACP",
             default="802.3ad",
         ),
         Field("lacp_rate", fields.choice("slow", "fast"), "how often LACP asks the switch; `802.3ad` alone"),
         Field("hash", fields.choice("layer2", "layer2+3", "layer3+4"), "what picks the member that a packet takes"),
-    )
+    ),
+    beyond=_sentence(_NETDEV),
 )
 VLAN = Record(
     (
         Field("id", fields.integer(1, 4094), "the VLAN's number", required=True),
         Field("link", _NAME, "the name of the interface that carries it", required=True),
-    )
+    ),
+    beyond=_sentence(_NETDEV),
 )
 BRIDGE = Record(
     (
         Field("members", fields.list_of(_NAME), "the names of the interfaces that it joins", default=()),
         Field("stp", fields.boolean, "speak the spanning tree protocol", default=False),
-    )
+    ),
+    beyond=_sentence(_NETDEV),
+)
+_ON_LINK = Field(
+    "on_link",
+    fields.boolean,
+    "it is reached on this interface directly, though it is on no network of its addresses",
+    default=False,
+)
+GATEWAY = Record(
+    (
+        Field("address", _next_hop, "the router's address", required=True),
+        _ON_LINK,
+    ),
+    beyond=_sentence(_NETWORK),
+)
+ROUTE = Record(
+    (
+        Field("to", fields.any_network, "the network that it leads to; `0.0.0.0/0` and `::/0` are all", required=True),
+        Field("via", _next_hop, "the router that it goes by; the network is on this interface's link when not given"),
+        _ON_LINK,
+        Field("metric", fields.integer(0, 2**32 - 1), "which of several routes is taken: that with the smallest"),
+    ),
+    beyond=_sentence(_NETWORK),
 )
 
 
@@ -49,10 +122,59 @@ def _check_interface(typed: Mapping[str, Any]) -> None:
         raise ValueError(
             f"expected one of {', '.join(KINDS)}, which says what it is; got {' and '.join(kinds) or 'none'}"
         )
-    if typed["gateway"] and not any(typed["gateway"] in address.network for address in typed["addresses"]):
-        raise ValueError("expected a gateway on the network of one of its addresses")
+    if not _has_addresses(typed) and (typed["gateway"] or typed["routes"]):
+        raise ValueError(
+            "expected dhcp or addresses beside gateway and routes: without an address it reaches no router"
+        )
     if typed["bond"] and typed["bond"]["lacp_rate"] and typed["bond"]["mode"] != "802.3ad":
         raise ValueError("expected lacp_rate with the mode 802.3ad alone")
+    mistakes = [Mistake(path, message, None) for path, message in (*_gateway_mistakes(typed), *_route_mistakes(typed))]
+    if mistakes:
+        raise Invalid(mistakes)
+
+
+def _has_addresses(interface: Mapping[str, Any]) -> bool:
+    return bool(interface["dhcp"] or interface["addresses"])
+
+
+def _gateway_mistakes(interface: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    families = set()
+    for gateway in interface["gateway"]:
+        address = gateway["address"]
+        if address.version in families:
+            yield ".gateway", "expected one IPv4 and one IPv6 gateway at most: make the other one a route with a metric"
+        families.add(address.version)
+        if not _is_reached(gateway["on_link"], address, interface):
+            yield (
+                ".gateway",
+                f"expected a gateway on the network of one of its addresses, or link-local IPv6; {address} is reached all the same "
+                f"by {{address: '{address}', on_link: true}}",
+            )
+
+
+def _route_mistakes(interface: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    for number, route in enumerate(interface["routes"]):
+        here, to, via = f".routes[{number}]", route["to"], route["via"]
+        if via is None:
+            if route["on_link"]:
+                yield here, "expected via beside on_link, which says how the router is reached"
+        elif via.version != to.version:
+            yield here, f"expected a router of IPv{to.version} for {to}; {_NETWORK}"
+        elif not _is_reached(route["on_link"], via, interface) and not _asks(interface, via.version):
+            yield (
+                here,
+                f"expected via on the network of one of its addresses, or on_link: true, to reach {via} all the same",
+            )
+
+
+def _is_reached(on_link: bool, hop: IPAddress, interface: Mapping[str, Any]) -> bool:
+    own = any(hop in address.network and hop != address.ip for address in interface["addresses"])
+    return on_link or own or (hop.version == 6 and hop.is_link_local)
+
+
+def _asks(interface: Mapping[str, Any], version: int) -> bool:
+    """Whether DHCP gives it addresses of the *version*, whose network nobody knows yet."""
+    return interface["dhcp"] in (f"ipv{version}", "both")
 
 
 INTERFACE = Record(
@@ -62,18 +184,43 @@ INTERFACE = Record(
         Field("bond", BOND, "a bond"),
         Field("vlan", VLAN, "a VLAN"),
         Field("bridge", BRIDGE, "a bridge"),
-        Field("dhcp", fields.boolean, "ask DHCP for an IPv4 address, with the MAC address as client id", default=False),
+        Field(
+            "dhcp",
+            _dhcp,
+            "`ipv4` (or `true`), `ipv6` or `both`: ask DHCP for addresses, known by the MAC address in both; IPv6 is asked where a "
+            "router says so",
+            default=False,
+        ),
         Field(
             "addresses",
             fields.list_of(fields.interface_address),
             "static addresses, such as `10.0.0.11/24`",
             default=(),
         ),
-        Field("gateway", fields.any_address, "the default router"),
+        Field(
+            "gateway",
+            fields.one_or_more(ShortOr("address", GATEWAY)),
+            "the default router, or a list of an IPv4 and an IPv6 one; an address, such as `10.0.0.254` or `fe80::1`, or a mapping",
+            default=(),
+        ),
+        Field("routes", fields.list_of(ROUTE), "further routes", default=()),
+        Field(
+            "accept_ra",
+            fields.boolean,
+            "take addresses and routes from IPv6 router advertisements; as systemd-networkd does it when not given",
+        ),
         Field("dns", fields.one_or_more(fields.any_address), "name servers", default=()),
+        Field(
+            "domains",
+            fields.one_or_more(_search_domain),
+            "domains in which short names are looked for, such as `rack.example.com`; behind `~`, domains whose names are asked "
+            "for here alone",
+            default=(),
+        ),
         Field("mtu", fields.integer(576, 65535), "the largest packet"),
     ),
     _check_interface,
+    beyond=_sentence(_NETWORK),
 )
 
 
@@ -123,12 +270,15 @@ def _place_mistakes(interfaces: Sequence[Mapping[str, Any]]) -> Iterator[tuple[i
             owners.setdefault(name, interface["name"])
     for number, interface in enumerate(interfaces):
         owner = owners.get(interface["name"])
-        if owner and (interface["dhcp"] or interface["addresses"]):
-            yield (
-                number,
-                "",
-                f"it is a member of {owner}, which has the addresses: give {owner} dhcp or addresses instead",
-            )
+        misplaced = [name for name in _OF_ADDRESSES if interface[name]]
+        if owner and misplaced:
+            words = ("dhcp or addresses" if name in ("dhcp", "addresses") else name for name in misplaced)
+            what = " and ".join(dict.fromkeys(words))
+            yield number, "", f"it is a member of {owner}, which has the addresses: give {owner} {what} instead"
+
+
+#: What has a meaning only where there are addresses.
+_OF_ADDRESSES = ("dhcp", "addresses", "gateway", "routes", "dns", "domains")
 
 
 FIELDS = (
@@ -165,21 +315,22 @@ def _mac(interface: Mapping[str, Any], by_name: Mapping[str, Mapping[str, Any]])
 def _netdev(interface: Mapping[str, Any], mac: str | None) -> str:
     bond, vlan, bridge = interface["bond"], interface["vlan"], interface["bridge"]
     kind = next(kind for kind in KINDS if interface[kind] is not None)
-    sections: dict[str, list[tuple[str, Any]]] = {
-        "NetDev": [("Name", interface["name"]), ("Kind", kind), ("MACAddress", None if vlan else mac)]
-    }
+    sections: list[tuple[str, list[tuple[str, Any]]]] = [
+        ("NetDev", [("Name", interface["name"]), ("Kind", kind), ("MACAddress", None if vlan else mac)])
+    ]
     if bond:
-        sections["Bond"] = [
+        settings = [
             ("Mode", bond["mode"]),
             ("MIIMonitorSec", "100ms"),  # without it a dead link is never noticed
             ("LACPTransmitRate", bond["lacp_rate"]),
             ("TransmitHashPolicy", bond["hash"]),
         ]
+        sections.append(("Bond", settings))
     if vlan:
-        sections["VLAN"] = [("Id", vlan["id"])]
+        sections.append(("VLAN", [("Id", vlan["id"])]))
     if bridge:
-        sections["Bridge"] = [("STP", _yes(bridge["stp"]))]
-    return unit_text(sections)
+        sections.append(("Bridge", [("STP", _yes(bridge["stp"]))]))
+    return unit_text(*sections)
 
 
 def _network(interface: Mapping[str, Any], interfaces: Sequence[Mapping[str, Any]]) -> str:
@@ -192,20 +343,39 @@ def _network(interface: Mapping[str, Any], interfaces: Sequence[Mapping[str, Any
         *((kind.capitalize(), owner) for kind, owner in _owners(interface["name"], interfaces)),
         *(("VLAN", other["name"]) for other in interfaces if (other["vlan"] or {}).get("link") == interface["name"]),
     ]
-    if interface["dhcp"] or interface["addresses"]:
-        settings.append(("DHCP", "ipv4" if interface["dhcp"] else "no"))
+    if _has_addresses(interface):
+        settings.append(("DHCP", _DHCP[interface["dhcp"]] if interface["dhcp"] else "no"))
     else:
         settings += [("DHCP", "no"), ("LinkLocalAddressing", "no")]
     settings += [("Address", address.with_prefixlen) for address in interface["addresses"]]
-    settings += [("Gateway", interface["gateway"]), *(("DNS", server) for server in interface["dns"])]
+    settings += [("Gateway", gateway["address"]) for gateway in interface["gateway"] if not gateway["on_link"]]
+    settings += [
+        ("IPv6AcceptRA", None if interface["accept_ra"] is None else _yes(interface["accept_ra"])),
+        *(("DNS", server) for server in interface["dns"]),
+        ("Domains", " ".join(interface["domains"]) or None),
+    ]
     return unit_text(
-        {
-            "Match": match,
-            "Link": [("MTUBytes", interface["mtu"])],
-            "Network": settings,
-            "DHCPv4": [("ClientIdentifier", "mac")] if interface["dhcp"] else [],
-        }
+        ("Match", match),
+        ("Link", [("MTUBytes", interface["mtu"])]),
+        ("Network", settings),
+        *(("Route", settings) for settings in _routes(interface)),
+        ("DHCPv4", [("ClientIdentifier", "mac")] if _asks(interface, 4) else []),
+        # Else a machine in RAM, which has another machine-id at each start, would have another address, too
+        ("DHCPv6", [("DUIDType", "link-layer")] if _asks(interface, 6) else []),
     )
+
+
+def _routes(interface: Mapping[str, Any]) -> Iterator[list[tuple[str, Any]]]:
+    for gateway in interface["gateway"]:
+        if gateway["on_link"]:
+            yield [("Gateway", gateway["address"]), ("GatewayOnLink", "yes")]
+    for route in interface["routes"]:
+        via = route["via"]
+        on_link = "yes" if via and (route["on_link"] or not _is_reached(False, via, interface)) else None
+        yield [
+            *(("Destination", route["to"]), ("Gateway", via)),
+            *(("GatewayOnLink", on_link), ("Metric", route["metric"])),
+        ]
 
 
 def _owners(name: str, interfaces: Sequence[Mapping[str, Any]]) -> Iterator[tuple[str, str]]:

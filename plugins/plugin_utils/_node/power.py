@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -12,9 +13,17 @@ from .layer import Layer
 if TYPE_CHECKING:
     from .node import Node
 
+_HEXADECIMAL = re.compile(r"(?:[0-9a-fA-F]{2}){1,20}")
+
 #: What each type needs, and what else it knows.
 _NEEDED = {"redfish": ("address", "user", "password"), "ipmi": ("address", "user", "password"), "wol": ()}
-_KNOWN = {"redfish": ("system", "port"), "ipmi": ("port",), "wol": ("address", "mac", "port")}
+_KNOWN = {"redfish": ("system", "port"), "ipmi": ("port", "key", "uefi"), "wol": ("address", "mac", "port")}
+
+
+def _key(value: Any) -> str:
+    if not isinstance(value, str) or not _HEXADECIMAL.fullmatch(value):
+        raise ValueError("expected 2 to 40 hexadecimal digits, an even number of them, in quotes")
+    return str(value)
 
 
 def _check_bmc(typed: Mapping[str, Any]) -> None:
@@ -24,7 +33,7 @@ def _check_bmc(typed: Mapping[str, Any]) -> None:
     missing = [name for name in _NEEDED[kind] if typed[name] is None]
     if missing:
         raise ValueError(f"expected {', '.join(missing)} with the type {kind}")
-    names = ("address", "user", "password", "system", "port", "mac")
+    names = ("address", "user", "password", "system", "port", "key", "uefi", "mac")
     useless = [name for name in names if typed[name] is not None and name not in _NEEDED[kind] + _KNOWN[kind]]
     if useless:
         raise ValueError(f"the type {kind} has no {' and no '.join(useless)}: leave it out")
@@ -47,10 +56,23 @@ BMC = Record(
         Field("password", fields.line, "that user's password; keep it in a vault", secret=True),
         Field("system", fields.line, "`redfish`: the system's id, where the service processor has several"),
         Field("port", fields.integer(1, 65535), "its port, where it is not the usual one"),
+        Field(
+            "key",
+            _key,
+            "`ipmi`: its key (K_G) in hexadecimal digits, where it has one; keep it in a vault",
+            secret=True,
+        ),
+        Field(
+            "uefi",
+            fields.boolean,
+            "`ipmi`: have the machine boot by UEFI; without it, IPMI asks for BIOS, which some firmware obeys and most does not",
+        ),
         Field("verify_tls", fields.boolean, "`redfish`: check its certificate", default=True),
         Field("mac", fields.mac, "`wol`: the NIC that wakes the machine; the first of `flatcar_mac` if not given"),
     ),
     _check_bmc,
+    beyond="A machine that needs more to be switched on has no flatcar_bmc: switch it by a playbook of yours, and install it with "
+    "-e install_power=false",
 )
 
 FIELDS = (Field("flatcar_bmc", BMC, "how the machine is switched on from afar; by hand when not given", secret=True),)
@@ -81,9 +103,37 @@ def plan(bmc: Any, macs: Sequence[str]) -> dict[str, Any]:
     return made
 
 
+def network_boot(found: Mapping[str, Any], system: str | None, needed: bool = True) -> dict[str, Any]:
+    """How a Redfish service has a machine boot from the network once: the ``device`` to boot from, and the ``systems`` that it has.
+
+    *found* is what ``redfish_info`` told of boot overrides: a service that tells nothing of them is asked for PXE. Raises
+    ``ValueError`` where *system* is not said and has to be, or where a boot from the network is *needed* and cannot be had.
+    """
+    entries = ((found.get("redfish_facts") or {}).get("boot_override") or {}).get("entries") or ()
+    boots = {place["system_uri"].rstrip("/").rpartition("/")[2]: boot for place, boot in entries}
+    if system is None and len(boots) > 1:
+        raise ValueError(
+            f"it has several systems: say in flatcar_bmc which is this machine, by system: one of {', '.join(boots)}"
+        )
+    # Of a system whose id is not in its address, nothing is known here
+    boot = boots.get(system, {}) if system else next(iter(boots.values()), {})
+    offered = boot.get("BootSourceOverrideTarget@Redfish.AllowableValues") or _FROM_NETWORK
+    device = next((one for one in _FROM_NETWORK if one in offered), None)
+    if needed and device is None:
+        raise ValueError(
+            f"it can be told to boot from {', '.join(offered)}, and not from the network: have its firmware try the network "
+            "first, and say -e power_network_boot=false"
+        )
+    return {"device": device, "systems": list(boots)}
+
+
+#: A boot from the network as Redfish calls it; some systems know the second alone.
+_FROM_NETWORK = ("Pxe", "UefiHttp")
+
+
 def layers(_node: Node) -> list[Layer]:
     """None: who may switch the machine on is no business of the machine."""
     return []
 
 
-__all__ = ("BMC", "FIELDS", "layers", "plan")
+__all__ = ("BMC", "FIELDS", "layers", "network_boot", "plan")

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import posixpath
-from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import urlsplit
 
-from .._schema import fields
-from .._schema.fields import Field, Record
+from .._schema import fields, words
+from .._schema.fields import Field, Invalid, Mistake, Record
 from .access import named
 from .layer import Layer, link, unit_text
 
@@ -23,26 +23,120 @@ SYSEXT = Record(
         Field("name", _NAME, "its name, as the image's own metadata says it", required=True),
         Field("url", fields.url, "where the node fetches it from", required=True),
         Field("sha256", fields.sha256, "the SHA-256 that it has to have", required=True),
-    )
+    ),
+    beyond="An extension that is got otherwise is a file below /opt/extensions and a link in /etc/extensions, by flatcar_butane",
 )
+
+
+def _setting(value: Any) -> str:
+    """A number is the text that it was written as; whether true, yes and on are, nobody can tell any more."""
+    if isinstance(value, int) and not isinstance(value, bool):
+        return str(value)
+    if value == "":
+        return ""
+    try:
+        return fields.line(value)
+    except ValueError:
+        raise ValueError(
+            "expected a text of one line, in quotes; one of several lines goes into a file by flatcar_butane (storage.files) that "
+            "volumes shows to the container"
+        ) from None
+
+
+def _port(value: Any) -> str:
+    port = words.read("published port", value)
+    mapped = _Published.of(port)
+    numbers = (*mapped.ports, *mapped.inside)
+    if not all(1 <= number <= 65535 for number in numbers) or len(mapped.ports) != len(mapped.inside) or not numbers:
+        raise ValueError("expected ports from 1 to 65535, and as many of the machine as of the container")
+    return port
+
+
+class _Published(NamedTuple):
+    """What a container's port takes of the machine; ``address`` is empty for all of its addresses."""
+
+    address: str
+    protocol: str
+    ports: range
+    inside: range
+
+    @classmethod
+    def of(cls, port: str) -> _Published:
+        numbers, _, protocol = port.partition("/")
+        outside, _, inside = numbers.rpartition(":")
+        address, _, outside = outside.rpartition(":")
+        return cls(address, protocol or "tcp", _range(outside), _range(inside))
+
+    def collides(self, other: _Published) -> bool:
+        common = range(max(self.ports.start, other.ports.start), min(self.ports.stop, other.ports.stop))
+        addresses = {self.address, other.address}
+        return self.protocol == other.protocol and bool(common) and (len(addresses) == 1 or "" in addresses)
+
+
+def _range(text: str) -> range:
+    first, _, last = text.partition("-")
+    return range(int(first), int(last or first) + 1)
+
+
+def _check_containers(typed: Sequence[Mapping[str, Any]], given: Sequence[Any]) -> None:
+    """Two containers on one port: the second would be started for ever."""
+    taken: list[tuple[_Published, str]] = []
+    mistakes = []
+    for number, container in enumerate(typed):
+        for index, port in enumerate(container["ports"]):
+            own = _Published.of(port)
+            owner = next((name for other, name in taken if own.collides(other)), None)
+            if owner:
+                message = f"{port} takes a port of the machine that {owner} has already"
+                mistakes.append(Mistake(f"[{number}].ports[{index}]", message, given[number]))
+            taken.append((own, container["name"]))
+    if mistakes:
+        raise Invalid(mistakes)
+
 
 CONTAINER = Record(
     (
         Field("name", _NAME, "the container's name, and its unit's", required=True),
         Field("image", fields.word("container image"), "the image", required=True),
         Field(
+            "environment",
+            fields.MappingOf(fields.word("environment name"), _setting),
+            "its environment variables, such as `{LEVEL: debug}`",
+            default={},
+            secret=True,
+        ),
+        Field(
+            "volumes",
+            fields.list_of(fields.word("volume")),
+            "directories of the machine, or volumes, and where it sees them, such as `/var/lib/data:/data:ro`",
+            default=(),
+        ),
+        Field(
+            "ports",
+            fields.list_of(_port),
+            "ports of the machine that lead to its own, such as `8080:80` or `127.0.0.1:53:53/udp`",
+            default=(),
+        ),
+        Field(
             "arguments",
             _LISTS_OF_WORDS,
-            "words for `docker run` before the image, such as `--publish=80:80`",
+            "more words for `docker run` before the image, such as `--network=host`",
             default=(),
         ),
         Field("command", _LISTS_OF_WORDS, "words for the container itself, after the image", default=()),
-    )
+    ),
+    beyond="What docker knows beside goes into arguments; what the unit should say beside, into a drop-in of NAME.service in "
+    "flatcar_butane (systemd.units, dropins)",
 )
 
 FIELDS = (
     Field("flatcar_sysexts", fields.list_of(SYSEXT), "system extensions, each pinned by its SHA-256", default=()),
-    Field("flatcar_containers", fields.list_of(CONTAINER), "containers that run always, each as a unit", default=()),
+    Field(
+        "flatcar_containers",
+        fields.ListOf(CONTAINER, check=_check_containers),
+        "containers that run always, each as a unit",
+        default=(),
+    ),
     Field(
         "flatcar_units",
         fields.list_of(named("systemd.units")),
@@ -76,16 +170,25 @@ def _extensions(sysexts: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
 
 def _container(container: Mapping[str, Any]) -> dict[str, Any]:
     name = container["name"]
-    run = ("--rm", f"--name={name}", *container["arguments"], container["image"], *container["command"])
+    named = (
+        *(f"--env={key}={value}" for key, value in container["environment"].items()),
+        *(f"--volume={volume}" for volume in container["volumes"]),
+        *(f"--publish={port}" for port in container["ports"]),
+    )
+    run = ("--rm", f"--name={name}", *named, *container["arguments"], container["image"], *container["command"])
     text = unit_text(
-        {
-            "Unit": [
+        (
+            "Unit",
+            [
                 ("Description", f"Container {name}"),
                 ("Requires", "docker.service"),
                 ("Wants", "network-online.target"),
                 ("After", "docker.service network-online.target"),
             ],
-            "Service": [
+        ),
+        (
+            "Service",
+            [
                 ("TimeoutStartSec", 0),  # the first start pulls the image
                 ("ExecStartPre", f"-/usr/bin/docker rm --force {name}"),
                 ("ExecStart", f"/usr/bin/docker run {' '.join(map(_word, run))}"),
@@ -93,8 +196,8 @@ def _container(container: Mapping[str, Any]) -> dict[str, Any]:
                 ("Restart", "always"),
                 ("RestartSec", 5),
             ],
-            "Install": [("WantedBy", "multi-user.target")],
-        }
+        ),
+        ("Install", [("WantedBy", "multi-user.target")]),
     )
     return {"name": f"{name}.service", "enabled": True, "contents": text}
 

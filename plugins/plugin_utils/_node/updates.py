@@ -28,7 +28,7 @@ FIELDS = (
     Field(
         "flatcar_update_group",
         fields.word("update group"),
-        "the group on the update server; the image's channel when not given",
+        "the group on the update server; when not given, the stream of LTS that `flatcar_channel` names, else the image's channel",
     ),
 )
 
@@ -53,18 +53,36 @@ def check(typed: Mapping[str, Any], _given: Mapping[str, Any]) -> Iterator[tuple
 
 
 def layers(node: Node) -> list[Layer]:
-    """Source of the keys: flatcar.org, "Update and reboot strategies"; the file overrides the image's own."""
+    """Source of the keys: flatcar.org, "Update and reboot strategies"; the file overrides the image's own.
+
+    Every image of LTS has the group ``lts``, which leads to the next stream (flatcar.org, "Switching channels").
+    """
     disabled = node.update_strategy == "disabled"
     settings = {
-        "GROUP": node.update_group,
+        "GROUP": node.update_group or _stream(node),
         "SERVER": "disabled" if disabled else node.update_server,
         "REBOOT_STRATEGY": "off" if disabled else node.update_strategy,
         "LOCKSMITHD_REBOOT_WINDOW_START": node.update_window and f'"{node.update_window}"',
         "LOCKSMITHD_REBOOT_WINDOW_LENGTH": node.update_window_length,
     }
     text = "".join(f"{key}={value}\n" for key, value in settings.items() if value)
-    variables = tuple(field.name for field in FIELDS)
+    variables = (*(field.name for field in FIELDS), "flatcar_channel")
     return [Layer(variables, {"storage": {"files": [file("/etc/flatcar/update.conf", text, True)]}})] if text else []
 
 
-__all__ = ("FIELDS", "check", "layers")
+def _stream(node: Node) -> str | None:
+    """The one that an installed machine is to stay in."""
+    return node.channel if node.channel.startswith("lts-") and node.boot_mode != "ram" else None
+
+
+def notices(node: Node) -> Iterator[tuple[str, str]]:
+    """What somebody may not expect, though nothing is wrong: the variable, and what to do."""
+    if node.version != "current" and node.boot_mode == "install" and node.update_strategy != "disabled":
+        yield (
+            "flatcar_version",
+            f"{node.version} is what is installed: the node then updates itself, to what its group is at. To keep it, say "
+            "flatcar_update_strategy: disabled; to choose what it goes to, flatcar_update_server and flatcar_update_group",
+        )
+
+
+__all__ = ("FIELDS", "check", "layers", "notices")

@@ -142,6 +142,15 @@ def interface_address(value: Any) -> ipaddress.IPv4Interface | ipaddress.IPv6Int
         raise ValueError("expected an address with the length of its network, such as 10.0.0.11/24") from None
 
 
+def any_network(value: Any) -> ipaddress.IPv4Network | ipaddress.IPv6Network:
+    try:
+        return ipaddress.ip_network(value if isinstance(value, str) and "%" not in value else "")
+    except ValueError:
+        raise ValueError(
+            "expected a network such as 10.20.0.0/16 or 2001:db8:20::/48, its first address before the slash"
+        ) from None
+
+
 def subnet(value: Any) -> ipaddress.IPv4Network:
     try:
         return ipaddress.IPv4Network(value if isinstance(value, str) and "/" in value else "")
@@ -203,12 +212,14 @@ def mapping(value: Any) -> Mapping:
     return value
 
 
-def choice(*choices: str) -> Reader:
+def choice(*choices: str, beyond: str = "") -> Reader:
+    """One of some words; *beyond* says how what they leave out is done."""
+
     def read(value: Any) -> str:
         if value is False and "off" in choices:  # YAML 1.1 reads off, without quotes, as false
             return "off"
         if value not in choices:
-            raise ValueError(f"expected {' or '.join(choices)}")
+            raise ValueError(f"expected {' or '.join(choices)}{f'; {beyond}' if beyond else ''}")
         return str(value)
 
     return read
@@ -261,22 +272,46 @@ class MappingOf:
 
 @dataclass(frozen=True)
 class Record:
-    """Reads a mapping by a table of its own; ``check`` raises ``ValueError`` for what rows cannot say alone."""
+    """Reads a mapping by a table of its own; ``check`` raises ``ValueError`` for what rows cannot say alone.
+
+    ``beyond`` says how what the table has no row for is done all the same.
+    """
 
     rows: tuple[Field, ...]
     check: Callable[[Mapping[str, Any]], None] = lambda typed: None
+    beyond: str = ""
 
     def __call__(self, value: Any) -> dict[str, Any]:
         if not isinstance(value, Mapping):
             needed = ", ".join(row.name for row in self.rows if row.required)
             raise ValueError(f"expected a mapping{f' with {needed}' if needed else ''}")
         typed, mistakes = _read_rows(self.rows, value, value)
-        mistakes += _unknown(value, [row.name for row in self.rows], "option")
+        mistakes += map(self._with_a_way_out, _unknown(value, [row.name for row in self.rows], "option"))
         mistakes = [found._replace(path=f".{found.path}") for found in mistakes]
         mistakes = mistakes or _mistakes_of(self.check, typed, value)
         if mistakes:
             raise Invalid(mistakes)
         return typed
+
+    def _with_a_way_out(self, found: Mistake) -> Mistake:
+        guessed = "did you mean" in found.message
+        return found if guessed or not self.beyond else found._replace(message=f"{found.message}. {self.beyond}")
+
+
+@dataclass(frozen=True)
+class ShortOr:
+    """Reads a mapping by a table, or the value of its row ``short`` alone."""
+
+    short: str
+    record: Record
+
+    def __call__(self, value: Any) -> dict[str, Any]:
+        if isinstance(value, Mapping):
+            return self.record(value)
+        try:
+            return self.record({self.short: value})
+        except Invalid as invalid:
+            raise Invalid(found._replace(path="", place=value) for found in invalid.mistakes) from None
 
 
 @dataclass(frozen=True)
@@ -299,7 +334,7 @@ def rows_of(reader: Reader) -> tuple[Field, ...]:
     """The table that a reader of mappings, or of lists of them, has; empty for others."""
     if isinstance(reader, ListOf):
         return rows_of(reader.read_item)
-    if isinstance(reader, WordOr):
+    if isinstance(reader, WordOr | ShortOr):
         return reader.record.rows
     return reader.rows if isinstance(reader, Record) else ()
 
@@ -409,10 +444,12 @@ __all__ = (
     "Mistake",
     "Reader",
     "Record",
+    "ShortOr",
     "WordOr",
     "address",
     "address_range",
     "any_address",
+    "any_network",
     "boolean",
     "choice",
     "domain",

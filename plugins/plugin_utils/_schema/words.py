@@ -207,6 +207,22 @@ FORMS: Mapping[str, Form] = {
     "window length": _row(r"([1-9][0-9]*h)?([1-9][0-9]*m)?(?<=.)", "a time span such as 1h or {}", "1h30m"),
     "update group": _row(r"[A-Za-z0-9._-]+", "the name of a group or channel on the update server", "stable"),
     "container image": _row(r"[A-Za-z0-9][A-Za-z0-9._:/@+-]*", "an image such as {}", "ghcr.io/flatcar/hello:1.0"),
+    "environment name": _row(
+        r"[A-Za-z_][A-Za-z0-9_.-]*", "the name of an environment variable, such as {}", "DATABASE_URL"
+    ),
+    "volume": _row(
+        r"(?:(?:/(?!\.\.?(?:[/:]|$))[\w.+@=,~-]+)+|[A-Za-z0-9][A-Za-z0-9_.-]*):(?:/(?!\.\.?(?:[/:]|$))[\w.+@=,~-]+)+"
+        r"(?::[A-Za-z]+(?:,[A-Za-z]+)*)?",
+        "a volume as docker takes it, in quotes: a directory of the machine or a volume's name, where the container sees it, and "
+        "options, such as {}",
+        "/var/lib/data:/data:ro",
+    ),
+    "published port": _row(
+        r"(?:(?:[0-9]{1,3}(?:\.[0-9]{1,3}){3}|\[[0-9A-Fa-f:.]+\]):)?[0-9]{1,5}(?:-[0-9]{1,5})?:[0-9]{1,5}(?:-[0-9]{1,5})?"
+        r"(?:/(?:tcp|udp|sctp))?",
+        "a port of the machine and one of the container as docker publishes them, in quotes, such as {} or 127.0.0.1:53:53/udp",
+        "8080:80",
+    ),
     "password hash": _row(
         r"\$[A-Za-z0-9]+\$[!-9;-~]+|[!*]",
         "a hash as `mkpasswd --method=yescrypt` prints it, not the password itself; * locks it",

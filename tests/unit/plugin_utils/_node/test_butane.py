@@ -10,6 +10,7 @@ from ansible_collections.kindling.flatcar.plugins.plugin_utils._node import (
     merge_layers,
     read_node,
     to_butane,
+    warnings,
 )
 
 RIGHT = {"flatcar_rack": "a", "flatcar_mac": "52-54-00-AA-BB-01", "flatcar_address": "10.1.0.11"}
@@ -146,10 +147,115 @@ def test_the_clock():
             {"flatcar_update_server": "http://n:8000/v1/update/", "flatcar_update_group": "canary"},
             "GROUP=canary\nSERVER=http://n:8000/v1/update/\n",
         ),
+        ({"flatcar_channel": "lts-2024"}, "GROUP=lts-2024\n"),
+        ({"flatcar_channel": "lts-2024", "flatcar_version": "4081.3.1"}, "GROUP=lts-2024\n"),
+        ({"flatcar_channel": "lts-2024", "flatcar_update_group": "lts"}, "GROUP=lts\n"),
     ],
 )
 def test_updates(variables, conf):
     assert text(butane(**variables), "/etc/flatcar/update.conf") == conf
+
+
+@pytest.mark.parametrize(
+    "variables", [{"flatcar_channel": "lts"}, {"flatcar_channel": "lts-2024", "flatcar_boot_mode": "ram"}, {}]
+)
+def test_other_channels_are_the_images_own(variables):
+    assert "/etc/flatcar/update.conf" not in str(butane(**variables))
+
+
+INSTALLED = {"flatcar_boot_mode": "install", "flatcar_install_disk": DEVICE, "flatcar_version": "4593.2.5"}
+
+
+def test_an_installed_node_updates_itself_away_from_its_release_and_that_is_said():
+    node, _ = read_node("n1", RIGHT | INSTALLED)
+    (said,) = warnings(node)
+    assert (said.subject, said.path, said.value) == ("n1", "flatcar_version", "4593.2.5")
+    assert "the node then updates itself" in said.message
+    assert "flatcar_update_strategy: disabled" in said.message
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"flatcar_update_strategy": "disabled"},
+        {"flatcar_version": "current"},
+        {"flatcar_boot_mode": "ram"},
+    ],
+)
+def test_nothing_is_said_of_a_release_that_stays(more):
+    node, _ = read_node("n1", RIGHT | INSTALLED | more)
+    assert warnings(node) == []
+
+
+CONTAINER = {"name": "web", "image": "nginx:1.29"}
+
+
+def start_of(**options):
+    lines = unit(butane(flatcar_containers=[CONTAINER | options]), "web.service")["contents"].splitlines()
+    (start,) = [line for line in lines if line.startswith("ExecStart=")]
+    return start.removeprefix("ExecStart=/usr/bin/docker run --rm --name=web ")
+
+
+def test_a_containers_environment_volumes_and_ports():
+    assert start_of(
+        environment={"LEVEL": "debug", "PORT": 8080, "EMPTY": "", "GREETING": "it's 100% $HOME"},
+        volumes=["/var/lib/data:/data:ro", "cache:/cache"],
+        ports=["8080:80", "127.0.0.1:53:53/udp", "[::1]:9000-9001:90-91"],
+        arguments=["--network=host"],
+        command=["serve"],
+    ) == (
+        '--env=LEVEL=debug --env=PORT=8080 --env=EMPTY= "--env=GREETING=it\'s 100%% $$HOME" '
+        "--volume=/var/lib/data:/data:ro --volume=cache:/cache "
+        "--publish=8080:80 --publish=127.0.0.1:53:53/udp --publish=[::1]:9000-9001:90-91 --network=host nginx:1.29 serve"
+    )
+
+
+@pytest.mark.parametrize(
+    ("options", "path", "message"),
+    [
+        (
+            {"environment": {"A": True}},
+            ".environment.A",
+            "expected a text of one line, in quotes; one of several lines goes",
+        ),
+        ({"environment": {"A": "x\ny"}}, ".environment.A", "goes into a file by flatcar_butane"),
+        ({"environment": {"A B": "x"}}, ".environment.A B", "expected the name of an environment variable"),
+        ({"environment": ["A=x"]}, ".environment", "expected a mapping"),
+        ({"volumes": ["data"]}, ".volumes[0]", "expected a volume as docker takes it, in quotes"),
+        ({"volumes": ["./data:/data"]}, ".volumes[0]", "expected a volume"),
+        ({"volumes": ["/a:/b:ro\nUser=x"]}, ".volumes[0]", "expected a volume"),
+        ({"ports": [1342]}, ".ports[0]", "in quotes, such as 8080:80"),  # what YAML makes of 22:22
+        ({"ports": ["80"]}, ".ports[0]", "expected a port of the machine and one of the container"),
+        ({"ports": ["0:80"]}, ".ports[0]", "expected ports from 1 to 65535"),
+        ({"ports": ["80-82:80-81"]}, ".ports[0]", "as many of the machine as of the container"),
+        ({"user": "x"}, ".user", "What docker knows beside goes into arguments"),
+    ],
+)
+def test_wrong_words_for_containers_are_refused(options, path, message):
+    _, (problem,) = read_node("n1", RIGHT | {"flatcar_containers": [CONTAINER | options]})
+    assert problem.path == f"flatcar_containers[0]{path}"
+    assert message in problem.message
+    assert ", got " not in problem.message or "environment" not in path
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "collides"),
+    [
+        ("80:80", "80:8080", True),
+        ("127.0.0.1:80:80", "80:8080", True),
+        ("8000-8010:8000-8010", "8005:80", True),
+        ("127.0.0.1:80:80", "127.0.0.2:80:80", False),
+        ("53:53/udp", "53:53", False),
+        ("80:80", "81:80", False),
+    ],
+)
+def test_a_port_of_the_machine_is_one_containers(first, second, collides):
+    two = [CONTAINER | {"ports": [first]}, CONTAINER | {"name": "api", "ports": [second]}]
+    _, problems = read_node("n1", RIGHT | {"flatcar_containers": two})
+    said = f"{second} takes a port of the machine that web has already"
+    assert [(problem.path, problem.message) for problem in problems] == (
+        [("flatcar_containers[1].ports[0]", said)] if collides else []
+    )
 
 
 def test_system_extensions_are_pinned():

@@ -45,6 +45,70 @@ def test_static():
     }
 
 
+def network(**options):
+    (made,) = files({**NIC_A, **options}).values()
+    return made.removeprefix(match(A)).removeprefix("\n")
+
+
+@pytest.mark.parametrize(
+    ("dhcp", "said"),
+    [
+        (False, ""),
+        (True, "DHCP=ipv4 [DHCPv4] ClientIdentifier=mac"),
+        ("ipv4", "DHCP=ipv4 [DHCPv4] ClientIdentifier=mac"),
+        ("ipv6", "DHCP=ipv6 [DHCPv6] DUIDType=link-layer"),
+        ("both", "DHCP=yes [DHCPv4] ClientIdentifier=mac [DHCPv6] DUIDType=link-layer"),
+    ],
+)
+def test_dhcp_of_both_families_knows_the_machine_by_its_mac(dhcp, said):
+    assert " ".join(network(dhcp=dhcp).split()) == f"[Network] {said or 'DHCP=no LinkLocalAddressing=no'}"
+
+
+def test_a_gateway_of_each_family():
+    made = network(addresses=["10.2.0.11/24", "2001:db8::11/64"], gateway=["10.2.0.254", "2001:db8::1"])
+    assert "Gateway=10.2.0.254\nGateway=2001:db8::1\n" in made
+    assert "[Route]" not in made
+
+
+@pytest.mark.parametrize("gateway", ["fe80::1", {"address": "fe80::1"}, ["10.2.0.254", "fe80::1"]])
+def test_a_link_local_gateway_is_on_no_network(gateway):
+    assert "Gateway=fe80::1\n" in network(addresses=["10.2.0.11/24", "2001:db8::11/64"], gateway=gateway)
+
+
+def test_a_gateway_that_is_on_the_link_alone():
+    made = network(addresses=["192.0.2.7/32"], gateway={"address": "10.0.0.1", "on_link": True})
+    assert made == ("[Network]\nDHCP=no\nAddress=192.0.2.7/32\n\n[Route]\nGateway=10.0.0.1\nGatewayOnLink=yes\n")
+
+
+def test_routes():
+    routes = [
+        {"to": "10.20.0.0/16", "via": "10.2.0.253", "metric": 50},
+        {"to": "192.0.2.0/24"},
+        {"to": "0.0.0.0/0", "via": "10.9.9.9", "on_link": True},
+        {"to": "2001:db8:20::/48", "via": "fe80::2"},
+    ]
+    made = network(addresses=["10.2.0.11/24"], routes=routes)
+    assert made.split("\n\n")[1:] == [
+        "[Route]\nDestination=10.20.0.0/16\nGateway=10.2.0.253\nMetric=50",
+        "[Route]\nDestination=192.0.2.0/24",
+        "[Route]\nDestination=0.0.0.0/0\nGateway=10.9.9.9\nGatewayOnLink=yes",
+        "[Route]\nDestination=2001:db8:20::/48\nGateway=fe80::2\n",
+    ]
+
+
+def test_a_route_by_a_router_that_dhcp_makes_known():
+    assert "Gateway=10.7.0.1\nGatewayOnLink=yes\n" in network(
+        dhcp=True, routes=[{"to": "10.20.0.0/16", "via": "10.7.0.1"}]
+    )
+
+
+def test_domains_and_router_advertisements():
+    domains = ["rack.example.com", "~corp.example.com", "~."]
+    made = network(addresses=["10.2.0.11/24"], domains=domains, accept_ra=False)
+    assert "IPv6AcceptRA=no\nDomains=rack.example.com ~corp.example.com ~.\n" in made
+    assert "Domains=rack.example.com\n" in network(dhcp=True, domains="rack.example.com")
+
+
 def test_a_bond_with_a_vlan_and_a_bridge_on_it():
     made = files(
         NIC_A,
@@ -90,9 +154,72 @@ def test_a_bridge_without_members_has_no_address_of_a_nic():
             "member of bond0",
         ),
         ([{**NIC_A, "addresses": ["10.1.0.11"]}], "[0].addresses[0]", "with the length of its network"),
-        ([{**NIC_A, "addresses": ["10.1.0.11/24"], "gateway": "10.9.0.1"}], "[0]", "expected a gateway on the network"),
         ([{**NIC_A, "mtu": 90}], "[0].mtu", "expected a whole number from 576"),
         ([{**NIC_A, "dhpc": True}], "[0].dhpc", "unknown option; did you mean dhcp?"),
+        (
+            [{**NIC_A, "dhcp": "dhcp6"}],
+            "[0].dhcp",
+            "expected true (which is ipv4), false, ipv4 or ipv6 or both; anything",
+        ),
+        (
+            [{**NIC_A, "addresses": ["10.1.0.11/24"], "gateway": ["10.1.0.1", "10.1.0.2"]}],
+            "[0].gateway",
+            "one IPv4 and one IPv6 gateway at most: make the other one a route with a metric",
+        ),
+        (
+            [{**NIC_A, "addresses": ["10.1.0.11/24"], "gateway": "10.9.0.1"}],
+            "[0].gateway",
+            "is reached all the same by {address: '10.9.0.1', on_link: true}",
+        ),
+        ([{**NIC_A, "addresses": ["10.1.0.11/24"], "gateway": "10.1.0.11"}], "[0].gateway", "on the network of one"),
+        ([{**NIC_A, "addresses": ["fd00::1/64"], "gateway": "fe80::1%a"}], "[0].gateway", "without its %"),
+        (
+            [{**NIC_A, "addresses": ["10.1.0.11/24"], "gateway": "0.0.0.0"}],
+            "[0].gateway",
+            "expected the address of a router",
+        ),
+        (
+            [{**NIC_A, "addresses": ["10.1.0.11/24"], "gateway": ["10.1.0.1", {"address": "fe80::1", "onlink": True}]}],
+            "[0].gateway[1].onlink",
+            "did you mean on_link?",
+        ),
+        ([{**NIC_A, "gateway": "fe80::1"}], "[0]", "expected dhcp or addresses beside gateway and routes"),
+        (
+            [{**NIC_A, "dhcp": True, "routes": [{"to": "10.1.1.1/16"}]}],
+            "[0].routes[0].to",
+            "expected a network such as",
+        ),
+        (
+            [{**NIC_A, "dhcp": "ipv6", "routes": [{"to": "10.2.0.0/16", "via": "10.1.0.1"}]}],
+            "[0].routes[0]",
+            "or on_link: true, to reach 10.1.0.1 all the same",
+        ),
+        (
+            [{**NIC_A, "dhcp": True, "routes": [{"to": "10.2.0.0/16", "via": "fe80::1"}]}],
+            "[0].routes[0]",
+            "expected a router of IPv4 for 10.2.0.0/16; anything else",
+        ),
+        (
+            [{**NIC_A, "dhcp": True, "routes": [{"to": "10.2.0.0/16", "on_link": True}]}],
+            "[0].routes[0]",
+            "expected via",
+        ),
+        ([{**NIC_A, "dhcp": True, "domains": ["Rack"]}], "[0].domains[0]", "whose names alone are asked for here"),
+        (
+            [{**NIC_A, "dhcp": True, "zz": 1}],
+            "[0].zz",
+            "unknown option; inventories/README.md lists all. Anything else that systemd-networkd knows goes into a file",
+        ),
+        (
+            [NIC_A, {"name": "x", "bond": {"members": "a", "mode": "balance-rr"}}],
+            "[1].bond.mode",
+            "balance-xor; anything else that systemd-networkd knows goes into a file of flatcar_butane",
+        ),
+        (
+            [{**NIC_A, "dns": "10.1.0.1", "domains": "a.test"}, NIC_B, BOND],
+            "[0]",
+            "give bond0 dns and domains instead",
+        ),
         (
             [NIC_A, {"name": "x", "bond": {"members": "a", "mode": "active-backup", "lacp_rate": "fast"}}],
             "[1]",

@@ -26,8 +26,9 @@ PASSWORD = "correct horse"  # noqa: S105 - of nothing
 class Processor:
     """Speaks as much Redfish as the role asks for, over TLS; it sees that the machine is off one question late."""
 
-    def __init__(self, certificate, on):
+    def __init__(self, certificate, on, boots_from=None, systems=("1",)):
         self.on, self.late, self.did, self.boot = on, 0, [], "None"
+        self.boots_from, self.systems = boots_from, systems
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(*certificate)
         processor = self
@@ -79,15 +80,16 @@ class Processor:
 
     def tell(self, path):
         if path == "/redfish/v1/Systems":
-            return {"Members": [{"@odata.id": SYSTEM}]}
+            return {"Members": [{"@odata.id": f"{path}/{system}"} for system in self.systems]}
         seen_on = self.on or self.late > 0
         self.late = max(0, self.late - 1)
         reset = {"target": f"{SYSTEM}/Actions/ComputerSystem.Reset"}
         reset["ResetType@Redfish.AllowableValues"] = ["On", "ForceOff", "ForceRestart"]
         return {
-            "Id": "1",
+            "Id": path.rpartition("/")[2],
             "PowerState": "On" if seen_on else "Off",
-            "Boot": {"BootSourceOverrideTarget": self.boot, "BootSourceOverrideEnabled": "Disabled"},
+            "Boot": {"BootSourceOverrideTarget": self.boot, "BootSourceOverrideEnabled": "Disabled"}
+            | ({"BootSourceOverrideTarget@Redfish.AllowableValues": self.boots_from} if self.boots_from else {}),
             "Actions": {"#ComputerSystem.Reset": reset},
         }
 
@@ -122,6 +124,12 @@ class Room:
         self.processors = {
             name: Processor(certificate, on=name != "halted")
             for name in ("running", "halted", "as-set", "untrusted", "unknown-user", "elsewhere")
+        }
+        self.processors |= {
+            "by-http": Processor(certificate, on=False, boots_from=["None", "Hdd", "UefiHttp"]),
+            "by-pxe": Processor(certificate, on=False, boots_from=["UefiHttp", "Pxe"]),
+            "by-disk": Processor(certificate, on=False, boots_from=["Hdd", "Cd"]),
+            "blades": Processor(certificate, on=False, systems=("1", "blade-2")),
         }
         of = {name: redfish(processor) for name, processor in self.processors.items()}
         of["as-set"] = redfish(self.processors["as-set"], system="1") | {"power_network_boot": False}
@@ -176,13 +184,33 @@ def test_a_machine_boots_from_the_network_once(room, name, did):
     assert room.processors[name].on
 
 
+@pytest.mark.parametrize(("name", "device"), [("by-http", "UefiHttp"), ("by-pxe", "Pxe")])
+def test_a_machine_that_knows_http_boot_alone_boots_by_it(room, name, device):
+    assert not room.has_failed(name), room.output
+    assert room.processors[name].did == [f"Once {device}", "On"]
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("by-disk", "it can be told to boot from Hdd, Cd, and not from the network"),
+        ("blades", "it has several systems: say in flatcar_bmc which is this machine, by system: one of 1, blade-2"),
+    ],
+)
+def test_what_a_service_processor_has_is_named(room, name, message):
+    assert room.has_failed(name), room.output
+    assert message in room.said.partition(f"{name}: its flatcar_bmc (redfish) did not do it: ")[2]
+    assert room.processors[name].did == []
+
+
 def test_a_machine_starts_as_its_firmware_is_set(room):
     assert not room.has_failed("as-set"), room.output
     assert room.processors["as-set"].did == ["ForceOff", "On"]
 
 
 @pytest.mark.parametrize(
-    ("name", "message"), [("untrusted", "certificate"), ("unknown-user", "401"), ("elsewhere", "2 not found")]
+    ("name", "message"),
+    [("untrusted", "certificate"), ("unknown-user", "401"), ("elsewhere", "2 not found (its systems are 1)")],
 )
 def test_a_refusal_is_told_with_its_reason(room, name, message):
     assert room.has_failed(name), room.output

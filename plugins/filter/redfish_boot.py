@@ -1,0 +1,62 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""How a machine with Redfish is told to boot from the network."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+name: redfish_boot
+short_description: Choose how a machine with Redfish boots from the network once
+description:
+  - Most systems can be told to boot by PXE, some by UEFI HTTP boot alone. A service processor with several systems needs to know
+    which is meant.
+  - Fails where no one system is meant, with the names of all, and where that one can be told no boot from the network.
+version_added: 0.1.0
+author:
+  - The Kindling developers
+positional: _input, system, network
+options:
+  _input:
+    description: The result of M(community.general.redfish_info) with the command C(GetBootOverride), also where that has failed.
+    type: dict
+    required: true
+  system:
+    description: The system's id, as C(flatcar_bmc) has it.
+    type: str
+  network:
+    description: Whether it shall boot from the network at all.
+    type: bool
+    default: true
+"""
+
+EXAMPLES = r"""
+- name: Set the next start to the network, once
+  community.general.redfish_command:
+    category: Systems
+    command: SetOneTimeBoot
+    bootdevice: "{{ (told | kindling.flatcar.redfish_boot('1')).device }}"
+"""
+
+RETURN = r"""
+_value:
+  description:
+    - Its C(device) is V(Pxe) or V(UefiHttp); C(systems) are the ids of all systems that the service told of.
+  type: dict
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from ansible.errors import AnsibleFilterError
+from ansible_collections.kindling.flatcar.plugins.plugin_utils._node.power import network_boot
+
+
+def redfish_boot(told: Mapping[str, Any], system: str | None = None, network: bool = True) -> dict[str, Any]:
+    try:
+        return network_boot(told, system, network)
+    except ValueError as error:
+        raise AnsibleFilterError(f"kindling.flatcar.redfish_boot: {error}") from None
+
+
+class FilterModule:
+    def filters(self) -> dict:
+        return {"redfish_boot": redfish_boot}

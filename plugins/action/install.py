@@ -20,6 +20,7 @@ from ansible_collections.kindling.flatcar.plugins.plugin_utils._install import c
 from ansible_collections.kindling.flatcar.plugins.plugin_utils._install.order import TIMEOUT, key_text, order, witness
 from ansible_collections.kindling.flatcar.plugins.plugin_utils._install.terms import (
     differences,
+    former_serial,
     is_left_half_written,
     terms_of,
 )
@@ -83,6 +84,7 @@ class ActionModule(HostAction):
                 "batches": {"type": "list", "elements": "raw", "default": []},
                 "expires": {"type": "int", "default": 7200},
                 "again": {"type": "bool", "default": False},
+                "new_disk": {"type": "bool", "default": False},
                 "without_peer": {"type": "bool", "default": False},
                 "timeout": {"type": "int", "default": 2700},
                 "armings": {"type": "dict"},
@@ -174,7 +176,7 @@ class ActionModule(HostAction):
                     name,
                     ", ".join(mac.replace("-", ":") for mac in terms["macs"]),
                     terms["disk"],
-                    terms["serial"] or "any",
+                    _expected_serial(terms, found[name]["former_serial"], options["new_disk"]),
                     _OVERWRITTEN[terms["wipe"]],
                     found[name]["version"],
                     "not now: is being installed" if under_way else _switched(plan["wanted"][name], options["power"]),
@@ -214,6 +216,7 @@ class ActionModule(HostAction):
                 "bytes": served["images"][f"{index['board']}/{index['version']}"],
                 "speed": self._speed() * 1e6 / 8,
                 "under_way": _known(under_way[name]) if name in under_way else None,
+                "former_serial": former_serial(options["plan"]["wanted"][name]["terms"], served["armings"]),
             }
         return {"changed": False, "nodes": nodes}
 
@@ -362,7 +365,9 @@ class ActionModule(HostAction):
             config = fleet.configs[node.name]
             if config_digest(config) != published["config"]:
                 raise AnsibleActionFail(f"{node.name}: the inventory was changed while this ran: run again")
-            size = served["images"][f"{published['board']}/{published['version']}"]
+            release = f"{published['board']}/{published['version']}"
+            size = served["images"][release]
+            terms = options["plan"]["wanted"][node.name]["terms"]
             orders.append(
                 order(
                     node,
@@ -376,7 +381,10 @@ class ActionModule(HostAction):
                     signed_by=signed_by(self._host, self._variables),
                     report_token=report_token_of(own_key, node.name),
                     timeout=max(TIMEOUT, int(2 * size * len(names) * 8 / (self._speed() * 1e6))),
-                    half_written=is_left_half_written(options["plan"]["wanted"][node.name]["terms"], left),
+                    half_written=is_left_half_written(terms, left),
+                    former_serial=former_serial(terms, served["armings"]),
+                    new_disk=options["new_disk"],
+                    initrd_bytes=served["initrds"].get(release, 0),
                 )
             )
         return orders
@@ -472,6 +480,12 @@ def _waited_for(options: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
 
 def _words(terms: Mapping[str, Any]) -> set[str]:
     return {terms["node"], terms["address"], *terms["more_addresses"], *terms["macs"]}
+
+
+def _expected_serial(terms: Mapping[str, Any], former: str | None, new_disk: bool) -> str:
+    if terms["serial"]:
+        return terms["serial"]
+    return f"{former}, as before" if former and not new_disk else "any"
 
 
 def _switched(wanted: Mapping[str, Any], power: bool) -> str:

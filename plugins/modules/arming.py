@@ -119,6 +119,10 @@ images:
   description: The releases whose disk image is there, as board and version, each with the bytes that an installation fetches.
   returned: with O(state=read)
   type: dict
+initrds:
+  description: How many bytes the releases' initrds have, by board and version.
+  returned: with O(state=read)
+  type: dict
 keyring:
   description: The keys that images are signed with, in base64; empty where there are none.
   returned: with O(state=read)
@@ -224,6 +228,7 @@ def _read(places: arming.Places, params: dict, _check_mode: bool) -> dict:
         "armings": arming.read(places, words),
         "reports": arming.read_tokens(places, hashes),
         "images": _images(Path(params["images_dir"])),
+        "initrds": _initrds(Path(params["images_dir"])),
         "keyring": _keyring(Path(params["keyring"])),
         "put_aside": put_aside(),
         "channels": read_channels(Path(params["channels"])),
@@ -248,6 +253,14 @@ def _images(images_dir: Path) -> dict:
         if not image.is_symlink():
             found[str(release.relative_to(images_dir))] = sum(path.stat().st_size for path in files)
     return found
+
+
+def _initrds(images_dir: Path) -> dict:
+    return {
+        str(path.parent.relative_to(images_dir)): path.stat().st_size
+        for path in images_dir.glob(f"*/*/{INITRD}")
+        if not path.parent.is_symlink()
+    }
 
 
 def _keyring(path: Path) -> str:

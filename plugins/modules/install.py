@@ -68,6 +68,12 @@ options:
       - With O(state=witnessed) and V(armed), arm nodes although an install of them is under way. They are waited for when not.
     type: bool
     default: false
+  new_disk:
+    description:
+      - With O(state=told) and V(armed), install also where the disk that is named by its slot has another serial number than the
+        last installation has found there.
+    type: bool
+    default: false
   without_peer:
     description: With O(state=planned), leave the other boot host of a pair out. It may start half-written disks then.
     type: bool

@@ -52,7 +52,7 @@ _REPORT_BYTES = 16 << 10
 _TEXT, _LOG = 200, 4000  # characters that are believed of a report's values
 #: Nothing is there, or a link or a socket, which is no report. What cannot be looked at for another reason may be one.
 _NO_REPORT = (errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENXIO)
-_KEYS = ("hostname", "version", "config", "lost", "secure_boot", "message", "log")
+_KEYS = ("hostname", "version", "config", "serial", "lost", "secure_boot", "message", "log")
 
 
 class ArmingError(Exception):
@@ -84,7 +84,8 @@ class Order:
     ``macs`` are written with hyphens; ``digest`` is that of all that matters to the order; ``network`` is the node's, from which
     reports are taken, such as ``10.0.0.0-24``; ``limit`` is in how many seconds an install that was begun has ended, one way or
     the other. The other boot host of a pair is a ``witness``: it gives no installer, and takes the reports.
-    ``about`` is kept with the arming, for people and for `status`.
+    ``about`` is kept with the arming, for people and for `status`. ``serial`` is the serial number that the disk has to have, as
+    the last installation has found it there.
     """
 
     token: str
@@ -99,6 +100,7 @@ class Order:
     about: Mapping[str, Any]
     witness: bool = False
     more_addresses: tuple[str, ...] = ()
+    serial: str | None = None
 
 
 @dataclass(frozen=True)
@@ -120,6 +122,7 @@ class Arming:
     more_addresses: tuple[str, ...] = ()
     boot: str = ""
     offset: int = 0
+    serial: str | None = None
 
 
 # --- shipping ------------------------------------------------------------------------------------------------------
@@ -247,6 +250,7 @@ def _recorded(order: Order, number: int, who: str, now: int, until: int) -> Armi
         more_addresses=order.more_addresses,
         boot=boot,
         offset=offset,
+        serial=order.serial,
     )
 
 
@@ -654,6 +658,7 @@ def read(places: Places, words: Collection[str] | None = None) -> list[dict[str,
             "when": arming.when,
             "until": arming.until,
             "about": dict(arming.about),
+            "serial": arming.serial,
             "witness": arming.witness,
             "armed": arming.token in gates and arming.token in latest and _is_open(places, arming),
             "under_way": _is_under_way(places, arming),

@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterator
 
 _BY_ID = "/dev/disk/by-id/"
+_BY_PATH = "/dev/disk/by-path/"
 
 #: A partition in the name of its disk: ``…-part1`` of links, ``sda1`` and ``nvme0n1p1`` of the kernel.
 _PARTITIONS = (
@@ -29,6 +30,9 @@ _WITH_SERIAL = re.compile(r"(?:ata-|nvme-|usb-|mmc-|scsi-S|scsi-1ATA_).*_([^_]{4
 
 #: What udev may put behind a serial number: a USB disk's unit, an NVMe disk's namespace. Its second one is another disk.
 _BEHIND_SERIAL = (re.compile(r"(usb-.+)-[0-9]+:[0-9]+"), re.compile(r"(nvme-.+_.+)_1"))
+
+#: Two names that udev gives one slot: of SATA (ID_PATH_ATA_COMPAT), and of USB by its speed (ID_PATH_WITH_USB_REVISION).
+_SLOT_TWICE = re.compile(r"(?<=-ata-)([0-9]+)\.0(?=-|$)|(?<=-usb)v[23](?=-)")
 
 #: Names that a person or a hypervisor has given: another machine may use them too.
 _LOCAL = re.compile(r"(?:virtio|google|dm-name|md-name)-.*|scsi-0.*|.*QEMU.*")
@@ -55,7 +59,8 @@ def is_kernels(device: str) -> bool:
 
 def identities(disk: str) -> set[str]:
     """What the name of a whole disk says of which disk it is; two names that share one of them are one disk's."""
-    return {disk, *world_identities(disk)}
+    slot = {_SLOT_TWICE.sub(r"\1", disk)} if disk.startswith(_BY_PATH) else set()
+    return {disk, *slot, *world_identities(disk)}
 
 
 def world_identities(disk: str) -> set[str]:
@@ -86,4 +91,11 @@ def _up_to_the_serial(name: str) -> str:
     return next((found[1] for ending in _BEHIND_SERIAL if (found := ending.fullmatch(name))), name)
 
 
-__all__ = ("identities", "is_kernels", "plain", "serial_identity", "split_partition", "world_identities")
+__all__ = (
+    "identities",
+    "is_kernels",
+    "plain",
+    "serial_identity",
+    "split_partition",
+    "world_identities",
+)

@@ -24,6 +24,11 @@ _LOOKS = "kindling-disks.sh"
 _DISK_WAIT = 60
 _PAUSE = 5
 
+#: How many times the size of its initrd a machine has to have of memory. The image is there twice while it boots, as it was fetched
+#: and as /usr, and all that is written is in memory, too. Flatcar's own page says 3 GB, of which firmware keeps some, for an initrd
+#: of 0.4 GB: this lets all machines of 3 GB through, and none of 2 GB.
+_IMAGES_IN_MEMORY = 6
+
 #: At how many places at most a disk is looked at that has nothing that is known.
 _SAMPLES = 1000
 
@@ -70,6 +75,9 @@ def build(
     key: str,
     timeout: int = 3600,
     half_written: bool = False,
+    former_serial: str | None = None,
+    new_disk: bool = False,
+    initrd_bytes: int = 0,
 ) -> Installer:
     """The installer of *node*, whose own Ignition config is *config*.
 
@@ -78,7 +86,9 @@ def build(
     order has; *report_token* is what the installed system reports with. *key* is the text of the file with the public keys one of
     which has to have signed the image; it replaces those that flatcar-install knows. flatcar-install may take *timeout* seconds.
     *half_written* is whether an earlier installation of this disk has begun and not ended: what it has left there is then no
-    foreign data.
+    foreign data. *former_serial* is the serial number that the last installation has found where the disk is, whose name another
+    disk may have, too; another one is refused unless a *new_disk* is meant. *initrd_bytes* is how large the release's initrd is,
+    by which the machine's memory is judged; 0 where nobody knows.
     Raises ``ValueError`` for a node that has no disk to be installed to, or whose config is in the way.
     """
     if not node.install_disk:
@@ -98,6 +108,10 @@ def build(
             ("min_gib", node.install_disk_min_gib),
             ("wipe", node.wipe),
             ("half_written", "yes" if half_written else "no"),
+            ("former_serial", former_serial or ""),
+            ("new_disk", "yes" if new_disk else "no"),
+            ("meminfo", "/proc/meminfo"),
+            ("memory_mib", _IMAGES_IN_MEMORY * initrd_bytes >> 20),
             ("other_flatcar", node.other_flatcar_disks),
             ("boot_entry", "yes" if node.install_boot_entry else "no"),
             ("efi", "/sys/firmware/efi"),

@@ -19,6 +19,7 @@ readonly mounted=$dir/oem # where the disk's own partition OEM is mounted
 stage=begin
 written=no # or told: a boot host believes that the disk is written; partly; or whole
 urls=()    # of the boot hosts; the first decides
+serial=    # of the disk, as it says it itself
 missing=() # the boot hosts that have not taken the last report
 
 # shellcheck source-path=SCRIPTDIR
@@ -41,9 +42,9 @@ log_end() { # the end of the log, without the token, which is a secret of this m
 write_report() { # name message
   local end=
   if [[ $1 == failed ]]; then end=$(log_end); fi
-  printf '{"stage":%s,"node":%s,"time":%s,"message":%s,"log":%s,"version":%s,"config":%s}\n' \
+  printf '{"stage":%s,"node":%s,"time":%s,"message":%s,"log":%s,"version":%s,"config":%s,"serial":%s}\n' \
     "$(json "$1")" "$(json "${conf[node]-}")" "$(json "$(date -u +%Y-%m-%dT%H:%M:%SZ)")" "$(json "$2")" \
-    "$(json "$end")" "$(json "${conf[version]-}")" "$(json "${conf[digest]-}")" \
+    "$(json "$end")" "$(json "${conf[version]-}")" "$(json "${conf[digest]-}")" "$(json "$serial")" \
     > "$dir/report.json"
 }
 
@@ -101,7 +102,7 @@ read_conf() {
     esac
   done < "$dir/install.conf"
   readonly disk=${conf[disk]}
-  readonly by_id=${disk%/*}
+  readonly by_id=${disk%/disk/*}/disk/by-id by_path=${disk%/disk/*}/disk/by-path
 }
 
 digest_of() { # file
@@ -114,6 +115,16 @@ check_config() {
     || fail "the machine's Ignition config is not the one that was published: its SHA-512 is another"
 }
 
+check_memory() { # what is running here came from the network, and is in memory with all that it has written
+  local name kib total=0
+  stage="ram"
+  while read -r name kib _; do
+    if [[ $name == MemTotal: ]]; then total=$((kib / 1024)); fi
+  done < "${conf[meminfo]}"
+  ((total >= conf[memory_mib])) \
+    || fail "this machine has $total MiB of RAM; to boot Flatcar from the network it has to have 3 GB ($((conf[memory_mib])) MiB at the least, by the size of the release's image)"
+}
+
 find_disk() { # a controller may take a while to show its disks
   local waited
   stage="disk"
@@ -121,7 +132,16 @@ find_disk() { # a controller may take a while to show its disks
     [[ -e $disk ]] && return
     sleep 1
   done
-  fail "$disk is not there; this machine has: $(lsblk --nodeps --noheadings --output NAME,SIZE,MODEL,SERIAL | tr -s ' ' | paste -s -d ';')"
+  fail "$disk is not there; this machine has: $(lsblk --nodeps --noheadings --output NAME,SIZE,MODEL,SERIAL | tr -s ' ' | paste -s -d ';')$(slots)"
+}
+
+slots() { # the disks by their slots, where the one that is missing was named so
+  local link
+  [[ $disk == "$by_path"/* ]] || return 0
+  printf '; by slot:'
+  for link in "$by_path"/*; do
+    if [[ -e $link && ! $link =~ -part[0-9]+$ ]]; then printf ' %s (%s)' "$link" "$(readlink --canonicalize "$link")"; fi
+  done
 }
 
 check_disk() {
@@ -132,6 +152,8 @@ check_disk() {
     found=$(column SERIAL "$disk")
     [[ $found == "${conf[serial]}" ]] || fail "$disk has the serial number '$found', not '${conf[serial]}' (flatcar_install_disk_serial)"
   fi
+  serial=$(column SERIAL "$disk" | tr -cd '\40-\176')
+  if [[ -n ${conf[former_serial]} && $serial != "${conf[former_serial]}" ]]; then another_disk; fi
   size=$(blockdev --getsize64 "$disk")
   ((size >= conf[min_gib] * 1024 ** 3)) \
     || fail "$disk has $((size / 1024 ** 3)) GiB, fewer than ${conf[min_gib]} (flatcar_install_disk_min_gib)"
@@ -141,6 +163,17 @@ check_disk() {
   kernel=$(readlink --canonicalize "$disk")
   identity=$(identity_of "$disk")
   choose_name
+}
+
+another_disk() { # in the place of the one that this machine was installed to: somebody has to have meant it
+  conf[half_written]=no
+  [[ -n ${conf[serial]} || ${conf[new_disk]} == yes ]] \
+    || fail "$disk is another disk than this machine was installed to: its serial number is '$serial', and was '${conf[former_serial]}'. If it is meant, say flatcar_install_disk_serial, or once -e install_new_disk=true"
+  say "$disk has the serial number '$serial'; the last installation has found '${conf[former_serial]}' there"
+}
+
+called() { # the disk, for reports
+  printf '%s' "$disk${serial:+ (serial number $serial)}"
 }
 
 identity_of() { # disk: what tells it from all others of this machine
@@ -299,7 +332,7 @@ announce() { # every boot host keeps the machine off a disk that may be half-wri
   stage="announce"
   check_same_disk
   for url in "${asked[@]}"; do
-    if ! report started "writing Flatcar ${conf[version]} to $disk" "$url"; then
+    if ! report started "writing Flatcar ${conf[version]} to $(called)" "$url"; then
       if ((${#urls[@]} > 1)); then advice+=" If this boot host is down, playbooks/install.yml -e install_without_peer=true leaves the other one of a pair out"; fi
       fail "$url has not taken the report that the installation begins: $advice"
     fi
@@ -338,7 +371,7 @@ verify() { # what the disk itself has now, whatever flatcar-install has found by
 finish() {
   stage="finish"
   written=whole
-  report installed "Flatcar ${conf[version]} is on $disk" "${urls[@]}" || [[ " ${missing[*]} " != *" ${urls[0]} "* ]] \
+  report installed "Flatcar ${conf[version]} is on $(called)" "${urls[@]}" || [[ " ${missing[*]} " != *" ${urls[0]} "* ]] \
     || fail "${urls[0]} has not taken the report that the installation is complete: it would send this machine to its installer again, so it does not restart"
   say "Flatcar ${conf[version]} is installed on $disk; restarting from it"
   systemctl --no-block reboot
@@ -349,6 +382,7 @@ trap 'unexpected "$LINENO" "$BASH_COMMAND"' ERR
 read_conf
 say "installing Flatcar ${conf[version]} to $disk of ${conf[node]}"
 check_config
+check_memory
 find_disk
 check_disk
 recall

@@ -37,6 +37,9 @@ def order(
     report_token: str,
     timeout: int,
     half_written: bool,
+    former_serial: str | None = None,
+    new_disk: bool = False,
+    initrd_bytes: int = 0,
 ) -> Order:
     """The order to arm *node* once.
 
@@ -44,7 +47,7 @@ def order(
     of its *peer* where that is told: whether a machine is armed is known in one place. *key* is the text of the keys of images,
     *signed_by* the digest of what the inventory says of them. *report_token* is what the installed system
     reports with, *timeout* how many seconds the writing of the disk may take, *half_written* whether an earlier order may have
-    left the disk so. Raises ``ValueError`` as ``build`` does.
+    left the disk so; the rest is as ``build`` has it. Raises ``ValueError`` as ``build`` does.
     """
     armed = routes.order_url(hosts[0], token)
     asked = [routes.unfinished_url(host, token) for host in hosts]
@@ -58,6 +61,9 @@ def order(
         key=key,
         timeout=timeout,
         half_written=half_written,
+        former_serial=former_serial,
+        new_disk=new_disk,
+        initrd_bytes=initrd_bytes,
     )
     terms = terms_of(node, version=version, config=made.digest, host=hosts[0], peer=peer, signed_by=signed_by)
     return _order(
@@ -65,6 +71,7 @@ def order(
         token=token,
         network=network,
         limit=timeout + _BESIDE,
+        serial=None if new_disk else former_serial,
         script=ipxe.armed_script(node.hostname, [routes.url(armed, routes.INSTALL_SCRIPT), *asked[1:]]),
         files={
             routes.INSTALL_SCRIPT: script(node, version=version, host=hosts[0], armed=armed, refused=asked),

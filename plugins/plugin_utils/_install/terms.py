@@ -6,7 +6,9 @@ import hashlib
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
+from .._disks.disk_names import world_identities
 from .._node import Node, kernel_line
+from .._schema import words
 
 #: How each term is called where people are told what has changed.
 _NAMES = {
@@ -43,6 +45,9 @@ _OWN = (
     "peer",
     "signed_by",
 )
+
+#: As a machine reports it, which may report anything: it becomes a line of its next installer's settings.
+_SERIAL = words.FORMS["serial number"].pattern
 
 #: Those that are known by their digests alone.
 _DIGESTS = ("config", "kernel", "signed_by")
@@ -86,6 +91,19 @@ def is_left_half_written(terms: Mapping[str, Any], left: Iterable[Mapping[str, A
     )
 
 
+def former_serial(terms: Mapping[str, Any], armings: Iterable[Mapping[str, Any]]) -> str | None:
+    """The serial number that the last installation of the machine of *terms* has found at the place that they name, where there may
+    be another disk by now. *armings* are its, the latest first, as the boot host tells them."""
+    if world_identities(terms["disk"]):
+        return None
+    for one in armings:
+        if one["about"].get("disk") == terms["disk"] and set(one["macs"]) & set(terms["macs"]):
+            told = (one["reports"].get(stage, {}).get("serial") for stage in ("installed", "started"))
+            if serial := next((one for one in told if one and _SERIAL.fullmatch(one)), None):
+                return serial
+    return None
+
+
 def text_of(terms: Mapping[str, Any]) -> str:
     """A line for each of the terms that are told nowhere else of a node."""
     return "".join(f"{_NAMES[term]}: {_text(term, terms[term])}\n" for term in _OWN if term in terms)
@@ -108,4 +126,4 @@ def _text(term: str, value: Any) -> str:
     return (", ".join(value) or "none") if isinstance(value, list) else str(value)
 
 
-__all__ = ("differences", "is_left_half_written", "terms_of", "text_of")
+__all__ = ("differences", "former_serial", "is_left_half_written", "terms_of", "text_of")

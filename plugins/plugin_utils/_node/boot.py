@@ -26,6 +26,9 @@ CHOICES: Mapping[str, Mapping[str, str]] = {
     "ipxe": {BIOS.tag: "ipxe.pxe", EFI_X64.tag: "ipxe.efi", EFI_ARM64.tag: "ipxe-arm64.efi"},
 }
 
+#: The path of a disk that other machines may reach by the same path: what udev writes of iSCSI and Fibre Channel.
+_SAN = re.compile(r"/dev/disk/by-path/(?:.*-)?(?:ip-.+-iscsi-|fc-0x)")
+
 #: The image alone is 8.4 GB (release 4593), and a root file system that is full at once helps nobody.
 SMALLEST_DISK_GIB = 10
 
@@ -43,10 +46,15 @@ def _local_boot(value: Any) -> str:
 
 
 def _whole_disk(value: Any) -> str:
-    """Names such as /dev/sda change between boots; those by id have the disk's own serial or world-wide name."""
+    """Names such as /dev/sda change between boots; those by id have the disk's own serial or world-wide name, those by path its
+    slot, which may be the same in many machines."""
     disk = words.read("disk", value)
     if re.search(r"-part[0-9]+$", disk):
         raise ValueError("expected a whole disk, not a partition of one")
+    if _SAN.match(disk):
+        raise ValueError(
+            "expected the disk's id: this path leads to a storage server, where another machine may find the same disk"
+        )
     return disk
 
 
@@ -86,7 +94,13 @@ FIELDS = (
     Field(
         "flatcar_version", fields.word("release"), "an exact release, or the channel's current one", default="current"
     ),
-    Field("flatcar_install_disk", _whole_disk, "the disk that Flatcar is installed to, by id (`/dev/disk/by-id/…`)"),
+    Field(
+        "flatcar_install_disk",
+        _whole_disk,
+        "the disk that Flatcar is installed to: by its id (`/dev/disk/by-id/…`), or by its slot (`/dev/disk/by-path/…`), which may "
+        "be the same in many machines. A machine that was installed by its slot is installed again only to the disk with the same "
+        "serial number",
+    ),
     Field("flatcar_install_disk_serial", fields.word("serial number"), "the serial number that this disk has to have"),
     Field(
         "flatcar_install_disk_min_gib",

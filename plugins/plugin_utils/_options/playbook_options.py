@@ -160,6 +160,12 @@ OPTIONS: Mapping[str, tuple[Option, ...]] = {
             False,
         ),
         Option(
+            "install_new_disk",
+            _truth,
+            "install although another disk is in the slot (`by-path`) than the last installation has found there",
+            False,
+        ),
+        Option(
             "install_without_peer",
             _truth,
             "do not tell the other boot host of a pair, which is down: it may start half-written disks",

@@ -92,13 +92,13 @@ FORMS: Mapping[str, Form] = {
         r"(?:/(?!\.\.?(?:/|$))[\w.+@:=,~-]+)+", "an absolute path without blanks, such as {}", "/var/lib/data"
     ),
     "device": _row(
-        rf"/dev/(?:disk/by-(?:id|partlabel|partuuid|label|uuid)|md|mapper)/{_LINK}",
-        "a stable device name: /dev/disk/by-id/…, by-partlabel/…, /dev/md/… or /dev/mapper/…",
+        rf"/dev/(?:disk/by-(?:id|path|partlabel|partuuid|label|uuid)|md|mapper)/{_LINK}",
+        "a stable device name: /dev/disk/by-id/…, by-path/…, by-partlabel/…, /dev/md/… or /dev/mapper/…",
         "/dev/disk/by-partlabel/data",
     ),
     "disk": _row(
-        rf"/dev/disk/by-id/{_LINK}",
-        "a disk by its stable id, such as {}",
+        rf"/dev/disk/by-(?:id|path)/{_LINK}",
+        "a disk by its stable id or its slot, such as {} or /dev/disk/by-path/pci-0000:00:17.0-ata-1",
         "/dev/disk/by-id/wwn-0x5000c500a1b2c3d4",
     ),
     "disk in RAM": _row(

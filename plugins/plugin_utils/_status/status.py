@@ -63,6 +63,7 @@ def status_of(name: str, wanted: Wanted | None, read: Mapping[str, Mapping[str, 
         "stage": last[0] if last else None,
         "when": _iso(last[1]["when"]) if last else None,
         "message": last[1].get("message") if last else None,
+        "disk_serial": _serial(reports),
         "version": {
             "wanted": _version(wanted, index),
             "published": index["version"] if index else None,
@@ -81,6 +82,14 @@ def status_of(name: str, wanted: Wanted | None, read: Mapping[str, Mapping[str, 
         *_put_aside(answers, index),
     ]
     return status | {"drift": drift}
+
+
+def _serial(reports: Iterable[tuple[str, Mapping[str, Any], int]]) -> str | None:
+    """That of the disk that an installer has written last, as the disk itself says it."""
+    told = [
+        (report["when"], report["serial"]) for stage, report, _ in reports if stage != "failed" and report.get("serial")
+    ]
+    return max(told)[1] if told else None
 
 
 def strangers(read: Mapping[str, Mapping[str, Any] | str], known: Collection[str]) -> list[dict[str, Any]]:

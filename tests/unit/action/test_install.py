@@ -5,7 +5,7 @@ from __future__ import annotations
 import types
 
 import pytest
-from ansible_collections.kindling.flatcar.plugins.action.install import ActionModule
+from ansible_collections.kindling.flatcar.plugins.action.install import ActionModule, _expected_serial
 
 TERMS = {"node": "a", "address": "10.0.0.11", "more_addresses": [], "macs": ["52-54-00-00-00-0a"]}
 PLAN = {"wanted": {"a": {"terms": TERMS}}, "home": {"a": "boot-a"}, "peers": {"a": "boot-b"}}
@@ -62,3 +62,16 @@ def test_others_are_armed_and_so_are_those_of_which_somebody_says_so(run, told, 
         action, armed = run(host, told)
         assert getattr(action, state)(options(told, again))["changed"]
         assert armed == ["a"]
+
+
+@pytest.mark.parametrize(
+    ("said", "former", "new_disk", "told"),
+    [
+        (None, None, False, "any"),
+        (None, "S1", False, "S1, as before"),
+        (None, "S1", True, "any"),
+        ("S2", "S1", False, "S2"),
+    ],
+)
+def test_which_serial_number_the_disk_has_to_have_is_told(said, former, new_disk, told):
+    assert _expected_serial({"serial": said}, former, new_disk) == told

@@ -291,6 +291,7 @@ def test_what_is_told_of_a_machine(places):
     ("content", "believed"),
     [
         (b'{"hostname": "a", "version": "9999.2.0", "other": "x"}', {"hostname": "a", "version": "9999.2.0"}),
+        (b'{"serial": "S 1"}', {"serial": "S 1"}),
         (b'{"hostname": "a\\u001b[2Jb\\u202e"}', {"hostname": "a?[2Jb?"}),
         (b'{"hostname": ["a"], "version": {"a": 1}, "config": null, "log": 7}', {"log": "7"}),
         (b'{"message": "' + b"x" * 1000 + b'end"}', {"message": "x" * 197 + "end"}),

@@ -103,3 +103,18 @@ def test_detours_and_escapes_are_one_path():
 )
 def test_the_kernels_own_names_are_known(device, kernels):
     assert is_kernels(device) is kernels
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "same"),
+    [
+        ("pci-0000:00:17.0-ata-1", "pci-0000:00:17.0-ata-1.0", True),
+        ("pci-0000:00:17.0-ata-1", "pci-0000:00:17.0-ata-10", False),
+        ("pci-0000:00:14.0-usb-0:3:1.0-scsi-0:0:0:0", "pci-0000:00:14.0-usbv3-0:3:1.0-scsi-0:0:0:0", True),
+        ("pci-0000:41:00.0-nvme-1", "pci-0000:42:00.0-nvme-1", False),
+    ],
+)
+def test_a_slot_has_two_names_and_none_that_the_world_knows(one, other, same):
+    one, other = f"/dev/disk/by-path/{one}", f"/dev/disk/by-path/{other}"
+    assert bool(identities(one) & identities(other)) == same
+    assert world_identities(one) == set()

@@ -228,7 +228,9 @@ class Machine:
         for path, (_mode, text) in files.items():
             if path.startswith("/etc/kindling/install/"):
                 (self.install / pathlib.Path(path).name).write_text(text.replace("/dev/disk/", f"{home}/disk/"))
-        self.set(sha512=self.digest(), pause=0, disk_wait=1, timeout=20, samples=20, efi=home / "efi")
+        (home / "meminfo").write_text("MemTotal:        3000000 kB\nMemFree:         2000000 kB\n")
+        places = {"efi": home / "efi", "meminfo": home / "meminfo"}
+        self.set(sha512=self.digest(), pause=0, disk_wait=1, timeout=20, samples=20, **places)
         for name in (
             "blkid",
             "blockdev",
@@ -259,6 +261,14 @@ class Machine:
         device = self._device(name, size, on=[], kind="disk", **columns)
         (self.by_id / by_id).symlink_to(device)
         return device
+
+    def slot(self, name, disk=None):
+        """A name by path of a disk, the machine's first if none is given."""
+        link = self.home / "disk/by-path" / name
+        link.parent.mkdir(exist_ok=True)
+        link.unlink(missing_ok=True)
+        link.symlink_to(disk or self.disk)
+        return link
 
     def _device(self, name, size, on, kind, **columns):
         device = self.dev / name

@@ -70,7 +70,8 @@ def test_the_installer_carries_the_final_config_and_its_digest():
 def test_the_script_gets_all_that_it_asks_for():
     options = {"flatcar_install_disk_serial": "S 1", "flatcar_wipe": "any", "flatcar_install_disk_min_gib": 100}
     options |= {"flatcar_other_flatcar_disks": "allow", "flatcar_install_boot_entry": True}
-    made = build(node(**options), hosts=["http://10.1.0.1", "http://10.1.0.2/"], timeout=7200, half_written=True)
+    known = {"half_written": True, "former_serial": "S 0", "new_disk": True, "initrd_bytes": 400 << 20}
+    made = build(node(**options), hosts=["http://10.1.0.1", "http://10.1.0.2/"], timeout=7200, **known)
     mode, text = files(json.loads(made.config))["/etc/kindling/install/install.conf"]
     assert mode == 0o600
     given = conf(text)
@@ -87,6 +88,10 @@ def test_the_script_gets_all_that_it_asks_for():
         "min_gib": "100",
         "wipe": "any",
         "half_written": "yes",
+        "former_serial": "S 0",
+        "new_disk": "yes",
+        "meminfo": "/proc/meminfo",
+        "memory_mib": "2400",
         "other_flatcar": "allow",
         "boot_entry": "yes",
         "efi": "/sys/firmware/efi",

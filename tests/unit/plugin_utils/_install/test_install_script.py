@@ -23,6 +23,7 @@ from machine import (
     BootHost,
     ext4,
     luks,
+    noise,
     partition_table,
     swap,
 )
@@ -66,6 +67,10 @@ def test_an_empty_disk_is_installed_and_each_stage_is_reported_in_its_order(mach
     assert boot_host.events[-1] == "systemctl --no-block reboot"
     report = boot_host.reports[TOKEN, "installed"]
     assert (report["stage"], report["node"], report["version"]) == ("installed", "n1", "9999.2.0")
+    assert (report["serial"], report["message"]) == (
+        "S1",
+        f"Flatcar 9999.2.0 is on {one.by_id}/ata-DISK_1 (serial number S1)",
+    )
     assert report["config"] == build(node()).digest
     assert report["log"] == ""
 
@@ -352,3 +357,94 @@ def test_the_units_are_what_systemd_reads(tmp_path):
     command = ["systemd-analyze", "verify", "--man=no", *(str(tmp_path / unit["name"]) for unit in made)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert [line for line in done.stderr.splitlines() if "kindling" in line] == []
+
+
+# Disks by their slots -----------------------------------------------------------------------------------------------------
+
+SLOT = "pci-0000:00:17.0-ata-1"
+BY_SLOT = {"flatcar_install_disk": f"/dev/disk/by-path/{SLOT}"}
+
+
+def test_a_disk_by_its_slot_is_installed_and_its_serial_number_is_reported(machine, boot_host):
+    one = machine(**BY_SLOT)
+    slot = one.slot(SLOT)
+    one.slot(f"{SLOT}.0")  # udev gives SATA's slots two names
+    done = one.run()
+    assert done.returncode == 0, done.stdout + done.stderr
+    (call,) = [event for event in boot_host.events if event.startswith(WRITTEN)]
+    assert f"-d {one.disk} " in call
+    assert boot_host.reports[TOKEN, "started"]["message"] == f"writing Flatcar 9999.2.0 to {slot} (serial number S1)"
+    assert [boot_host.reports[TOKEN, stage]["serial"] for stage in ("started", "installed")] == ["S1", "S1"]
+
+
+def test_the_same_disk_in_the_slot_is_installed_again(machine, boot_host):
+    one = machine(**BY_SLOT)
+    one.slot(SLOT)
+    one.set(former_serial="S1")
+    assert one.run().returncode == 0
+    assert "installed" in stages(boot_host)
+
+
+def test_another_disk_in_the_slot_is_refused_with_both_serial_numbers(machine):
+    one = machine(**BY_SLOT)
+    slot = one.slot(SLOT)
+    one.set(former_serial="S0")
+    assert (
+        f"{slot} is another disk than this machine was installed to: its serial number is 'S1', and was 'S0'. If it is meant, "
+        "say flatcar_install_disk_serial, or once -e install_new_disk=true"
+    ) in failure(one)
+
+
+def test_a_disk_without_a_serial_number_is_not_the_one_that_had_one(machine):
+    one = machine(**BY_SLOT)
+    one.slot(SLOT)
+    one.rows[0]["SERIAL"] = ""
+    one.set(former_serial="S0")
+    assert "its serial number is '', and was 'S0'" in failure(one)
+
+
+@pytest.mark.parametrize("meant", [{"new_disk": "yes"}, {"serial": "S1"}])
+def test_another_disk_in_the_slot_is_installed_where_it_is_meant(machine, boot_host, meant):
+    one = machine(**BY_SLOT)
+    one.slot(SLOT)
+    one.set(former_serial="S0", **meant)
+    done = one.run()
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "the last installation has found 'S0' there" in done.stdout
+
+
+def test_another_disk_is_not_taken_for_the_one_that_was_half_written(machine):
+    one = machine(**BY_SLOT)
+    one.slot(SLOT)
+    noise(one.disk)
+    one.set(former_serial="S0", new_disk="yes", half_written="yes")
+    assert "has no signature, but is not empty" in failure(one)
+
+
+def test_a_slot_that_is_empty_is_told_with_those_that_are_not(machine):
+    one = machine(**BY_SLOT)
+    other = one.slot("pci-0000:00:17.0-ata-2")
+    one.slot("pci-0000:00:17.0-ata-2-part1")
+    told = failure(one)
+    assert f"{SLOT} is not there" in told
+    assert f"; by slot: {other} ({one.disk});" in told
+
+
+# Memory -------------------------------------------------------------------------------------------------------------------
+
+
+def test_a_machine_with_too_little_memory_is_refused(machine):
+    one = machine()
+    one.set(memory_mib=2244)
+    (one.home / "meminfo").write_text("MemFree: 9999999 kB\nMemTotal:        2028112 kB\n")
+    assert failure(one).startswith(
+        "ram: this machine has 1980 MiB of RAM; to boot Flatcar from the network it has to have 3 GB (2244 MiB at the least, by "
+        "the size of the release's image)"
+    )
+
+
+def test_a_machine_with_memory_enough_is_installed(machine):
+    one = machine()
+    one.set(memory_mib=2244)
+    (one.home / "meminfo").write_text("MemTotal:        2900000 kB\n")
+    assert one.run().returncode == 0

@@ -12,6 +12,7 @@ from ansible_collections.kindling.flatcar.plugins.module_utils._routes import ro
 from ansible_collections.kindling.flatcar.plugins.plugin_utils._install.order import order, witness
 from ansible_collections.kindling.flatcar.plugins.plugin_utils._install.terms import (
     differences,
+    former_serial,
     is_left_half_written,
     terms_of,
 )
@@ -131,3 +132,47 @@ def test_what_an_order_has_left_is_on_its_own_disk_of_its_own_machine_alone(left
 def test_what_is_known_by_a_digest_alone_holds_no_text_of_the_inventory():
     secret = base64.b64encode(b"secret").decode()
     assert secret not in json.dumps(an_order(node(flatcar_kernel_arguments=[f"key={secret}"])).about)
+
+
+SLOT = "/dev/disk/by-path/pci-0000:00:17.0-ata-1"
+
+
+def arming_of(terms, **reports):
+    return {"about": terms, "macs": terms["macs"], "reports": reports}
+
+
+@pytest.mark.parametrize(
+    ("change", "reports", "serial"),
+    [
+        ({}, {"started": {"serial": "S1"}, "installed": {"serial": "S2"}}, "S2"),
+        ({}, {"started": {"serial": "S1"}}, "S1"),
+        ({}, {"failed": {"serial": "S1"}}, None),
+        ({}, {"installed": {"serial": ""}}, "older"),
+        ({}, {"installed": {}}, "older"),
+        ({}, {"installed": {"serial": "S1\nwipe=any"}}, "older"),
+        ({"disk": f"{SLOT}0"}, {"installed": {"serial": "S1"}}, "older"),
+        ({"macs": ["52-54-00-00-00-99"]}, {"installed": {"serial": "S1"}}, "older"),
+    ],
+)
+def test_a_slot_has_the_serial_number_that_the_last_installation_of_the_machine_found(change, reports, serial):
+    terms = an_order(node(flatcar_install_disk=SLOT)).about
+    older = [arming_of(terms, installed={"serial": "older"})] if serial == "older" else []
+    assert former_serial(terms, [arming_of(terms | change, **reports), *older]) == serial
+
+
+def test_a_disk_by_its_own_id_needs_no_serial_number():
+    terms = an_order().about
+    assert former_serial(terms, [arming_of(terms, installed={"serial": "S1"})]) is None
+
+
+def test_an_order_carries_the_serial_number_that_was_found():
+    one = node(flatcar_install_disk=SLOT)
+    assert an_order(one, former_serial="S1").serial == "S1"
+    assert an_order(one, former_serial="S1", new_disk=True).serial is None
+    assert an_order(one, former_serial="S1").digest == an_order(one).digest
+    (conf,) = [
+        text
+        for path, (_, text) in files(json.loads(an_order(one, former_serial="S1").files["install.ign"])).items()
+        if path.endswith("install.conf")
+    ]
+    assert "\nformer_serial=S1\nnew_disk=no\n" in conf

@@ -421,3 +421,27 @@ def test_a_hash_of_other_contents_is_told_with_the_fragment_that_gave_it():
     assert problem.path == "flatcar_butane_30_role: storage.files[/etc/hostname].contents.source"
     assert "take it away by `verification: {hash: ~}`. It is inherited from flatcar_butane_10_site" in problem.message
     assert (problem.value, problem.other) == ("http://b.test/y", digest)
+
+
+@pytest.mark.parametrize(
+    ("disk", "message"),
+    [
+        ("pci-0000:00:17.0-ata-1", None),
+        ("pci-0000:41:00.0-nvme-1", None),
+        ("pci-0000:03:00.0-sas-phy2-lun-0", None),
+        ("pci-0000:00:17.0-ata-1-part1", "expected a whole disk"),
+        ("ip-10.0.0.5:3260-iscsi-iqn.2001-04.com.example:disk1-lun-0", "this path leads to a storage server"),
+        ("pci-0000:05:00.0-fc-0x50060e8012345678-lun-0", "this path leads to a storage server"),
+    ],
+)
+def test_a_disk_may_be_named_by_its_slot_and_not_by_the_way_to_a_storage_server(disk, message):
+    given = {"flatcar_boot_mode": "install", "flatcar_install_disk": f"/dev/disk/by-path/{disk}"}
+    _, problems = read_node("n1", RIGHT | given)
+    assert [problem.path for problem in problems] == (["flatcar_install_disk"] if message else [])
+    assert message is None or message in problems[0].message
+
+
+def test_data_may_be_on_a_disk_by_its_slot():
+    slot = "/dev/disk/by-path/pci-0000:41:00.0-nvme-1"
+    made = butane(flatcar_filesystems=[{"device": slot, "format": "xfs", "path": "/var/lib/data"}])
+    assert made["storage"]["filesystems"][0]["device"] == slot

@@ -34,11 +34,7 @@ class ActionModule(ActionBase):
         except InventoryError as invalid:
             raise AnsibleActionFail(describe(invalid.problems)) from None
         fleet = found.fleets[host]
-        texts = [
-            printed(network, fleet.nodes, options["programs"], options["server"])
-            for network in fleet.networks
-            if network.mode != "authoritative"
-        ]
+        texts = [printed(network, fleet.nodes, options["programs"], options["server"]) for network in fleet.networks]
         for text in texts:
             Display().display(text)
         return {"changed": False, "texts": texts}

@@ -23,6 +23,7 @@ from ansible_collections.kindling.flatcar.plugins.plugin_utils._checkout.checkou
 from ansible_collections.kindling.flatcar.plugins.plugin_utils._inventory.hostvars import Variables
 from ansible_collections.kindling.flatcar.plugins.plugin_utils._inventory.mistakes import describe
 from ansible_collections.kindling.flatcar.plugins.plugin_utils._inventory.reader import Fleet, Known, fleet_of, survey
+from ansible_collections.kindling.flatcar.plugins.plugin_utils._network.dhcp_options import to_reserve
 from ansible_collections.kindling.flatcar.plugins.plugin_utils._publish import diff
 from ansible_collections.kindling.flatcar.plugins.plugin_utils._publish.tree import (
     build_files,
@@ -255,6 +256,7 @@ def _summary(fleet: Fleet) -> dict[str, Any]:
         "images": wanted_images(fleet.nodes),
         "programs": [program.printable() for program in fleet.programs],
         "program_choices": choices_of(fleet.nodes),
+        "to_reserve": to_reserve(fleet.networks, fleet.nodes),
     }
 
 

@@ -53,6 +53,10 @@ options:
     description: The file in which the role P(kindling.flatcar.flatcar_images#role) keeps how the followed channels stand.
     type: path
     default: /srv/kindling/images.partial/channels.json
+  records:
+    description: The directory in which the role P(kindling.flatcar.records#role) keeps what was heard of machines.
+    type: path
+    default: /var/lib/kindling/records
   machines:
     description:
       - The machines to speak of, each by its node's name, a MAC address or its address. All of them when not given.
@@ -131,6 +135,12 @@ put_aside:
   description: Addresses that dnsmasq gives nobody, as somebody said that they are taken, and until when, in seconds since 1970.
   returned: with O(state=read)
   type: dict
+misplaced:
+  description:
+    - Nodes whose machines last asked for their script from another address than theirs, with C(address) and C(when), in seconds
+      since 1970, as they are recorded.
+  returned: with O(state=read)
+  type: dict
 channels:
   description: How the channels stand that the boot host follows, as M(kindling.flatcar.flatcar_image) found out last.
   returned: with O(state=read)
@@ -160,6 +170,7 @@ from ansible_collections.kindling.flatcar.plugins.module_utils._generation impor
 from ansible_collections.kindling.flatcar.plugins.module_utils._generation.generation import served_name
 from ansible_collections.kindling.flatcar.plugins.module_utils._ipxe.ipxe import INITRD, KERNEL
 from ansible_collections.kindling.flatcar.plugins.module_utils._mirror.channels import read_channels
+from ansible_collections.kindling.flatcar.plugins.module_utils._records.records import RecordsError, misplaced
 from ansible_collections.kindling.flatcar.plugins.module_utils._routes import host_paths, routes
 
 _DISK_IMAGE = "flatcar_production_image.bin.bz2"
@@ -175,6 +186,7 @@ def main() -> None:
             "fleet_dir": {"type": "path", "default": host_paths.FLEET},
             "images_dir": {"type": "path", "default": host_paths.IMAGES},
             "keyring": {"type": "path", "default": f"{work_dir}/{host_paths.KEYRING}", "no_log": False},
+            "records": {"type": "path", "default": host_paths.RECORDS},
             "channels": {"type": "path", "default": f"{work_dir}/{host_paths.CHANNELS}"},
             "machines": {"type": "list", "elements": "str"},
             "src": {"type": "path"},
@@ -231,6 +243,7 @@ def _read(places: arming.Places, params: dict, _check_mode: bool) -> dict:
         "initrds": _initrds(Path(params["images_dir"])),
         "keyring": _keyring(Path(params["keyring"])),
         "put_aside": put_aside(),
+        "misplaced": _misplaced(Path(params["records"]), index),
         "channels": read_channels(Path(params["channels"])),
     }
 
@@ -260,6 +273,19 @@ def _initrds(images_dir: Path) -> dict:
         str(path.parent.relative_to(images_dir)): path.stat().st_size
         for path in images_dir.glob(f"*/*/{INITRD}")
         if not path.parent.is_symlink()
+    }
+
+
+def _misplaced(directory: Path, index: dict) -> dict:
+    try:
+        found = misplaced(directory)
+    except (RecordsError, OSError):  # nothing is recorded, or nobody can read it
+        return {}
+    return {
+        name: {"address": found[mac][0], "when": int(found[mac][1])}
+        for name, entry in index.items()
+        for mac in entry["macs"]
+        if mac in found
     }
 
 

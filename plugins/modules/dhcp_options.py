@@ -7,9 +7,9 @@ DOCUMENTATION = r"""
 module: dhcp_options
 short_description: Print what an existing DHCP server has to be told
 description:
-  - For each network of the boot host that is not C(authoritative), prints which boot program goes to which firmware, what iPXE is
-    told, and each machine's reservation, as ISC dhcpd, Kea, dnsmasq and RouterOS want it. Changes nothing.
-  - With C(mode=proxy) the reservations alone are needed; with C(mode=none) all of it.
+  - For each network of the boot host, prints in the languages of several servers each machine's reservation, and with C(mode=none)
+    which boot program goes to which firmware and what iPXE is told. Changes nothing.
+  - With C(mode=proxy) the boot host tells what to boot; with C(mode=authoritative) no other server has to be told anything.
 version_added: 0.1.0
 author:
   - The Kindling developers
@@ -33,7 +33,7 @@ options:
   server:
     description: The one server to print for. All of them when not given.
     type: str
-    choices: [isc, kea, dnsmasq, mikrotik]
+    choices: [isc, kea, dnsmasq, mikrotik, windows, opnsense, pfsense, unifi]
 """
 
 EXAMPLES = r"""

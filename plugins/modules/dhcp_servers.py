@@ -10,7 +10,8 @@ short_description: Find the DHCP servers on provisioning networks, and refuse th
 description:
   - Asks for an address on each network, as a plain machine and as the firmware of each architecture, with a made-up MAC address,
     and lists the servers that offer one or a boot program. No offer is taken, so no server notes a lease. Changes nothing.
-  - Fails with the addresses of the servers that would fight with this boot host over the racks' machines.
+  - Fails with the addresses of the servers that would fight with this boot host over the racks' machines, and says how the two
+    can be beside each other.
   - A server that answers known machines alone cannot be found this way.
 version_added: 0.1.0
 author:
@@ -110,8 +111,7 @@ def main() -> None:
     listed = [server.as_data() for server in found]
     if strangers:
         module.fail_json(
-            msg=f"{'; '.join(map(str, strangers))}. Machines would be answered by either. Stop that server; or, if it belongs "
-            "there, name its address in other_dhcp_servers of this network in kindling_networks. Nothing was changed.",
+            msg=servers.stop(strangers),
             servers=listed,
         )
     module.exit_json(changed=False, servers=listed)

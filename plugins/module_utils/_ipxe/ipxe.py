@@ -71,6 +71,31 @@ def unknown_script() -> str:
     )
 
 
+def misplaced_script(name: str, address: str, local: str = LOCAL_DISK) -> str:
+    """For a node's machine that has another address than the node's *address*."""
+    return (
+        "#!ipxe\n"
+        f"echo Kindling: this machine, ${{netX/mac}}, is {name}, but has the address ${{netX/ip}} and not {address}\n"
+        f"echo Kindling: it is served at {address} alone: have the DHCP server reserve that for ${{netX/mac}} (what it has given\n"
+        f"echo Kindling: already has to end first), or set flatcar_address of {name}; going on to its own disk\n"
+        f"{local}"
+    )
+
+
+def misplaced_unfinished_script() -> str:
+    """For such a machine whose installation has begun and not ended. Whoever has another address is told no token, by which reports
+    are taken."""
+    return (
+        "#!ipxe\n"
+        ":wait\n"
+        "echo Kindling: the disk of ${netX/mac} is half written and not started; ${netX/ip} is not its flatcar_address\n"
+        f"echo Kindling: have the DHCP server give it that address; this machine asks every {_WAIT} seconds\n"
+        f"sleep {_WAIT} ||\n"
+        f"chain --replace --timeout {_STALLED} /{routes.OWN_SCRIPT} ||\n"
+        "goto wait\n"
+    )
+
+
 def disk_script(name: str, local: str = LOCAL_DISK) -> str:
     """For a node that runs from its own disk."""
     return f"#!ipxe\necho Kindling: {name} boots its own disk\n{local}"
@@ -222,6 +247,8 @@ __all__ = (
     "first_script",
     "install_script",
     "local_boot",
+    "misplaced_script",
+    "misplaced_unfinished_script",
     "over_script",
     "ram_script",
     "unfinished_script",

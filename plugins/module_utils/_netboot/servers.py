@@ -94,6 +94,32 @@ def _belongs(server: Server, network: Mapping[str, Any]) -> bool:
     return network.get("mode") == "proxy" and not server.proxy and not named
 
 
+def stop(strangers: Iterable[Server]) -> str:
+    """What to say of servers that do not belong there, and the ways out."""
+    strangers = list(strangers)
+    giving = [server for server in strangers if not server.proxy]
+    names = ", ".join(dict.fromkeys(server.address for server in strangers))
+    ways = [
+        "stop that server on this network: this boot host answers alone",
+        *(_BESIDE_ANOTHER if giving else ()),
+        f"if it answers none of the machines: say other_dhcp_servers: [{names}]",
+    ]
+    return (
+        f"{'; '.join(map(str, strangers))}. Machines would be answered by either. Nothing was changed. The ways out, by this "
+        "network's entry in kindling_networks:" + "".join(f"\n  - {way}" for way in ways)
+    )
+
+
+#: How a boot host stands beside a server that gives the addresses.
+_BESIDE_ANOTHER = (
+    "mode: proxy: that server goes on giving addresses, and this boot host adds what to boot. It needs, on that server, a "
+    "reservation of each machine's flatcar_address for its MAC address and no boot options; and a network that this boot host is "
+    "on itself, without a relay",
+    "mode: none: that server tells the machines what to boot, too. It needs the same reservations and the boot options that "
+    "playbooks/dhcp_options.yml prints, by firmware and for iPXE: one that cannot tell these apart needs mode: proxy",
+)
+
+
 def remarks(servers: Iterable[Server], networks: Iterable[Mapping[str, Any]], connected: Iterable[str]) -> list[str]:
     """What an operator should know though nothing is in the way."""
     giving, connected = {server.interface for server in servers if not server.proxy}, set(connected)
@@ -119,4 +145,4 @@ def _carrier(interface: str) -> bool:
         return False
 
 
-__all__ = ("Server", "connected", "find_servers", "remarks", "unwelcome")
+__all__ = ("Server", "connected", "find_servers", "remarks", "stop", "unwelcome")

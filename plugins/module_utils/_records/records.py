@@ -29,7 +29,7 @@ from typing import Any, NamedTuple
 
 STATE = "state.json"
 #: As `_routes` has them, which a single file cannot import.
-_FIRST_SCRIPT, _IMAGES, _PROGRAMS = "/boot.ipxe", "/images/", "/programs/"
+_FIRST_SCRIPT, _SCRIPTS, _IMAGES, _PROGRAMS = "/boot.ipxe", "/ipxe/", "/images/", "/programs/"
 _LOCK = "lock"
 #: Before anything that a machine has said: in a text, a quotation mark is written otherwise.
 _MARK = re.compile(r'"mark":(\d{1,15}(?:\.\d{1,20})?)[,}]')
@@ -289,6 +289,15 @@ class Boot:
         return cls(**{**own, "events": events})
 
 
+_OWN_SCRIPT = re.compile(_SCRIPTS + r"(?:own/)?((?:[0-9a-f]{2}-){5}[0-9a-f]{2})\.ipxe")
+
+
+def _asked_for(event: Event) -> str:
+    """The MAC address whose script was asked for: it is the machine's own, whatever address that has."""
+    found = _OWN_SCRIPT.fullmatch(event.file) if event.hop == "http" else None
+    return found[1].replace("-", ":") if found else ""
+
+
 def _begins(when: float, event: Event, boot: Boot | None) -> bool:
     """Whether a machine boots anew: its firmware asks, and not once more because nobody answered.
 
@@ -426,6 +435,9 @@ class Book:
 
     def _note(self, heard: Heard, machines: Machines) -> None:
         mac, event = heard.mac or self._holder(heard.address, machines), heard.event
+        asking = _asked_for(event)
+        if asking in machines.names and asking not in machines.addresses.get(heard.address, ()):
+            mac, event = asking, event._replace(address=heard.address)
         if not mac:
             return
         if event.what == "ack" and event.hop == "dhcp":
@@ -662,6 +674,17 @@ def recorded(directory: Path, macs: Iterable[str] | None = None) -> dict[str, An
     return {"boots": boots, "strangers": sorted(strangers, key=lambda one: one["last"]), "until": book.clock}
 
 
+def misplaced(directory: Path) -> dict[str, tuple[str, float]]:
+    """From where machines last asked for their script, if that was not their address in the inventory, and when, by MAC address."""
+    found = {}
+    for mac, boot in load(Path(directory)).boots.items():
+        asked = [(times[2], event) for event, times in boot.events.items() if _asked_for(event) == mac]
+        when, last = max(asked, key=lambda one: one[0], default=(0, None))
+        if last and last.address:
+            found[mac] = (last.address, when)
+    return found
+
+
 def _shown(told: Mapping[str, Any]) -> dict[str, Any]:
     return {key: told[key] for key in ("begun", "last", "boots", "again", "name", "left_out", "events")}
 
@@ -766,7 +789,7 @@ def _round(directory: Path, reservations: Path, weeks: int) -> list[str]:
 __all__ = (
     *("AGAIN", "BOOTS", "EVENTS", "RETURNED", "STATE", "STRANGERS"),
     *("Book", "Boot", "Entry", "Event", "Heard", "Listener", "Machines", "RecordsError", "Strangers"),
-    *("clean", "entries_of", "is_mac", "load", "read_machines", "recorded", "save", "take"),
+    *("clean", "entries_of", "is_mac", "load", "misplaced", "read_machines", "recorded", "save", "take"),
 )
 
 if __name__ == "__main__":

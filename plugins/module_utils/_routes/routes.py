@@ -76,6 +76,10 @@ TAKEN = "taken"
 UNKNOWN_SCRIPT = f"{SCRIPTS}/unknown.ipxe"
 OVER_SCRIPT = f"{SCRIPTS}/over.ipxe"
 
+#: Scripts for machines that have another address than theirs, and the one for those of them whose disk is half-written.
+MISPLACED = "misplaced"
+WAITING_SCRIPT = f"{SCRIPTS}/waiting.ipxe"
+
 #: Whose directories are named by what nobody can guess.
 BY_TOKEN = (CONFIGS, NEARBY, REPORTERS)
 
@@ -95,6 +99,11 @@ def script_name(mac: str) -> str:
 def script_file(address: object, mac: str) -> str:
     """The script of the machine that boots from *mac* and has *address*."""
     return served(SCRIPTS, str(address), script_name(mac))
+
+
+def misplaced_file(mac: str) -> str:
+    """The script of the machine that boots from *mac*, wherever it has not its own address."""
+    return served(MISPLACED, script_name(mac))
 
 
 def config_file(token: str, address: object) -> str:
@@ -135,7 +144,7 @@ def is_of_a_node(path: str) -> bool:
     return bool(_OF_A_NODE.match(path))
 
 
-_OF_A_NODE = re.compile(rf"{WEB}/({'|'.join(BY_NODE)})/[^/]+/|{SHOWN}/|{WEB}/{TAKEN}/")
+_OF_A_NODE = re.compile(rf"{WEB}/({'|'.join(BY_NODE)})/[^/]+/|{SHOWN}/|{WEB}/({TAKEN}|{MISPLACED})/")
 
 
 def without_tokens(text: str) -> str:
@@ -189,6 +198,7 @@ NAMES = (
     "INSTALL_CONFIG",
     "INSTALL_SCRIPT",
     "KNOWN",
+    "MISPLACED",
     "NEARBY",
     "ORDER",
     "ORDERED_SCRIPTS",
@@ -205,6 +215,7 @@ NAMES = (
     "UNFINISHED",
     "UNKNOWN_SCRIPT",
     "UNTOUCHED",
+    "WAITING_SCRIPT",
     "WITNESS",
 )
 

@@ -1,4 +1,4 @@
-"""What an existing DHCP server has to be told so that it sends machines to a boot host, in four servers' own languages."""
+"""What an existing DHCP server has to be told so that machines boot from a boot host, in the servers' own languages."""
 
 from __future__ import annotations
 
@@ -36,7 +36,8 @@ class Boot:
 
 @dataclass(frozen=True)
 class Wanted:
-    """All that a server has to know of one network. ``script`` is iPXE's, whatever firmware it runs on."""
+    """All that a server has to know of one network. ``script`` is iPXE's, whatever firmware it runs on; it is empty, and there
+    are no ``boots``, where the boot host itself tells what to boot."""
 
     subnet: ipaddress.IPv4Network
     server: ipaddress.IPv4Address
@@ -50,11 +51,12 @@ def wanted(network: Network, nodes: Iterable[Node], defaults: Mapping[str, str])
     base = f"http://{network.address}"
     own = [node for node in nodes if node.rack in network.racks]
     machines = [machine for node in own for machine in _machines(node)]
+    by_itself = network.mode == "proxy"
     return Wanted(
         network.subnet,
         network.address,
-        routes.url(base, routes.FIRST_SCRIPT),
-        tuple(_boots(base, defaults)),
+        "" if by_itself else routes.url(base, routes.FIRST_SCRIPT),
+        () if by_itself else tuple(_boots(base, defaults)),
         tuple(sorted(machines, key=lambda machine: machine.address)),
     )
 
@@ -89,21 +91,23 @@ def _boots(base: str, defaults: Mapping[str, str]) -> Iterator[Boot]:
 
 def isc(wanted: Wanted) -> str:
     """For ISC dhcpd: what goes into ``dhcpd.conf``; a subnet that is there already takes what is in the braces."""
-    lines = [
-        "option kindling-architecture code 93 = unsigned integer 16;",
-        "option kindling-user-class code 77 = string;",
-        f"subnet {wanted.subnet.network_address} netmask {wanted.subnet.netmask} {{",
-        f"  next-server {wanted.server};",
-        '  if option kindling-user-class = "iPXE" {',
-        f'    filename "{wanted.script}";',
-    ]
+    lines = [f"subnet {wanted.subnet.network_address} netmask {wanted.subnet.netmask} {{"]
+    if wanted.script:
+        lines = [
+            "option kindling-architecture code 93 = unsigned integer 16;",
+            "option kindling-user-class code 77 = string;",
+            *lines,
+            f"  next-server {wanted.server};",
+            '  if option kindling-user-class = "iPXE" {',
+            f'    filename "{wanted.script}";',
+        ]
     for boot in wanted.boots:
         tests = [f"option kindling-architecture = {code >> 8:02x}:{code & 255:02x}" for code in boot.codes]
         lines.append(f"  }} elsif {' or '.join(tests)} {{")
         if boot.http:
             lines.append('    option vendor-class-identifier "HTTPClient";')
         lines.append(f'    filename "{boot.file}";')
-    lines.append("  }")
+    lines += ["  }"] if wanted.script else []
     for machine in wanted.machines:
         for number, mac in enumerate(machine.macs, 1):
             name = machine.name if number == 1 else f"{machine.name}-{number}"
@@ -113,7 +117,8 @@ def isc(wanted: Wanted) -> str:
 
 def kea(wanted: Wanted) -> str:
     """For Kea: the members of ``Dhcp4``."""
-    classes = [_kea_class("kindling-ipxe", "substring(option[77].hex, 0, 4) == 'iPXE'", wanted.script)]
+    ipxe = _kea_class("kindling-ipxe", "substring(option[77].hex, 0, 4) == 'iPXE'", wanted.script)
+    classes = [ipxe] if wanted.script else []
     for boot in wanted.boots:
         codes = " or ".join(f"option[93].hex == 0x{code:04x}" for code in boot.codes)
         made = _kea_class(f"kindling-{boot.tag}", f"({codes}) and not member('kindling-ipxe')", boot.file)
@@ -126,9 +131,11 @@ def kea(wanted: Wanted) -> str:
         for machine in wanted.machines
         for mac in machine.macs
     ]
+    # Firmware, iPXE and the system that boots may each have an id of their own, and are one machine
+    subnet = {"id": 1, "subnet": str(wanted.subnet), "match-client-id": False, "reservations": reservations}
     members = {
-        "client-classes": classes,
-        "subnet4": [{"id": 1, "subnet": str(wanted.subnet), "reservations": reservations}],
+        **({"client-classes": classes} if classes else {}),
+        "subnet4": [subnet],
         "ip-reservations-unique": all(len(machine.macs) == 1 for machine in wanted.machines),
     }
     return json.dumps(members, indent=2) + "\n"
@@ -141,6 +148,7 @@ def _kea_class(name: str, test: str, file: str) -> dict[str, Any]:
 def dnsmasq(wanted: Wanted) -> str:
     """For dnsmasq."""
     lines = ["dhcp-match=set:ipxe,175", "dhcp-userclass=set:ipxe,iPXE", f"dhcp-boot=tag:ipxe,{wanted.script}"]
+    lines = lines if wanted.script else []
     for boot in wanted.boots:
         lines += [f"dhcp-match=set:{boot.tag},option:client-arch,{code}" for code in boot.codes]
         if boot.http:
@@ -155,8 +163,10 @@ def dnsmasq(wanted: Wanted) -> str:
 
 def mikrotik(wanted: Wanted) -> str:
     """For RouterOS 7, whose matchers look into options; one machine has one lease there, that of its first MAC address."""
-    lines = [f'/ip dhcp-server network set [find address="{wanted.subnet}"] next-server={wanted.server}']
-    rows = [("ipxe", 77, "iPXE", wanted.script, False)]
+    lines, rows = [], []
+    if wanted.script:
+        lines = [f'/ip dhcp-server network set [find address="{wanted.subnet}"] next-server={wanted.server}']
+        rows = [("ipxe", 77, "iPXE", wanted.script, False)]
     for boot in wanted.boots:
         client = "HTTPClient" if boot.http else "PXEClient"
         rows += [(f"{boot.tag}-{code}", 60, f"{client}:Arch:{code:05}", boot.file, boot.http) for code in boot.codes]
@@ -177,6 +187,58 @@ def mikrotik(wanted: Wanted) -> str:
     return "\n".join(lines) + "\n"
 
 
+def windows(wanted: Wanted) -> str:
+    """For Windows Server, as PowerShell: policies by vendor and user class, and reservations. An address has one of these there."""
+    scope = f"-ScopeId {wanted.subnet.network_address}"
+    lines = []
+    if any(boot.http for boot in wanted.boots):
+        lines.append(
+            "Add-DhcpServerv4OptionDefinition -OptionId 60 -Name ClassIdentifier -Type String -ErrorAction SilentlyContinue"
+        )
+    rows = [("ipxe", "User", "iPXE", wanted.script, False)] if wanted.script else []
+    for boot in wanted.boots:
+        client = "HTTPClient" if boot.http else "PXEClient"
+        rows += [
+            (f"{boot.tag}-{code}", "Vendor", f"{client}:Arch:{code:05}", boot.file, boot.http) for code in boot.codes
+        ]
+    for order, (tag, kind, data, file, http) in enumerate(rows, 1):
+        name = f"kindling-{tag}"
+        value = name if kind == "User" else f"{name}*"
+        lines += [
+            f'Add-DhcpServerv4Class -Name "{name}" -Type {kind} -Data "{data}"',
+            f'Add-DhcpServerv4Policy -Name "{name}" {scope} -Condition OR -{kind}Class EQ,"{value}" -ProcessingOrder {order}',
+        ]
+        options = [(66, wanted.server), (67, file), *([(60, "HTTPClient")] if http else [])]
+        lines += [
+            f'Set-DhcpServerv4OptionValue {scope} -PolicyName "{name}" -OptionId {number} -Value "{text}"'
+            for number, text in options
+        ]
+    lines += [
+        f'Add-DhcpServerv4Reservation {scope} -IPAddress {machine.address} -ClientId "{machine.macs[0].replace(":", "-")}" '
+        f'-Name "{machine.name}"'
+        for machine in wanted.machines
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def opnsense(wanted: Wanted) -> str:
+    """For OPNsense's Dnsmasq, as the file that its list of hosts imports; one machine has one entry there."""
+    head = "host,domain,ip,client_id,hwaddr,lease_time,ignore,set_tag,descr,aliases"
+    rows = [f"{machine.name},,{machine.address},,{machine.macs[0]},,,,," for machine in wanted.machines]
+    return "\n".join([head, *rows]) + "\n"
+
+
+def reservations(wanted: Wanted) -> str:
+    """What somebody enters by hand: MAC address, address and name."""
+    rows = [(mac, str(machine.address), machine.name) for machine in wanted.machines for mac in machine.macs]
+    return "".join(f"{mac}  {address:15}  {name}\n" for mac, address, name in rows)
+
+
+#: Servers whose pages know one boot file, or one for each firmware, and none for iPXE, which would start itself for ever.
+_NEEDS_PROXY = (
+    "it cannot tell iPXE from firmware, so the network needs mode: proxy, and its own network boot is switched off"
+)
+
 #: By the server's name: its language, and where what is printed belongs.
 SERVERS: Mapping[str, tuple[Callable[[Wanted], str], str]] = {
     "isc": (isc, "ISC dhcpd: into dhcpd.conf; what is in the braces, into a subnet that is there already"),
@@ -186,16 +248,63 @@ SERVERS: Mapping[str, tuple[Callable[[Wanted], str], str]] = {
         mikrotik,
         "RouterOS 7: with your DHCP server's name for SERVER and its pool's for POOL, iPXE's matcher first",
     ),
+    "windows": (
+        windows,
+        "Windows Server 2012 R2 and later: in PowerShell; a reservation is for the first MAC address of a machine",
+    ),
+    "opnsense": (
+        opnsense,
+        "OPNsense: Services, Dnsmasq DNS & DHCP, Hosts, import (a machine by its first MAC address); where it runs Kea or ISC, the "
+        "static mappings of pfSense. "
+        f"By these pages {_NEEDS_PROXY}",
+    ),
+    "pfsense": (reservations, f"pfSense: Services, DHCP Server, static mappings; {_NEEDS_PROXY}"),
+    "unifi": (reservations, f"UniFi: of each client, the fixed IP address; {_NEEDS_PROXY}"),
 }
+
+#: Of machines, that many are listed where more is printed than they.
+_LISTED = 50
+
+
+def to_reserve(networks: Iterable[Network], nodes: Iterable[Node]) -> list[str]:
+    """What other DHCP servers have to reserve for *nodes*, network by network; nothing where the boot host gives the addresses."""
+    nodes = list(nodes)
+    texts = []
+    for network in networks:
+        if network.mode == "authoritative":
+            continue
+        lines = reservations(wanted(network, nodes, {})).splitlines()
+        more = len(lines) - _LISTED
+        texts += [
+            f"{network.subnet} has mode {network.mode}: its DHCP server has to reserve, for machines that are served there alone:",
+            *(f"  {line}" for line in lines[:_LISTED]),
+            *([f"  and {more:,} more"] if more > 0 else []),
+            "playbooks/dhcp_options.yml prints them in that server's own language"
+            + ("" if network.mode == "proxy" else ", and what it has to tell them to boot"),
+        ]
+    return texts
+
+
+_NOTHING_TO_TELL = (
+    "# The boot host gives the addresses here, and no other DHCP server has to be told anything. One that runs here all the same\n"
+    "# must answer none of these machines, and is named in other_dhcp_servers. To leave the addresses to it: mode: proxy, which\n"
+    "# needs a reservation of each machine's flatcar_address there and no more, or mode: none, by which it tells what to boot.\n"
+)
+_RESERVATIONS_ALONE = (
+    "# Reservations alone: what to boot is told by this boot host, and must not be told by the other server, too\n"
+)
 
 
 def printed(network: Network, nodes: Iterable[Node], defaults: Mapping[str, str], server: str | None = None) -> str:
     """What the operator of another DHCP server is told, for all servers or one."""
     nodes = list(nodes)
+    head = f"# {network.subnet}: {', '.join(network.racks)}, mode {network.mode}\n"
+    if network.mode == "authoritative":
+        return head + _NOTHING_TO_TELL
     known = wanted(network, nodes, defaults)
-    blocks = [f"# {network.subnet}: {', '.join(network.racks)}, mode {network.mode}\n"]
+    blocks = [head + (_RESERVATIONS_ALONE if network.mode == "proxy" else "")]
     strays = choosers(network, nodes)
-    if strays:
+    if strays and network.mode != "proxy":
         blocks.append(
             f"# Not told below: {', '.join(strays)} chose a boot program of their own (flatcar_boot_program)\n"
         )
@@ -208,4 +317,20 @@ def printed(network: Network, nodes: Iterable[Node], defaults: Mapping[str, str]
     return "\n".join(blocks)
 
 
-__all__ = ("SERVERS", "Boot", "Machine", "Wanted", "choosers", "dnsmasq", "isc", "kea", "mikrotik", "printed", "wanted")
+__all__ = (
+    "SERVERS",
+    "Boot",
+    "Machine",
+    "Wanted",
+    "choosers",
+    "dnsmasq",
+    "isc",
+    "kea",
+    "mikrotik",
+    "opnsense",
+    "printed",
+    "reservations",
+    "to_reserve",
+    "wanted",
+    "windows",
+)

@@ -189,6 +189,7 @@ def build_files(
         routes.served(routes.FIRST_SCRIPT): ipxe.first_script(),
         routes.served(routes.UNKNOWN_SCRIPT): ipxe.unknown_script(),
         routes.served(routes.OVER_SCRIPT): ipxe.over_script(),
+        routes.served(routes.WAITING_SCRIPT): ipxe.misplaced_unfinished_script(),
     }
     index = {}
     for node in nodes:
@@ -198,7 +199,10 @@ def build_files(
         token = config_token_of(key, node.name, served) if served else None
         script = build_script(node, network, versions, token)
         for mac, address in node.nics():
-            files[routes.script_file(address or node.address, mac)] = script
+            own = address or node.address
+            local = ipxe.local_boot(node.local_boot, f"http://{network.address}")
+            files[routes.script_file(own, mac)] = script
+            files[routes.misplaced_file(mac)] = ipxe.misplaced_script(node.hostname, str(own), local)
         if served:
             # Flatcar asks DHCP on every NIC, and by whichever lease came first for its config
             own = (routes.config_file(token, address) for address in (node.address, *node.more_addresses))

@@ -174,7 +174,11 @@ FORMS: Mapping[str, Form] = {
     ),
     "architecture": _row(r"bios|efi-x64|efi-arm64|efi-ia32", "bios, efi-x64 or efi-arm64", "efi-x64"),
     "tag": _row(r"[a-z][a-z0-9-]{0,62}", "a tag of lower-case letters, digits and hyphens", "program-snponly"),
-    "DHCP server": _row(r"|isc|kea|dnsmasq|mikrotik", "isc, kea, dnsmasq or mikrotik", "kea"),
+    "DHCP server": _row(
+        r"|isc|kea|dnsmasq|mikrotik|windows|opnsense|pfsense|unifi",
+        "isc, kea, dnsmasq, mikrotik, windows, opnsense, pfsense or unifi",
+        "kea",
+    ),
     # Settings of the services
     "lease time": _row(r"[0-9]{1,9}[smhdw]?|infinite", "a time as dnsmasq writes it, such as {} or 45m", "1h"),
     "access log": _row(

@@ -80,6 +80,7 @@ def status_of(name: str, wanted: Wanted | None, read: Mapping[str, Mapping[str, 
         *_drift(status, wanted, index, latest, bool(told)),
         *_lost(running[1] if running else {}),
         *_put_aside(answers, index),
+        *_misplaced(name, answers, index),
     ]
     return status | {"drift": drift}
 
@@ -170,6 +171,19 @@ def _put_aside(answers: Mapping[str, Mapping[str, Any] | str], index: Mapping[st
             yield (
                 f"somebody said that its address is taken: {host} gives it to nobody until {_short(_iso(until))}, or until "
                 "`systemctl reload kindling-dnsmasq` there"
+            )
+
+
+def _misplaced(
+    name: str, answers: Mapping[str, Mapping[str, Any] | str], index: Mapping[str, Any] | None
+) -> Iterable[str]:
+    """Where its machine has asked from, if that is not where it is served."""
+    for answer in answers.values():
+        found = None if isinstance(answer, str) or not index else answer.get("misplaced", {}).get(name)
+        if found:
+            yield (
+                f"its machine has the address {found['address']} ({_short(_iso(found['when']))}), and is served at its "
+                f"flatcar_address {index['address']} alone: have the DHCP server reserve that for its MAC address"
             )
 
 

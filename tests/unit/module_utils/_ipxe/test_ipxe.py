@@ -27,6 +27,8 @@ SCRIPTS = {
     ),
     "armed": ipxe.armed_script("n1", ["http://b/armed/install.ipxe", "http://c/u.ipxe"]),
     "over": ipxe.over_script(),
+    "misplaced": ipxe.misplaced_script("n1", "10.1.0.11"),
+    "misplaced_unfinished": ipxe.misplaced_unfinished_script(),
     "unfinished": ipxe.unfinished_script("n1", ["http://b/own.ipxe", "http://c/own.ipxe"]),
     "disk_exit": ipxe.disk_script("n1", ipxe.local_boot("exit")),
     "disk_exit_error": ipxe.disk_script("n1", ipxe.local_boot("exit-error")),
@@ -226,3 +228,17 @@ def test_the_kernels_line_names_the_initrd_as_the_initrd_is_named():
     (initrd,) = re.findall(r"^initrd .*--name (\S+) ", SCRIPTS["ram"], re.MULTILINE)
     assert f" initrd={initrd} " in kernel
     assert " flatcar.first_boot=1 ignition.config.url=http://b/ignition/config.ign quiet " in kernel
+
+
+def test_a_machine_with_another_address_is_told_its_own_and_goes_on_to_its_disk():
+    script = ipxe.misplaced_script("n1", "10.1.0.11", ipxe.local_boot("exit"))
+    assert "${netX/mac}, is n1, but has the address ${netX/ip} and not 10.1.0.11" in script
+    assert "not in the inventory" not in script
+    assert script.endswith(":disk\nexit\n")
+
+
+def test_one_whose_disk_is_half_written_waits_wherever_it_is():
+    script = ipxe.misplaced_unfinished_script()
+    assert script.endswith("goto wait\n")
+    assert "sanboot" not in script
+    assert "exit" not in script

@@ -617,8 +617,40 @@ def test_the_program_says_what_it_needs(tmp_path, capsys, monkeypatch):
 
 
 def test_what_machines_fetch_is_known_by_its_place():
-    assert (f"/{routes.FIRST_SCRIPT}", f"/{routes.IMAGES}/", f"/{routes.PROGRAMS}/") == (
+    assert (f"/{routes.FIRST_SCRIPT}", f"/{routes.SCRIPTS}/", f"/{routes.IMAGES}/", f"/{routes.PROGRAMS}/") == (
         records._FIRST_SCRIPT,
+        records._SCRIPTS,
         records._IMAGES,
         records._PROGRAMS,
     )
+
+
+# Machines with another address ---------------------------------------------------------------------------------------------
+
+OWN_SCRIPT = f"/ipxe/{NODE.replace(':', '-')}.ipxe"
+
+
+@pytest.mark.parametrize("elsewhere", ["10.77.0.200", "10.77.0.12"])
+def test_a_machine_that_asks_from_another_address_is_known_by_its_script(tmp_path, log, take, elsewhere):
+    """Whether that address is nobody's or another machine's."""
+    log.get("/boot.ipxe", elsewhere)
+    log.get(OWN_SCRIPT, elsewhere)
+    take()
+    assert records.misplaced(tmp_path) == {NODE: (elsewhere, log.clock)}
+
+
+def test_a_machine_at_its_own_address_is_in_its_place_again(tmp_path, log, take):
+    log.get(OWN_SCRIPT, "10.77.0.200")
+    take()
+    log.boot()
+    log.get(OWN_SCRIPT)
+    take()
+    assert records.misplaced(tmp_path) == {}
+
+
+def test_who_asks_for_the_script_of_no_machine_is_not_kept(tmp_path, log, take):
+    log.get(f"/ipxe/{STRANGER.replace(':', '-')}.ipxe", "10.77.0.200")
+    log.get("/ipxe/unknown.ipxe", "10.77.0.200")
+    take()
+    assert records.misplaced(tmp_path) == {}
+    assert strangers(tmp_path) == {}

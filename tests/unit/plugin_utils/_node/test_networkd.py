@@ -57,7 +57,13 @@ exec {NETWORKD}
 
 
 def files_of(**variables):
-    place = {"flatcar_rack": "a", "flatcar_mac": MACS[0], "flatcar_address": "10.1.0.11"}
+    place = {
+        "flatcar_boot_mode": "install",
+        "flatcar_install_disk": "/dev/disk/by-id/ata-1",
+        "flatcar_rack": "a",
+        "flatcar_mac": MACS[0],
+        "flatcar_address": "10.1.0.11",
+    }
     node, problems = read_node("n1", place | variables)
     assert problems == []
     entries = to_butane(node)["storage"]["files"]
@@ -96,8 +102,17 @@ def laid(folder, files):
 
 def test_the_real_one_understands_every_line(tmp_path):
     files = files_of(flatcar_interfaces=INTERFACES)
-    assert len(files) == len(INTERFACES) + 3
-    assert said_of(laid(tmp_path, files)) == []
+    assert len(files) == len(INTERFACES) + 3 + 1
+    # What Flatcar's own says of every NIC; the drop-in is read with it
+    default = {"zz-default.network": "[Match]\nName=*\n[Network]\nDHCP=yes\n"}
+    assert said_of(laid(tmp_path, files | default)) == []
+
+
+def test_the_real_one_reads_what_is_laid_over_the_file_for_all_nics(tmp_path):
+    (name,) = [name for name in files_of() if name.startswith("zz-default.network.d/")]
+    wrong = {"zz-default.network": "[Match]\nName=*\n", name: "[DHCPv4]\nClientIdentifier=nobody\n"}
+    (said,) = said_of(laid(tmp_path, wrong))
+    assert f"{name}:2: Failed to parse client identifier type" in said
 
 
 def test_it_would_tell_one_that_it_does_not(tmp_path):

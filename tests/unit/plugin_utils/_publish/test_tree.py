@@ -379,6 +379,17 @@ def test_a_machine_goes_to_its_disk_by_the_method_that_it_names():
     assert scripts["10.1.0.12"].endswith(":disk\nexit\n")
 
 
+def test_a_machine_with_another_address_is_told_its_own_by_each_of_its_nics():
+    macs = ["52:54:00:00:00:0b", "52:54:00:00:00:0c"]
+    files = build(node("n1", 11, flatcar_mac=macs, flatcar_more_addresses="10.1.0.21", flatcar_local_boot="exit"))
+    told = {path: text for path, text in files.items() if path.startswith("web/misplaced/")}
+    assert list(told) == [f"web/misplaced/{mac.replace(':', '-')}.ipxe" for mac in macs]
+    for text, address in zip(told.values(), ("10.1.0.11", "10.1.0.21"), strict=True):
+        assert f"is n1, but has the address ${{netX/ip}} and not {address}\n" in text
+        assert text.endswith(":disk\nexit\n")
+    assert "half written" in files["web/ipxe/waiting.ipxe"]
+
+
 def test_a_node_of_a_pair_asks_the_other_boot_host_where_its_own_is_gone():
     pair = dataclasses.replace(NETWORK, peer="boot-b", peer_address=ipaddress.IPv4Address("10.1.0.2"))
     ram, path = node("n1", 11, flatcar_boot_mode="ram"), "web/ipxe/10.1.0.11/52-54-00-00-00-0b.ipxe"

@@ -190,3 +190,23 @@ def test_of_a_boot_host_that_noted_nothing_that_is_said_and_of_one_that_does_not
     assert (noted["generation"], noted["commit"]) == ("5891b5", None)
     lines = list(served_lines({"boot-a": noted, "boot-b": served_by("unreachable"), "boot-c": served_by(told())}))
     assert lines == ["boot-a serves 5891b5, published before anybody noted by whom"]
+
+
+def test_a_machine_with_another_address_is_told_with_both():
+    answer = told(INDEX | {"address": "10.0.0.11"}) | {
+        "misplaced": {"n": {"address": "10.0.0.77", "when": 1_800_000_000}}
+    }
+    drift = status_of("n", INSTALL, {"boot-a": answer})["drift"]
+    assert (
+        "its machine has the address 10.0.0.77 (2027-01-15 08:00), and is served at its flatcar_address 10.0.0.11 alone: have the "
+        "DHCP server reserve that for its MAC address"
+    ) in drift
+
+
+def test_the_serial_number_of_the_disk_is_that_which_was_written_last():
+    armings = [
+        an_arming(2, failed={"when": 30, "serial": "S3"}),
+        an_arming(1, started={"when": 10, "serial": "S1"}, installed={"when": 20, "serial": "S2"}),
+    ]
+    assert status_of("n", INSTALL, {"boot-a": told(armings=armings)})["disk_serial"] == "S2"
+    assert status_of("n", INSTALL, {"boot-a": told()})["disk_serial"] is None

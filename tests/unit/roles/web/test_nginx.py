@@ -53,11 +53,12 @@ class Web:
         self.places = make_places(root, self.fleet)
         self.log, self.errors = root / "access.log", root / "error.log"
         self.port = _free_port()
-        for directory in ("web/ipxe", "web/taken", "images", "programs"):
+        for directory in ("web/ipxe", "web/taken", "web/misplaced", "images", "programs"):
             (root / directory).mkdir(parents=True)
         (self.fleet / "boot.ipxe").write_text("#!ipxe\n")
         (self.fleet / "ipxe" / "unknown.ipxe").write_text("unknown")
         (self.fleet / "ipxe" / "over.ipxe").write_text("whole")
+        (self.fleet / "ipxe" / "waiting.ipxe").write_text("half-written and misplaced")
         (root / "secure-link.conf").write_text(f'set $secure_link_secret "{SECRET}";\n')
         self.config = root / "nginx.conf"
         self.config.write_text(self._rendered())
@@ -339,6 +340,30 @@ def test_a_half_written_machine_is_held_at_its_new_address_and_its_token_is_told
     web.publish_node("127.0.0.13", MAC_A)
     assert token in web.ask("127.0.0.13", f"/ipxe/{MAC_A}.ipxe").body
     assert web.ask(A, f"/scripts/half-written/{MAC_A}.ipxe").status == 404
+
+
+@pytest.mark.parametrize("address", [B, NOBODY, QUARANTINED, FAR])
+def test_a_machine_with_another_address_is_told_so_and_not_that_it_is_unknown(web, address):
+    web.publish_node(A, MAC_A)
+    web.publish_node(B, MAC_B)
+    (web.fleet / "misplaced" / f"{MAC_A}.ipxe").write_text("misplaced")
+    web.arm("a", A, MAC_A)
+    for path in (f"/ipxe/{MAC_A}.ipxe", f"/ipxe/own/{MAC_A}.ipxe"):
+        assert web.ask(address, path).body == "misplaced"
+    assert web.ask(address, "/ipxe/52-54-00-00-00-99.ipxe").body == "unknown"
+    assert web.ask(A, f"/ipxe/own/{MAC_A}.ipxe").body == "its disk"
+    assert web.ask(A, f"/misplaced/{MAC_A}.ipxe").status == 404
+
+
+def test_a_half_written_machine_is_kept_from_its_disk_at_any_address_and_told_no_token(web):
+    web.publish_node(A, MAC_A)
+    (web.fleet / "misplaced" / f"{MAC_A}.ipxe").write_text("misplaced")
+    token = web.arm("a", A, MAC_A)
+    report(web, A, token, "started")
+    arming.settle(web.places)
+    for address in (NOBODY, QUARANTINED, FAR):
+        assert web.ask(address, f"/ipxe/{MAC_A}.ipxe").body == "half-written and misplaced"
+    assert token in web.ask(A, f"/ipxe/{MAC_A}.ipxe").body
 
 
 def test_a_machine_is_answered_about_an_arming_that_nobody_remembers(web):

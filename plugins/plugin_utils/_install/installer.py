@@ -14,7 +14,7 @@ from .._butane import dumps
 from .._node import Node, kernel_line
 from .data_disks import data_lines
 from .parts import DIRECTORY, PROGRAMS, UNITS, check_hosts, ignition, lines, private_file, program
-from .reporting import config_digest, with_report
+from .reporting import add, config_digest, with_report
 
 _HOME = f"{DIRECTORY}/install"
 _PROGRAM = "kindling-install.sh"
@@ -94,7 +94,7 @@ def build(
     if not node.install_disk:
         raise ValueError(f"{node.name}: missing flatcar_install_disk: the disk that Flatcar is installed to")
     hosts = check_hosts(hosts)
-    final = dumps(with_report(config, name=node.name, hosts=hosts, token=report_token, install=token))
+    final = dumps(with_report(_asking_by_mac(config), name=node.name, hosts=hosts, token=report_token, install=token))
     digest = config_digest(config)
     conf = lines(
         (
@@ -134,6 +134,22 @@ def build(
     ]
     made = ignition({"files": files}, [{"name": f"{UNITS}install.service", "enabled": True, "contents": _UNIT}])
     return Installer(dumps(made | _users(config)), final, digest)
+
+
+#: A machine in RAM asks DHCP by its MAC address, an installed one by an id of its installation unless it is told; to a server that
+#: goes by ids, it is one machine by this. It is laid over the file by which Flatcar asks on every NIC that no other file is for.
+#: The initrd of the first start, which asks if the config fetches something, has no such place.
+ASKS_BY_MAC = (
+    "/etc/systemd/network/zz-default.network.d/10-kindling.conf",
+    "[DHCPv4]\nClientIdentifier=mac\n",
+)
+
+
+def _asking_by_mac(config: Mapping[str, Any]) -> Mapping[str, Any]:
+    path, text = ASKS_BY_MAC
+    if any(entry["path"] == path for entry in config.get("storage", {}).get("files", ())):
+        return config
+    return add(config, ignition({"files": [{"path": path, "mode": 0o644, "contents": {"inline": text}}]}, []))
 
 
 def _users(config: Mapping[str, Any]) -> dict[str, Any]:

@@ -299,25 +299,7 @@ def layers(node: Node) -> list[Layer]:
         if not interface["mac"]:
             files.append(file(f"{here}.netdev", _netdev(interface, _mac(interface, by_name))))
         files.append(file(f"{here}.network", _network(interface, node.interfaces)))
-    made = [Layer(("flatcar_interfaces",), {"storage": {"files": files}})] if files else []
-    return [*made, _ONE_MACHINE] if node.boot_mode == "install" else made
-
-
-#: A machine in RAM asks DHCP by its MAC address, an installed one by an id of its installation, unless it is told: to a server that
-#: goes by ids, it is one machine so. This is laid over the file by which Flatcar asks on every NIC that no other file is for.
-_ONE_MACHINE = Layer(
-    ("flatcar_boot_mode",),
-    {
-        "storage": {
-            "files": [
-                file(
-                    "/etc/systemd/network/zz-default.network.d/10-kindling.conf",
-                    unit_text(("DHCPv4", [("ClientIdentifier", "mac")])),
-                )
-            ]
-        }
-    },
-)
+    return [Layer(("flatcar_interfaces",), {"storage": {"files": files}})] if files else []
 
 
 def _mac(interface: Mapping[str, Any], by_name: Mapping[str, Mapping[str, Any]]) -> str | None:

@@ -103,6 +103,25 @@ def test_the_script_gets_all_that_it_asks_for():
     }
 
 
+DROP_IN = "/etc/systemd/network/zz-default.network.d/10-kindling.conf"
+
+
+def test_an_installed_machine_asks_dhcp_by_its_mac_as_it_did_in_ram():
+    one = node(flatcar_interfaces=[{"name": "a", "mac": "52:54:00:00:00:01", "dhcp": True}])
+    for installed in (node(), one):
+        made = build(installed)
+        assert files(json.loads(made.final))[DROP_IN] == (0o644, "[DHCPv4]\nClientIdentifier=mac\n")
+        assert DROP_IN not in files(json.loads(made.config))
+        assert made.digest == install.config_digest(config_of(installed))
+
+
+def test_what_the_config_itself_has_there_stays():
+    own = {"path": DROP_IN, "contents": {"inline": "[DHCPv4]\nClientIdentifier=duid\n"}}
+    final = json.loads(build(node(flatcar_butane={"storage": {"files": [own]}})).final)
+    assert files(final)[DROP_IN][1] == "[DHCPv4]\nClientIdentifier=duid\n"
+    assert [entry["path"] for entry in final["storage"]["files"]].count(DROP_IN) == 1
+
+
 def test_nothing_runs_twice():
     (unit,) = json.loads(build(node()).config)["systemd"]["units"]
     assert (unit["name"], unit["enabled"]) == ("kindling-install.service", True)

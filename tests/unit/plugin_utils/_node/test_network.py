@@ -45,22 +45,6 @@ def test_static():
     }
 
 
-DROP_IN = "/etc/systemd/network/zz-default.network.d/10-kindling.conf"
-
-
-@pytest.mark.parametrize(("mode", "there"), [("disk", False), ("install", True), ("ram", False)])
-@pytest.mark.parametrize("interfaces", [[], [NIC_A]])
-def test_an_installed_machine_asks_dhcp_by_its_mac_as_it_did_in_ram(mode, there, interfaces):
-    more = {
-        "flatcar_boot_mode": mode,
-        "flatcar_install_disk": "/dev/disk/by-id/ata-1",
-        "flatcar_interfaces": interfaces,
-    }
-    node, _ = read_node("n1", RIGHT | more)
-    made = {entry["path"]: entry["contents"]["inline"] for entry in to_butane(node)["storage"]["files"]}
-    assert made.get(DROP_IN) == ("[DHCPv4]\nClientIdentifier=mac\n" if there else None)
-
-
 def network(**options):
     (made,) = files({**NIC_A, **options}).values()
     return made.removeprefix(match(A)).removeprefix("\n")

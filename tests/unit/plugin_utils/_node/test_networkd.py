@@ -8,6 +8,7 @@ import shutil
 import subprocess
 
 import pytest
+from ansible_collections.kindling.flatcar.plugins.plugin_utils._install.installer import ASKS_BY_MAC
 from ansible_collections.kindling.flatcar.plugins.plugin_utils._node import read_node, to_butane
 
 NETWORKD = pathlib.Path("/lib/systemd/systemd-networkd")
@@ -57,13 +58,7 @@ exec {NETWORKD}
 
 
 def files_of(**variables):
-    place = {
-        "flatcar_boot_mode": "install",
-        "flatcar_install_disk": "/dev/disk/by-id/ata-1",
-        "flatcar_rack": "a",
-        "flatcar_mac": MACS[0],
-        "flatcar_address": "10.1.0.11",
-    }
+    place = {"flatcar_rack": "a", "flatcar_mac": MACS[0], "flatcar_address": "10.1.0.11"}
     node, problems = read_node("n1", place | variables)
     assert problems == []
     entries = to_butane(node)["storage"]["files"]
@@ -95,23 +90,24 @@ def said_of(folder: pathlib.Path) -> list[str]:
 
 def laid(folder, files):
     for name, text in files.items():
-        (folder / name).parent.mkdir(exist_ok=True)
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_text(text)
     return folder
 
 
 def test_the_real_one_understands_every_line(tmp_path):
     files = files_of(flatcar_interfaces=INTERFACES)
-    assert len(files) == len(INTERFACES) + 3 + 1
-    # What Flatcar's own says of every NIC; the drop-in is read with it
+    assert len(files) == len(INTERFACES) + 3
+    assert said_of(laid(tmp_path, files)) == []
+
+
+def test_the_real_one_reads_what_an_installation_lays_over_flatcars_file_for_all_nics(tmp_path):
+    """Flatcar's own file of that name matches every NIC that no other file is for."""
+    path, text = ASKS_BY_MAC
+    name = path.removeprefix("/etc/systemd/network/")
     default = {"zz-default.network": "[Match]\nName=*\n[Network]\nDHCP=yes\n"}
-    assert said_of(laid(tmp_path, files | default)) == []
-
-
-def test_the_real_one_reads_what_is_laid_over_the_file_for_all_nics(tmp_path):
-    (name,) = [name for name in files_of() if name.startswith("zz-default.network.d/")]
-    wrong = {"zz-default.network": "[Match]\nName=*\n", name: "[DHCPv4]\nClientIdentifier=nobody\n"}
-    (said,) = said_of(laid(tmp_path, wrong))
+    assert said_of(laid(tmp_path / "right", default | {name: text})) == []
+    (said,) = said_of(laid(tmp_path / "wrong", default | {name: text.replace("mac", "nobody")}))
     assert f"{name}:2: Failed to parse client identifier type" in said
 
 

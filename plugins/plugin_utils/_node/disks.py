@@ -32,6 +32,12 @@ def _ram_disk(value: Any) -> str:
     return disk
 
 
+def _beyond(section: str) -> str:
+    return (
+        f"What it has no word for goes into flatcar_butane, as Butane's storage.{section}; entries of both are merged"
+    )
+
+
 _WIPE = Field("wipe", fields.boolean, "wipe what is there, at every run of Ignition", default=False)
 _DEVICE = Field("device", device, "the device, by a stable name", required=True)
 
@@ -41,7 +47,8 @@ PARTITION = Record(
         Field("label", _LABEL, "its name, found again as `/dev/disk/by-partlabel/<label>`", required=True),
         Field("size_mib", fields.integer(0, 2**40), "its size in MiB; 0 is all the rest", default=0),
         Field("start_mib", fields.integer(0, 2**40), "where it begins; 0 is the first place that fits", default=0),
-    )
+    ),
+    beyond=_beyond("disks.partitions"),
 )
 
 
@@ -59,6 +66,7 @@ DISK = Record(
         Field("wipe", fields.boolean, "wipe the partition table, at every run of Ignition", default=False),
     ),
     _check_disk,
+    beyond=_beyond("disks"),
 )
 RAID = Record(
     (
@@ -71,7 +79,8 @@ RAID = Record(
         ),
         Field("devices", fields.one_or_more(device), "the devices that it is made of", required=True),
         Field("spares", fields.integer(0, 100), "how many of them are spare", default=0),
-    )
+    ),
+    beyond=_beyond("raid"),
 )
 LUKS = Record(
     (
@@ -79,17 +88,24 @@ LUKS = Record(
         _DEVICE,
         Field("key", fields.text, "the key; keep it in a vault", required=True, secret=True),
         _WIPE,
-    )
+    ),
+    beyond=_beyond("luks"),
 )
 FILESYSTEM = Record(
     (
         _DEVICE,
-        Field("format", fields.choice("ext4", "xfs", "btrfs", "vfat"), "its format", required=True),
+        Field(
+            "format",
+            fields.choice("ext4", "xfs", "btrfs", "vfat", beyond="swap is flatcar_swap"),
+            "its format",
+            required=True,
+        ),
         Field("path", fields.word("mount point"), "where it is mounted, at every start; not mounted when not given"),
         Field("label", fields.word("file system label"), "its label"),
         Field("options", fields.list_of(fields.word("mount option")), "mount options", default=()),
         _WIPE,
-    )
+    ),
+    beyond=_beyond("filesystems"),
 )
 
 FIELDS = (

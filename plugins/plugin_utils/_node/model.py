@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 from .._butane import DEFAULT_VERSION
@@ -58,7 +59,8 @@ def read_node(
     typed, found = read_fields(NODE, given, name)
     problems = [problem for problem in found if problem.path not in unreadable]
     wrong = {variable_of(problem.path) for problem in problems} | set(unreadable)
-    problems += unknown_names({key: given[key] for key in unknown_variables(given)}, _NAMES, name)
+    unknown = unknown_names({key: given[key] for key in unknown_variables(given)}, _NAMES, name)
+    problems += [_with_a_way_out(problem) for problem in unknown]
     problems += _check_fragments(name, fragments)
     problems += check_name(name)
     problems += _contradictions(name, typed, given, wrong)
@@ -71,6 +73,15 @@ def read_node(
     own = {key.removeprefix("flatcar_"): value for key, value in typed.items()}
     own |= {"hostname": hostname, "channel": channel_of(own["version"], own["channel"])}
     return Node(name=name, given=given, fragments=fragments, **own), []
+
+
+def _with_a_way_out(problem: Problem) -> Problem:
+    """Of a name that is like no other: perhaps somebody has looked for a word that there is not."""
+    if "did you mean" in problem.message:
+        return problem
+    return replace(
+        problem, message=f"{problem.message}. What has no variable goes into flatcar_butane, which is Butane itself"
+    )
 
 
 def check_name(host: str) -> list[Problem]:

@@ -445,3 +445,44 @@ def test_data_may_be_on_a_disk_by_its_slot():
     slot = "/dev/disk/by-path/pci-0000:41:00.0-nvme-1"
     made = butane(flatcar_filesystems=[{"device": slot, "format": "xfs", "path": "/var/lib/data"}])
     assert made["storage"]["filesystems"][0]["device"] == slot
+
+
+@pytest.mark.parametrize(
+    ("variables", "path", "way"),
+    [
+        (
+            {"flatcar_" + "q" * 30: 1},
+            "flatcar_" + "q" * 30,
+            "What has no variable goes into flatcar_butane, which is Butane itself",
+        ),
+        ({"flatcar_disks": [{"device": DEVICE, "zz": 1}]}, "flatcar_disks[0].zz", "as Butane's storage.disks;"),
+        (
+            {"flatcar_disks": [{"device": DEVICE, "partitions": [{"number": 1, "label": "a", "guid": "x"}]}]},
+            "flatcar_disks[0].partitions[0].guid",
+            "as Butane's storage.disks.partitions;",
+        ),
+        (
+            {"flatcar_raid": [{"name": "a", "level": "raid1", "devices": [DEVICE, f"{DEVICE}2"], "zz": 1}]},
+            "flatcar_raid[0].zz",
+            "as Butane's storage.raid;",
+        ),
+        (
+            {"flatcar_luks": [{"name": "a", "device": DEVICE, "key": "k", "tpm2": 1}]},
+            "flatcar_luks[0].tpm2",
+            "storage.luks;",
+        ),
+        (
+            {"flatcar_filesystems": [{"device": DEVICE, "format": "xfs", "uuid": "x"}]},
+            "flatcar_filesystems[0].uuid",
+            "as Butane's storage.filesystems;",
+        ),
+        (
+            {"flatcar_filesystems": [{"device": DEVICE, "format": "swap"}]},
+            "flatcar_filesystems[0].format",
+            "flatcar_swap",
+        ),
+    ],
+)
+def test_where_a_table_has_no_word_the_message_says_how_a_fragment_does_it(variables, path, way):
+    _, problems = read_node("n1", RIGHT | variables)
+    assert [(problem.path, way in problem.message) for problem in problems] == [(path, True)]

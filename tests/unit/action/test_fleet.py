@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 import json
+import pathlib
 import types
 
 import pytest
+import yaml
 from ansible.errors import AnsibleActionFail
 from ansible_collections.kindling.flatcar.plugins.action import fleet as action_of_fleet
-from ansible_collections.kindling.flatcar.plugins.action.fleet import ActionModule
+from ansible_collections.kindling.flatcar.plugins.action.fleet import ActionModule, _summary
+from ansible_collections.kindling.flatcar.plugins.plugin_utils._inventory.reader import Fleet
+from ansible_collections.kindling.flatcar.plugins.plugin_utils._network.networks import read_networks
+from ansible_collections.kindling.flatcar.plugins.plugin_utils._node import read_node
+
+ROOT = pathlib.Path(__file__).parents[3]
 
 OLD, NEW = {"node": "a", "disk": "first"}, {"node": "a", "disk": "second"}
 ARMING = {"node": "a", "about": OLD, "until": 2000, "macs": ["52-54-00-00-00-0a"]}
@@ -71,3 +78,19 @@ def test_what_is_refused_is_there_for_programs_too(monkeypatch, tmp_path, lost):
     else:
         action._refuse_losses(*given)
         assert not refusal.exists()
+
+
+def test_site_yml_is_told_what_other_dhcp_servers_have_to_reserve():
+    (play,) = [play for play in yaml.safe_load((ROOT / "playbooks/site.yml").read_text()) if "post_tasks" in play]
+    (task,) = play["post_tasks"]
+    entry = {"interface": "lan0", "subnet": "10.1.0.0/24", "address": "10.1.0.1", "racks": ["a"]}
+    place = {"flatcar_rack": "a", "flatcar_mac": "52:54:00:00:00:0a", "flatcar_address": "10.1.0.11"}
+    node, _ = read_node("n1", place)
+    told = {}
+    for mode in ("authoritative", "proxy"):
+        networks = read_networks("boot-a", [entry | {"mode": mode}])
+        told[mode] = _summary(Fleet(networks, (node,), {}, None))["to_reserve"]
+    assert told["authoritative"] == []
+    assert "52:54:00:00:00:0a" in "".join(told["proxy"])
+    assert "__checked.to_reserve" in task["ansible.builtin.debug"]["msg"]
+    assert task["when"] == "__checked.to_reserve | length > 0"

@@ -15,6 +15,7 @@ import sys
 import threading
 
 import pytest
+import yaml
 
 pytestmark = pytest.mark.slow
 
@@ -217,6 +218,14 @@ def test_a_refusal_is_told_with_its_reason(room, name, message):
     reason = room.said.partition(f"{name}: its flatcar_bmc (redfish) did not do it: ")[2]
     assert message in reason.partition("did not do it: ")[0]
     assert room.processors[name].did == []
+
+
+def test_ipmi_is_given_its_key_and_asked_for_uefi():
+    """Nobody plays a service processor that speaks it."""
+    boot, power = yaml.safe_load((ROOT / "roles/power/tasks/ipmi.yml").read_text())
+    for options in (boot["community.general.ipmi_boot"], power["community.general.ipmi_power"]):
+        assert options["key"] == "{{ __power.key | default(omit, true) }}"
+    assert boot["community.general.ipmi_boot"]["uefiboot"] == "{{ __power.uefi | default(false, true) }}"
 
 
 def test_no_password_is_told(room):

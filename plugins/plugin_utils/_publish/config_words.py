@@ -26,6 +26,11 @@ def _key(line: str) -> None:
         words.authorized_key(line)
 
 
+def _hash(word: str) -> None:
+    if word:  # Ignition locks the account then
+        words.read("password hash", word)
+
+
 def _removed(word: str) -> None:
     words.kernel_argument(word, removed=True)
 
@@ -38,10 +43,10 @@ _READERS: Mapping[str, Callable[[str], Any]] = {
     "passwd.users.homeDir": _kind("file's path"),
     "passwd.users.shell": _kind("file's path"),
     "passwd.users.gecos": _kind("account text"),
-    "passwd.users.passwordHash": _kind("account text"),
+    "passwd.users.passwordHash": _hash,
     "passwd.users.sshAuthorizedKeys": _key,
     "passwd.groups.name": _kind("login"),
-    "passwd.groups.passwordHash": _kind("account text"),
+    "passwd.groups.passwordHash": _hash,
     "storage.disks.partitions.label": _kind("name in a table"),
     "storage.raid.name": _kind("name in a table"),
     "storage.luks.name": _kind("name in a table"),

@@ -52,12 +52,18 @@ class ActionModule(ActionBase):
         everything = [*_missing_groups(groups), *found.problems, *opinions.problems]
         shown = [problem for problem in everything if _is_asked(problem.subject, options["hosts"])]
         problems = mistakes(shown)
+        warnings = mistakes(
+            problem
+            for problem in (*found.warnings, *found.placeholders)
+            if _is_asked(problem.subject, options["hosts"])
+        )
         lost = _losses(fleets)
         data = {
             "boot_hosts": len(found.fleets),
             "nodes": len(groups.get(NODES, ())),
             "limit": options["hosts"],
             "problems": as_data(problems),
+            "warnings": as_data(warnings),
             "problems_elsewhere": len(mistakes(everything)) - len(mistakes(shown)),
             "losses": [{"node": name, **loss._asdict()} for name, losses in lost.items() for loss in losses],
             "seconds": round(time.monotonic() - started, 3),
@@ -66,7 +72,8 @@ class ActionModule(ActionBase):
         }
         summary = _summary(data)
         told = "".join(f"  {line}\n" for line in lines(lost))
-        sections = [by_file(problems), f"Disks that lose data\n{told}" if told else "", summary]
+        warned = f"Warnings\n\n{by_file(warnings)}" if warnings else ""
+        sections = [by_file(problems), warned, f"Disks that lose data\n{told}" if told else "", summary]
         put_out(options, "\n".join(section for section in sections if section), data)
         return {"changed": False, "failed": bool(problems), "msg": summary}
 
@@ -102,6 +109,7 @@ def _summary(data: Mapping[str, Any]) -> str:
     others = count(data["problems_elsewhere"], "problem")
     details = [
         *([f"of {who(data['limit'])} alone; {others} of other hosts"] if data["limit"] else []),
+        *([count(len(data["warnings"]), "warning")] if data["warnings"] else []),
         f"{data['seconds']:.1f} seconds",
         *([f"cross-checked with {checked}"] if checked else []),
         *data["notes"],

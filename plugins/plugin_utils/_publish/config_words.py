@@ -9,6 +9,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
+from .._final.configs import Config
 from .._schema import words
 
 #: What a unit's file says is its own.
@@ -69,6 +70,12 @@ def mistakes(config: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
             yield place, str(error)
 
 
+def mistakes_within(config: Config) -> Iterator[tuple[str, str]]:
+    """Those of a config in a node's config; of the node's own, nothing is said."""
+    if config.path:
+        yield from (config.at(place, message) for place, message in mistakes(config.json))
+
+
 def _one_line(word: str) -> None:
     if words.has_control(word):
         words.read("line", word)
@@ -90,4 +97,4 @@ def _in_butane(key: str) -> str:
     return _CAPITAL.sub(lambda found: f"_{found[0].lower()}", key)
 
 
-__all__ = ("mistakes",)
+__all__ = ("mistakes", "mistakes_within")

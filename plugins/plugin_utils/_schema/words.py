@@ -32,11 +32,12 @@ _AUTHORITY = rf"{_CREDENTIALS}(?:[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\]){_PORT}"
 _IN_URL = r"[A-Za-z0-9._~%!*+,:;=@&?#()/-]"
 _FILLED_IN = r"\{(?:channel|board)\}"
 #: As the OCI distribution's references have them: what has no dot and no port is no registry, but a part of the name.
-_REGISTRY = r"(?:localhost(?::[0-9]{1,5})?|(?=[A-Za-z0-9.-]*\.|[A-Za-z0-9-]+:|\[)(?:[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?|\[[0-9A-Fa-f:]+\])(?::[0-9]{1,5})?)"
+_HOST = r"(?:[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?|\[[0-9A-Fa-f:]+\])"
+_REGISTRY = rf"(?:localhost|(?=[A-Za-z0-9.-]*\.|[A-Za-z0-9-]+:|\[){_HOST}){_PORT}"
 _IMAGE_PART = r"[a-z0-9]+(?:(?:\.|__?|-+)[a-z0-9]+)*"
 _SALT = r"[#%-)+-9<-\[\]-~]"
 _SUM = r"[./0-9A-Za-z]"
-#: What the library that Flatcar logs in with (libxcrypt) takes, by the words that crypt(5) has for them; each with its whole length.
+#: What Flatcar's libxcrypt takes, by the words that crypt(5) has for them; each with its whole length.
 _HASHES = {
     "yescrypt": rf"\$g?y\${_SUM}+\${_SUM}{{1,86}}\${_SUM}{{43}}",
     "scrypt": rf"\$7\${_SUM}{{11,97}}\${_SUM}{{43}}",
@@ -303,6 +304,9 @@ KEY_TYPES: Mapping[str, KeyType] = {
     "sk-ecdsa-sha2-nistp256@openssh.com": KeyType((8, 65, None)),
 }
 
+#: What the example inventory has in place of a key, and nobody has the other half of.
+EXAMPLES_KEY = "IKindlingExampleKeyReplaceItWithYourOwn"
+
 #: Bytes of the modulus: sshd takes no shorter RSA keys (sshd_config(5), RequiredRSASize).
 _SHORTEST_RSA = 1024 // 8
 
@@ -310,7 +314,10 @@ _OPTIONS = r'(?:(?:[A-Za-z0-9@.-]+(?:="(?:[^"\\]|\\.)*")?)(?:,[A-Za-z0-9@.-]+(?:
 _AUTHORIZED_KEY = re.compile(
     rf"{_OPTIONS}(?P<type>[a-z0-9-]+(?:-[A-Za-z0-9@.-]+)+)[ \t]+(?P<key>AAAA[A-Za-z0-9+/]*={{0,2}})(?:[ \t]+[^{CONTROL}]*)?"
 )
-_A_KEY = "expected a public key on one line, such as ssh-ed25519 AAAAC3Nza… ops@example.com: copy the line of the file that ends in .pub"
+_A_KEY = (
+    "expected a public key on one line, such as ssh-ed25519 AAAAC3Nza… ops@example.com: copy the line of the file that ends "
+    "in .pub"
+)
 
 #: What people give instead of a key, and what each has to be told.
 _NO_KEYS = (
@@ -366,6 +373,8 @@ def _why_no_key(line: str) -> str | None:
         return (
             f"{_A_KEY}; this is a certificate: give the key of who signed it, with the option cert-authority before it"
         )
+    if EXAMPLES_KEY in found["key"]:
+        return None  # has the form, and is told by another name
     if found["type"] not in KEY_TYPES:
         return f"{_A_KEY}; sshd takes no keys of the type {found['type']}: it takes {', '.join(KEY_TYPES)}"
     return _why_not_whole(found["key"], found["type"])
@@ -421,6 +430,7 @@ def _escaped(character: str) -> str:
 
 __all__ = (
     "CONTROL",
+    "EXAMPLES_KEY",
     "FORMS",
     "KEY_TYPES",
     "Form",

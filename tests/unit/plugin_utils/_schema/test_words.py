@@ -377,7 +377,7 @@ def test_an_image_is_taken(image):
     ],
 )
 def test_what_no_registry_has_is_no_image(image):
-    with pytest.raises(ValueError, match="expected an image such as ghcr.io/flatcar/hello:1.0"):
+    with pytest.raises(ValueError, match=r"expected an image such as ghcr\.io/flatcar/hello:1\.0"):
         words.read("container image", image)
 
 
@@ -510,7 +510,7 @@ def test_what_a_fragment_says_is_checked_alike(fragment, place, message):
 def test_files_and_units_say_what_they_like():
     unit = {
         "name": "a.service",
-        "contents": "[Unit]\nDescription=\x1b\n",
+        "contents": "[Unit]\nDescription=\x1b\n\n[Service]\nExecStart=/opt/bin/a\n",
         "dropins": [{"name": "b.conf", "contents": "[Unit]\n"}],
     }
     keys = {"name": "core", "ssh_authorized_keys": ["# mine", ED25519]}

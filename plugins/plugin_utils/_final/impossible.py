@@ -27,9 +27,9 @@ _NODES = ("directories", "files", "links")
 _FOLDER_LINKS = tuple((f"{link}/", f"{target}/") for link, target in facts.FOLDER_LINKS.items())
 
 #: What can be in a URL of a config that Kindling serves: see ``ipxe``. The longest address, and a token.
-_SERVED_URL = f"http://255.255.255.255/ignition/{'t' * 43}.ign"
+SERVED_URL = f"http://255.255.255.255/ignition/{'t' * 43}.ign"
 _ARMED_URL = f"http://255.255.255.255/armed/{'t' * 64}/{'t' * 43}/install.ign"
-_LINE = "initrd=flatcar_production_pxe_image.cpio.gz flatcar.first_boot=1 ignition.config.url={}"
+LINE = "initrd=flatcar_production_pxe_image.cpio.gz flatcar.first_boot=1 ignition.config.url={}"
 
 
 def mistakes(node: Node, configs: Sequence[Config], storage: Storage) -> Found:
@@ -211,14 +211,14 @@ def _kernel_line(node: Node, configs: Iterable[Config]) -> Found:
     words = kernel_line(node)
     lines = {}
     if node.boot_mode == "ram":
-        lines["boots into RAM with"] = [_LINE.format(_SERVED_URL), *words]
+        lines["boots into RAM with"] = [LINE.format(SERVED_URL), *words]
     else:
         own = [
             word for config in configs for word in (config.json.get("kernelArguments") or {}).get("shouldExist") or ()
         ]
         lines["starts its disk with"] = [facts.GRUB_LINE, *own]
     if node.boot_mode == "install":
-        lines["is installed with"] = [_LINE.format(_ARMED_URL), *words]
+        lines["is installed with"] = [LINE.format(_ARMED_URL), *words]
     for what, line in lines.items():
         length = len(" ".join(line).encode())
         if length > facts.LONGEST_LINE:
@@ -286,4 +286,4 @@ def _may_have(label: str, node: Node, storage: Storage, use: Use, number: int | 
     return any(storage.is_own(place.disk) for place in storage.places(use.device))
 
 
-__all__ = ("mistakes",)
+__all__ = ("LINE", "SERVED_URL", "mistakes")

@@ -38,7 +38,7 @@ KINDS: Mapping[str, Kind] = {
 
 _COMMON = ("Unit", "Install")
 _FOLDER = "/etc/systemd/system/"
-_BEFORE = re.compile(r"\s*(?:[#;][^\n]*\n\s*)*([^\s\[#;][^\n]*)")
+_BEFORE = re.compile(r"\s*(?:[#;](?:[^\n]*\\ ?\n)*+[^\n]*\n\s*)*([^\s\[#;][^\n]*)")
 
 
 def mistakes(config: Config) -> Iterator[tuple[str, str]]:

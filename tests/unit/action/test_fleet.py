@@ -1,4 +1,4 @@
-"""What `site.yml` does on a boot host where a rollback is held."""
+"""What `site.yml` does before it publishes, and on a boot host where a rollback is held."""
 
 from __future__ import annotations
 
@@ -9,6 +9,9 @@ import pytest
 from ansible.errors import AnsibleActionFail
 from ansible_collections.kindling.flatcar.plugins.action import fleet as action_of_fleet
 from ansible_collections.kindling.flatcar.plugins.action.fleet import ActionModule
+from ansible_collections.kindling.flatcar.plugins.plugin_utils._checkout.checkout import Checkout, Judgement
+from ansible_collections.kindling.flatcar.plugins.plugin_utils._inventory.reader import Survey
+from ansible_collections.kindling.flatcar.plugins.plugin_utils._schema.problem import Problem
 
 OLD, NEW = {"node": "a", "disk": "first"}, {"node": "a", "disk": "second"}
 ARMING = {"node": "a", "about": OLD, "until": 2000, "macs": ["52-54-00-00-00-0a"]}
@@ -71,3 +74,20 @@ def test_what_is_refused_is_there_for_programs_too(monkeypatch, tmp_path, lost):
     else:
         action._refuse_losses(*given)
         assert not refusal.exists()
+
+
+@pytest.mark.parametrize("kind", ["problems", "placeholders"])
+def test_what_is_only_a_placeholder_is_not_published(monkeypatch, kind):
+    said = (Problem("n1", "flatcar_authorized_keys", "this is the example's key"),)
+    found = {"nodes": (), "fleets": {}, "problems": (), "warnings": (Problem("n1", "x", "only a warning"),)}
+    monkeypatch.setattr(action_of_fleet, "survey", lambda *_: Survey(**found | {kind: said}))
+    monkeypatch.setattr(action_of_fleet, "judge", lambda *_: Judgement())
+    monkeypatch.setattr(action_of_fleet, "_look", lambda _: Checkout())
+    action = ActionModule.__new__(ActionModule)
+    action._variables = None
+    with pytest.raises(AnsibleActionFail, match="n1: flatcar_authorized_keys: this is the example's key") as refused:
+        action._check(
+            {"hosts": [], "known": {}, "older": False},
+            {"inventory_hostname": "b", "hostvars": {"b": {"ansible_facts": {}}}},
+        )
+    assert "only a warning" not in str(refused.value)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 from .._butane.data_urls import content_of
@@ -28,8 +28,10 @@ class Config(NamedTuple):
 
     def entries(self, section: str, kind: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
         """Those of a list, each with its path."""
-        for number, entry in enumerate(self.json.get(section, {}).get(kind) or ()):
-            yield f"{section}.{_in_butane(kind)}.{number}", entry
+        entries = self.json.get(section, {}).get(kind)
+        if entries:
+            place = f"{section}.{_in_butane(kind)}"
+            yield from ((f"{place}.{number}", entry) for number, entry in enumerate(entries))
 
 
 def configs_in(node: Node, config: Mapping[str, Any]) -> tuple[list[Config], list[tuple[str, str]]]:
@@ -55,6 +57,12 @@ def _resources(config: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, An
     yield from ((f"ignition.config.merge.{number}", one) for number, one in enumerate(inner.get("merge") or ()))
     if inner.get("replace"):
         yield "ignition.config.replace", inner["replace"]
+
+
+def has_unread(configs: Iterable[Config]) -> bool:
+    """Whether one of them names a config that is elsewhere."""
+    sources = (resource.get("source") or "data:" for config in configs for _, resource in _resources(config.json))
+    return not all(source.startswith("data:") for source in sources)
 
 
 def _read(node: Node, resource: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -106,4 +114,4 @@ def _in_butane(kind: str) -> str:
     return re.sub("[A-Z]", lambda found: f"_{found[0].lower()}", kind)
 
 
-__all__ = ("Config", "configs_in", "content")
+__all__ = ("Config", "configs_in", "content", "has_unread")

@@ -9,7 +9,7 @@ import functools
 import posixpath
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from .._disks.storage import Storage, Use
 from .._flatcar import facts
@@ -32,19 +32,37 @@ _ARMED_URL = f"http://255.255.255.255/armed/{'t' * 64}/{'t' * 43}/install.ign"
 LINE = "initrd=flatcar_production_pxe_image.cpio.gz flatcar.first_boot=1 ignition.config.url={}"
 
 
+class Written(NamedTuple):
+    """A file, a directory or a link of a config: the entry by its place, and where Ignition writes it."""
+
+    kind: str
+    place: str
+    entry: Mapping[str, Any]
+    path: str
+    there: str
+
+
 def mistakes(node: Node, configs: Sequence[Config], storage: Storage) -> Found:
     """All of them, nested configs included."""
     mounts = _mounts(configs)
-    for config in configs:
-        yield from _unwritable(node, config, mounts)
-        yield from _in_the_image(config)
-        yield from _twice(config)
-        yield from _units(node, config)
-        yield from _names(config)
-        yield from _windows(config)
-    yield from _two_configs(configs)
+    written = [(config, list(_written(config))) for config in configs]
+    for config, entries in written:
+        yield from _unwritable(node, config, entries, mounts)
+        yield from _in_the_image(config, entries)
+        yield from _twice(config, entries)
+        yield from _units(node, config, entries)
+        yield from _names(config, entries)
+        yield from _windows(config, entries)
+    yield from _two_configs(written)
     yield from _kernel_line(node, configs)
     yield from _labels(node, storage)
+
+
+def _written(config: Config) -> Iterator[Written]:
+    for kind in _NODES:
+        for place, entry in config.entries("storage", kind):
+            path = entry.get("path", "")
+            yield Written(kind, place, entry, path, _resolved(path))
 
 
 # Places and files ---------------------------------------------------------------------------------------------------------------
@@ -69,36 +87,32 @@ def _is_below(path: str, folder: str) -> bool:
 
 
 @functools.lru_cache(maxsize=4096)
-def _place_of(path: str) -> facts.Place | None:
-    there = _resolved(path)
+def _place_of(there: str) -> facts.Place | None:
     return next((row for row in facts.UNWRITABLE if _is_below(there, row.path)), None)
 
 
-def _unwritable(node: Node, config: Config, mounts: Collection[str]) -> Found:
-    for kind in _NODES:
-        for place, entry in config.entries("storage", kind):
-            path = entry.get("path", "")
-            row = _place_of(path)
-            if row is None or (node.boot_mode == "ram" and not row.in_ram):
-                continue
-            if not any(_is_below(path, mount) or _is_below(_resolved(path), mount) for mount in mounts):
-                yield config.at(
-                    f"{place}.path", f"{path} cannot be written: {row.path} {row.why} on Flatcar: {row.instead}"
-                )
+def _unwritable(node: Node, config: Config, entries: Iterable[Written], mounts: Collection[str]) -> Found:
+    for one in entries:
+        row = _place_of(one.there)
+        if row is None or (node.boot_mode == "ram" and not row.in_ram):
+            continue
+        if not any(_is_below(one.path, mount) or _is_below(one.there, mount) for mount in mounts):
+            yield config.at(
+                f"{one.place}.path", f"{one.path} cannot be written: {row.path} {row.why} on Flatcar: {row.instead}"
+            )
 
 
-def _in_the_image(config: Config) -> Found:
-    for kind in _NODES:
-        for place, entry in config.entries("storage", kind):
-            row = _IN_IMAGE.get(_resolved(entry.get("path", "")))
-            if row and not entry.get("overwrite") and not _fits(kind, entry, row):
-                what = f"a link to {row.target}" if row.target else "a file"
-                instead = f"; {row.instead}" if row.instead else ""
-                yield config.at(
-                    f"{place}.path",
-                    f"Flatcar's image has {entry['path']} already ({what}), and Ignition stops there: say overwrite: true to "
-                    f"replace it{instead}",
-                )
+def _in_the_image(config: Config, entries: Iterable[Written]) -> Found:
+    for one in entries:
+        row = _IN_IMAGE.get(one.there)
+        if row and not one.entry.get("overwrite") and not _fits(one.kind, one.entry, row):
+            what = f"a link to {row.target}" if row.target else "a file"
+            instead = f"; {row.instead}" if row.instead else ""
+            yield config.at(
+                f"{one.place}.path",
+                f"Flatcar's image has {one.path} already ({what}), and Ignition stops there: say overwrite: true to replace "
+                f"it{instead}",
+            )
 
 
 def _fits(kind: str, entry: Mapping[str, Any], row: facts.ImageFile) -> bool:
@@ -112,37 +126,40 @@ def _fits(kind: str, entry: Mapping[str, Any], row: facts.ImageFile) -> bool:
     )
 
 
-def _twice(config: Config) -> Found:
+def _twice(config: Config, entries: Iterable[Written]) -> Found:
     """Two paths that are one file, which Ignition refuses."""
     seen: dict[str, str] = {}
-    for kind in _NODES:
-        for place, entry in config.entries("storage", kind):
-            path = entry.get("path", "")
-            first = seen.setdefault(_resolved(path), path)
-            if first != path:
-                yield config.at(
-                    f"{place}.path", f"{path} is the same file as {first}, which stands here too: leave one of them out"
-                )
+    for one in entries:
+        first = seen.setdefault(one.there, one.path)
+        if first != one.path:
+            yield config.at(
+                f"{one.place}.path",
+                f"{one.path} is the same file as {first}, which stands here too: leave one of them out",
+            )
 
 
-def _two_configs(configs: Sequence[Config]) -> Found:
+def _two_configs(written: Sequence[tuple[Config, Iterable[Written]]]) -> Found:
     """What one config writes and another writes otherwise: which one counts is seen on the machine only."""
-    if len(configs) < 2:
+    if len(written) < 2:
         return
     seen: dict[str, tuple[Any, str]] = {}
-    for config in configs:
-        for place, name, value in _written(config):
+    for config, entries in written:
+        for place, name, value in _values(config, entries):
             first, where = seen.setdefault(name, (value, config.path or "the node's own config"))
             if first != value:
                 yield config.at(place, f"{name} stands in {where} too, with other contents: leave one of them out")
 
 
-def _written(config: Config) -> Iterator[tuple[str, str, Any]]:
-    for kind in _NODES:
-        for place, entry in config.entries("storage", kind):
-            contents = entry.get("contents") or {}
-            value = (kind, content(contents) if contents else None, contents.get("source"), entry.get("target"))
-            yield f"{place}.path", _resolved(entry.get("path", "")), value if value[1] is None else value[:2]
+def _values(config: Config, entries: Iterable[Written]) -> Iterator[tuple[str, str, Any]]:
+    """What is written, by its name: contents are what they are, however they are written down."""
+    for one in entries:
+        resource = one.entry.get("contents") or {}
+        text = content(resource) if resource else None
+        yield (
+            f"{one.place}.path",
+            one.there,
+            (one.kind, text if text is not None else resource.get("source"), one.entry.get("target")),
+        )
     for place, unit in config.entries("systemd", "units"):
         if unit.get("contents"):
             yield f"{place}.contents", f"the unit {unit.get('name')}", unit["contents"]
@@ -151,7 +168,7 @@ def _written(config: Config) -> Iterator[tuple[str, str, Any]]:
 # Units ------------------------------------------------------------------------------------------------------------------------
 
 
-def _units(node: Node, config: Config) -> Found:
+def _units(node: Node, config: Config, entries: Iterable[Written]) -> Found:
     units = list(config.entries("systemd", "units"))
     enabled = {unit.get("name") for _, unit in units if unit.get("enabled") and not unit.get("mask")}
     for place, unit in units:
@@ -160,16 +177,14 @@ def _units(node: Node, config: Config) -> Found:
             yield from _masked(node, config, place, name, enabled)
         elif unit.get("contents"):
             yield from _replaced(node, config, f"{place}.contents", name)
-    for kind in ("files", "links"):
-        for place, entry in config.entries("storage", kind):
-            path = entry.get("path", "")
-            name = path.removeprefix(_UNIT_FOLDER)
-            if name == path or "/" in name:
-                continue
-            if kind == "links" and entry.get("target") == "/dev/null":
-                yield from _masked(node, config, place, name, enabled)
-            else:
-                yield from _replaced(node, config, f"{place}.path", name)
+    for one in entries:
+        name = one.path.removeprefix(_UNIT_FOLDER)
+        if one.kind == "directories" or name == one.path or "/" in name:
+            continue
+        if one.kind == "links" and one.entry.get("target") == "/dev/null":
+            yield from _masked(node, config, one.place, name, enabled)
+        else:
+            yield from _replaced(node, config, f"{one.place}.path", name)
 
 
 def _replaced(node: Node, config: Config, place: str, name: str) -> Found:
@@ -194,17 +209,19 @@ def _masked(node: Node, config: Config, place: str, name: str, enabled: Collecti
 # Names, lines, windows ----------------------------------------------------------------------------------------------------------
 
 
-def _names(config: Config) -> Found:
-    for place, entry in config.entries("storage", "files"):
-        if entry.get("path") != "/etc/hostname":
-            continue
-        name = (content(entry.get("contents") or {}) or b"").decode("utf-8", "replace").strip()
+def _names(config: Config, entries: Iterable[Written]) -> Found:
+    for one in entries:
+        name = _text(one) if one.path == "/etc/hostname" else ""
         if len(name) > facts.LONGEST_NAME:
             yield config.at(
-                f"{place}.contents",
+                f"{one.place}.contents",
                 f"a machine's own name has at most {facts.LONGEST_NAME} characters with its domain, and {name} has {len(name)}: "
                 "shorten flatcar_hostname, or leave flatcar_domain out: DNS takes the network's",
             )
+
+
+def _text(one: Written) -> str:
+    return (content(one.entry.get("contents") or {}) or b"").decode("utf-8", "replace").strip()
 
 
 def _kernel_line(node: Node, configs: Iterable[Config]) -> Found:
@@ -234,21 +251,18 @@ def _kernel_line(node: Node, configs: Iterable[Config]) -> Found:
 _SETTING = re.compile(r"""^\s*(?:export\s+)?([A-Z_]+)=(["']?)(.*?)\2\s*$""", re.MULTILINE)
 
 
-def _windows(config: Config) -> Found:
-    for place, entry in config.entries("storage", "files"):
-        if _resolved(entry.get("path", "")) != facts.UPDATE_CONF:
+def _windows(config: Config, entries: Iterable[Written]) -> Found:
+    for one in entries:
+        if one.there != facts.UPDATE_CONF:
             continue
-        text = (content(entry.get("contents") or {}) or b"").decode("utf-8", "replace")
-        said = {found[1]: found[3] for found in _SETTING.finditer(text)}
+        said = {found[1]: found[3] for found in _SETTING.finditer(_text(one))}
         start, length = (
             said.get(f"LOCKSMITHD_REBOOT_WINDOW_{name}", said.get(f"REBOOT_WINDOW_{name}"))
             for name in ("START", "LENGTH")
         )
-        if start is None and length is None:
-            continue
-        why = why_no_window(start, length)
+        why = why_no_window(start, length) if (start, length) != (None, None) else None
         if why:
-            yield config.at(f"{place}.contents", why)
+            yield config.at(f"{one.place}.contents", why)
 
 
 # Labels -----------------------------------------------------------------------------------------------------------------------

@@ -22,7 +22,7 @@ from .._disks.losses import losses, unnamed_in_ram
 from .._disks.owners import duplicates, installed_disks, problem_of, said_of_disk, variable_of_address
 from .._disks.storage import Storage
 from .._final import contents, impossible, remarks, two_sides, unit_files
-from .._final.configs import configs_in
+from .._final.configs import configs_in, has_unread
 from .._final.two_sides import contradictions
 from .._install import check_config, config_digest, with_report
 from .._install.terms import terms_of
@@ -149,7 +149,7 @@ def _config_mistakes(node: Node, config: Mapping[str, Any]) -> Iterator[tuple[st
 def remarks_on(node: Node, config: Mapping[str, Any], origin_of: OriginOf | None = None) -> list[tuple[Problem, bool]]:
     """What people should know of a right *config*, each with whether it is a placeholder, which is not published."""
     configs, _ = configs_in(node, config)
-    found = list(remarks.remarks(node, configs, unread=bool(Storage(node, config).unread)))
+    found = list(remarks.remarks(node, configs, unread=has_unread(configs)))
     places = [(_path_of(one.path), one.message, None) for one in found]
     problems = _with_sources(node, places, origin_of or (lambda _value: None))
     return list(zip(problems, (one.placeholder for one in found), strict=True))

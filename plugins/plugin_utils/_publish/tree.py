@@ -124,7 +124,8 @@ def build_config(
     found += [(f"$.{path}", message, None) for path, message in check_butane(node, butane)]
     found += [(f"$.{one.path}", two_sides.message(one), None) for one in contradictions(node, butane) if one.variables]
     if result.config and not refused:
-        found += [(_path_of(path), message, None) for path, message in _config_mistakes(node, result.config)]
+        wrong = _config_mistakes(node, result.config)
+        found += [(_path_of(path, result.authors_path), message, None) for path, message in wrong]
     problems += _with_sources(node, found, origin_of or (lambda _value: None))
     return (None if problems else result.config), problems
 
@@ -155,8 +156,12 @@ def remarks_on(node: Node, config: Mapping[str, Any], origin_of: OriginOf | None
     return list(zip(problems, (one.placeholder for one in found), strict=True))
 
 
-def _path_of(path: str) -> str:
-    return path if path.startswith("flatcar_") else f"$.{path}"
+def _path_of(path: str, authors_path: Callable[[tuple], tuple] = lambda path: path) -> str:
+    """A variable as it is; a path of the final config as the author's, who wrote a tree where there are files now."""
+    if path.startswith("flatcar_"):
+        return path
+    steps = tuple(int(step) if step.isdecimal() else step for step in path.split("."))
+    return ".".join(map(str, ("$", *authors_path(steps))))
 
 
 def check_disks_of_others(

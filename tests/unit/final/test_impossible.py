@@ -358,3 +358,15 @@ def test_a_root_file_system_may_be_elsewhere(wrong):
     device = "/dev/disk/by-id/wwn-0x5000c500a1b2c3d4"
     kept = {"device": device, "partitions": [{"number": 1, "label": "ROOT"}]}
     assert wrong(storage(disks=[kept]), boot_mode="ram", ram_disks=[device]) == []
+
+
+# Where it stands --------------------------------------------------------------------------------------------------------------
+
+
+def test_what_a_tree_brings_is_told_of_the_tree(wrong, tmp_path):
+    (tmp_path / "bin" / "local").mkdir(parents=True)
+    (tmp_path / "bin" / "local" / "tool").write_text("#!/bin/sh\n")
+    trees = [{"local": "bin", "path": "/usr"}]
+    place, message = only(wrong(storage(trees=trees), files_dir=str(tmp_path)))
+    assert place == "flatcar_butane: $.storage.trees.0"
+    assert "/usr/local/tool cannot be written" in message

@@ -75,6 +75,7 @@ EVERYTHING = {
     "flatcar_sysexts": [SYSEXT],
     "flatcar_containers": [{"name": "hello", "image": "ghcr.io/flatcar/hello"}],
     "flatcar_units": [{"name": "a.service", "mask": True}],
+    "flatcar_replaced_units": ["docker.service"],
 }
 
 

@@ -11,7 +11,7 @@ import yaml
 from ansible_collections.kindling.flatcar.plugins.plugin_utils._final.remarks import is_nobodys
 from ansible_collections.kindling.flatcar.plugins.plugin_utils._schema.words import EXAMPLES_KEY, authorized_key
 
-EXAMPLE = pathlib.Path(__file__).parents[3] / "inventories" / "example"
+EXAMPLE = pathlib.Path(__file__).parents[4] / "inventories" / "example"
 HASH = f"$6$salt${'h' * 86}"
 LOCKED = "*"
 INSTALLED = {"boot_mode": "install", "install_disk": "/dev/disk/by-id/wwn-0x5000c500a1b2c3d4"}

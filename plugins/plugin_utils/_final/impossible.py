@@ -52,7 +52,7 @@ def mistakes(node: Node, configs: Sequence[Config], storage: Storage) -> Found:
         yield from _twice(config, entries)
         yield from _units(node, config, entries)
         yield from _names(config, entries)
-        yield from _windows(config, entries)
+        yield from _restarts(config, entries)
     yield from _two_configs(written)
     yield from _kernel_line(node, configs)
     yield from _labels(node, storage)
@@ -251,7 +251,8 @@ def _kernel_line(node: Node, configs: Iterable[Config]) -> Found:
 _SETTING = re.compile(r"""^\s*(?:export\s+)?([A-Z_]+)=(["']?)(.*?)\2\s*$""", re.MULTILINE)
 
 
-def _windows(config: Config, entries: Iterable[Written]) -> Found:
+def _restarts(config: Config, entries: Iterable[Written]) -> Found:
+    """What locksmithd cannot read in a file that nobody's variables have made."""
     for one in entries:
         if one.there != facts.UPDATE_CONF:
             continue
@@ -263,6 +264,13 @@ def _windows(config: Config, entries: Iterable[Written]) -> Found:
         why = why_no_window(start, length) if (start, length) != (None, None) else None
         if why:
             yield config.at(f"{one.place}.contents", why)
+        strategy = said.get("REBOOT_STRATEGY") or facts.STRATEGIES[0]
+        if strategy not in facts.STRATEGIES:
+            yield config.at(
+                f"{one.place}.contents",
+                f"locksmithd does not know REBOOT_STRATEGY={strategy}, and restarts nothing: expected "
+                f"{', '.join(facts.STRATEGIES)}",
+            )
 
 
 # Labels -----------------------------------------------------------------------------------------------------------------------

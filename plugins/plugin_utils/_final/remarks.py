@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
+from .._flatcar import facts
 from .._node import Node, kernel_line
 from .._schema.words import EXAMPLES_KEY
 from .configs import Config, content
@@ -34,6 +35,7 @@ def remarks(node: Node, configs: Sequence[Config], unread: bool) -> Iterator[Rem
         yield from _placeholders(config)
         yield from _certificates(config)
         yield from _masked_updates(node, config)
+        yield from _accounts(config, configs)
         yield from _other_name(node, config)
 
 
@@ -135,6 +137,24 @@ def _masked_updates(node: Node, config: Config) -> Iterator[Remark]:
                 "flatcar_update_strategy: disabled switches updates off"
             )
             yield Remark(*config.at(f"{place}.mask", said))
+
+
+def _accounts(config: Config, configs: Sequence[Config]) -> Iterator[Remark]:
+    """Groups and shells that are not there: a newer image may have them."""
+    own = {group.get("name") for one in configs for _, group in one.entries("passwd", "groups")}
+    own |= {user.get("name") for one in configs for _, user in one.entries("passwd", "users")}
+    for place, user in config.entries("passwd", "users"):
+        named = [("groups", number, name) for number, name in enumerate(user.get("groups") or ())]
+        named += [("primary_group", None, user["primaryGroup"])] if user.get("primaryGroup") else []
+        for field, number, name in named:
+            if name not in facts.GROUPS | own:
+                said = f"Flatcar's image has no group {name}, and Ignition stops where there is none: make it in `passwd.groups`"
+                path = f"{place}.{field}" if number is None else f"{place}.{field}.{number}"
+                yield Remark(*config.at(path, said))
+        folder, _, shell = (user.get("shell") or "").rpartition("/")
+        if folder in facts.SHELL_FOLDERS and shell not in facts.SHELLS:
+            said = f"Flatcar's image has no {folder}/{shell}, and sshd lets nobody in whose shell is not there: take /bin/bash"
+            yield Remark(*config.at(f"{place}.shell", said))
 
 
 def _other_name(node: Node, config: Config) -> Iterator[Remark]:

@@ -328,18 +328,80 @@ GRUB_LINE = (
 #: Source: locksmith: pkg/timeutil/periodic.go (ParsePeriodic).
 DAY, WEEK = 24, 168
 
+#: What locksmithd does once an update is there; of all else it says that it is unknown, and restarts nothing.
+#: Source: locksmith: locksmithctl/daemon.go.
+STRATEGIES = ("reboot", "etcd-lock", "off")
+
 UPDATE_CONF = "/etc/flatcar/update.conf"
+
+# Accounts ---------------------------------------------------------------------------------------------------------------------
+
+#: Groups of the image. Source: baselayout: baselayout/group (January 2024).
+GROUPS = frozenset(
+    (
+        *(
+            "root",
+            "bin",
+            "daemon",
+            "sys",
+            "adm",
+            "tty",
+            "disk",
+            "lp",
+            "mem",
+            "kmem",
+            "wheel",
+            "floppy",
+            "news",
+            "uucp",
+            "man",
+        ),
+        *(
+            "console",
+            "audio",
+            "cdrom",
+            "tape",
+            "video",
+            "input",
+            "lock",
+            "render",
+            "kvm",
+            "cdrw",
+            "usb",
+            "users",
+            "sudo",
+        ),
+        *("netperf", "messagebus", "syslog", "ntp", "sshd", "tcpdump", "dhcp", "etcd", "docker", "tlsdate", "polkitd"),
+        *(
+            "systemd-journal-remote",
+            "systemd-network",
+            "systemd-resolve",
+            "systemd-bus-proxy",
+            "systemd-journal",
+            "dialout",
+        ),
+        *("portage", "tss", "sgx", "utmp", "core", "nogroup", "nobody"),
+    )
+)
+
+#: Shells of the image, in /bin, /sbin, /usr/bin and /usr/sbin. Source: baselayout: baselayout/shells; scripts: sys-apps/coreutils.
+SHELLS = ("bash", "sh", "nologin", "false", "true")
+SHELL_FOLDERS = ("/bin", "/sbin", "/usr/bin", "/usr/sbin")
 
 __all__ = (
     "DAY",
     "ESSENTIAL",
     "FOLDER_LINKS",
+    "GROUPS",
     "GRUB_LINE",
     "IN_IMAGE",
     "LABELS",
     "LONGEST_LINE",
     "LONGEST_NAME",
     "ROOT",
+    "SHELLS",
+    "SHELL_FOLDERS",
+    "STRATEGIES",
     "UNITS",
     "UNWRITABLE",
     "UPDATE_CONF",

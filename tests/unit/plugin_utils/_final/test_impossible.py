@@ -317,6 +317,16 @@ def test_a_window_is_one_that_locksmithd_survives(wrong, start, length, right):
     assert right or "locksmithd" in only(found)[1]
 
 
+@pytest.mark.parametrize("strategy", [*facts.STRATEGIES, "best-effort", "Reboot"])
+def test_a_strategy_is_one_that_locksmithd_knows(wrong, strategy):
+    text = f'GROUP=stable\nREBOOT_STRATEGY="{strategy}"\n'
+    found = wrong(
+        storage(files=[{"path": "/etc/flatcar/update.conf", "overwrite": True, "contents": {"inline": text}}])
+    )
+    assert (found == []) == (strategy in facts.STRATEGIES)
+    assert not found or "expected reboot, etcd-lock, off" in only(found)[1]
+
+
 def test_a_window_of_variables_is_checked_where_it_stands():
     from ansible_collections.kindling.flatcar.plugins.plugin_utils._node import read_node
 

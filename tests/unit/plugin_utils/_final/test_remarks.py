@@ -122,3 +122,30 @@ def test_no_updates_are_had_by_their_variable(told, key):
     assert "flatcar_update_strategy: disabled switches updates off" in message
     assert not placeholder
     assert told(butane, boot_mode="ram", authorized_keys=[key]) == []
+
+
+@pytest.mark.parametrize(
+    ("more", "path", "message"),
+    [
+        ({"groups": ["sudo", "developers"]}, "groups.1", "no group developers"),
+        ({"primary_group": "staff"}, "primary_group", "no group staff"),
+        ({"shell": "/bin/zsh"}, "shell", "no /bin/zsh, and sshd lets nobody in"),
+        ({"shell": "/usr/bin/fish"}, "shell", "take /bin/bash"),
+    ],
+)
+def test_an_account_needs_what_the_image_has_not(told, key, more, path, message):
+    ((found, said, placeholder),) = told(user(**more), authorized_keys=[key])
+    assert found == f"flatcar_butane: $.passwd.users.1.{path}"
+    assert message in said
+    assert not placeholder
+
+
+def test_an_account_has_what_the_config_makes(told, key):
+    own = {
+        "name": "ops",
+        "groups": ["sudo", "docker", "developers", "ops"],
+        "primary_group": "developers",
+        "shell": "/opt/bin/zsh",
+    }
+    butane = {"passwd": {"users": [own], "groups": [{"name": "developers"}]}}
+    assert told(butane, authorized_keys=[key]) == []

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 from .._butane.data_urls import content_of
+from .._butane.encode import encode
 from .._butane.inner_config import inner_findings, parse_once, read_config
 from .._butane.report import ERROR
 from .._butane.schema import CONFIG, SPECS
@@ -74,13 +75,13 @@ def _read(node: Node, resource: Mapping[str, Any]) -> Mapping[str, Any]:
         raise ValueError("expected JSON, in UTF-8") from None
     except ValueError as error:
         raise ValueError(f"expected JSON ({error})") from None
-    read_config(CONFIG, parsed, SPECS[-1])
-    version = (parsed.get("ignition") or {}).get("version") if isinstance(parsed, Mapping) else None
+    config = read_config(CONFIG, parsed, SPECS[-1])
+    version = config.get("ignition", {}).get("version")
     if not isinstance(version, str) or not _VERSION.fullmatch(version):
         raise ValueError(f"expected ignition.version to be 3.0.0 or newer, such as 3.3.0, got {version!r}")
     _check_version(node, version)
     _check_rules(text, version)
-    return parsed
+    return encode(CONFIG, config, SPECS[-1])  # Ignition takes a name in any case; what follows takes it in its own
 
 
 def _check_rules(text: str, version: str) -> None:

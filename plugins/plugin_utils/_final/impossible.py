@@ -98,7 +98,7 @@ def _unwritable(node: Node, config: Config, entries: Iterable[Written], mounts: 
             continue
         if not any(_is_below(one.path, mount) or _is_below(one.there, mount) for mount in mounts):
             yield config.at(
-                f"{one.place}.path", f"{one.path} cannot be written: {row.path} {row.why} on Flatcar: {row.instead}"
+                f"{one.place}.path", f"{one.path} cannot be written: on Flatcar, {row.path} {row.why}: {row.instead}"
             )
 
 
@@ -228,20 +228,20 @@ def _kernel_line(node: Node, configs: Iterable[Config]) -> Found:
     words = kernel_line(node)
     lines = {}
     if node.boot_mode == "ram":
-        lines["boots into RAM with"] = [LINE.format(SERVED_URL), *words]
+        lines["of the system in RAM"] = [LINE.format(SERVED_URL), *words]
     else:
         own = [
             word for config in configs for word in (config.json.get("kernelArguments") or {}).get("shouldExist") or ()
         ]
-        lines["starts its disk with"] = [facts.GRUB_LINE, *own]
+        lines["of the installed system"] = [facts.GRUB_LINE, *own]
     if node.boot_mode == "install":
-        lines["is installed with"] = [LINE.format(_ARMED_URL), *words]
+        lines["of the installer"] = [LINE.format(_ARMED_URL), *words]
     for what, line in lines.items():
         length = len(" ".join(line).encode())
         if length > facts.LONGEST_LINE:
             yield (
                 _KERNEL_ARGUMENTS if node.given.get(_KERNEL_ARGUMENTS) else "kernel_arguments.should_exist",
-                f"the line that the kernel {what} has {length:,} characters with what Kindling and Flatcar add; the kernel takes "
+                f"the kernel's line {what} has {length:,} characters with what Kindling and Flatcar add; the kernel takes "
                 f"{facts.LONGEST_LINE:,}, and the rest is cut off. Shorten flatcar_kernel_arguments, or put the options of modules "
                 "into /etc/modprobe.d",
             )

@@ -122,12 +122,21 @@ def build_config(
     found = [(f"$.{one.path}", one.message, one.origin) for one in refused]
     found += [(entry.path, entry.message, entry.origin) for entry in result.report]
     found += [(f"$.{path}", message, None) for path, message in check_butane(node, butane)]
-    found += [(f"$.{one.path}", two_sides.message(one), None) for one in contradictions(node, butane) if one.variables]
     if result.config and not refused:
         wrong = _config_mistakes(node, result.config)
         found += [(_path_of(path, result.authors_path), message, None) for path, message in wrong]
     problems += _with_sources(node, found, origin_of or (lambda _value: None))
+    problems += _said_twice(node, butane, origin_of or (lambda _value: None))
     return (None if problems else result.config), problems
+
+
+def _said_twice(node: Node, butane: Mapping[str, Any], origin_of: OriginOf) -> Iterator[Problem]:
+    """What a variable and a fragment both say, with the places of both."""
+    for one in contradictions(node, butane):
+        if one.variables:
+            found = [(f"$.{one.path}", two_sides.message(one), None)]
+            for problem in _with_sources(node, found, origin_of):
+                yield dataclasses.replace(problem, other=node.given[one.variables[0]])
 
 
 def _config_mistakes(node: Node, config: Mapping[str, Any]) -> Iterator[tuple[str, str]]:

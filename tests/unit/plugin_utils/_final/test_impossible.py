@@ -61,7 +61,7 @@ def test_nothing_is_written_where_nothing_can_be(wrong, row, mode, kind, more):
         return
     place, message = only(found)
     assert place.startswith("flatcar_butane: $.storage.")
-    assert f"{path} cannot be written: {row.path} {row.why}" in message
+    assert f"{path} cannot be written: on Flatcar, {row.path} {row.why}: " in message
     assert row.instead in message
 
 
@@ -134,6 +134,7 @@ def test_a_file_is_the_same_by_its_other_path(wrong):
     ("ignition", "message"),
     [
         ({"storage": {"files": [{"path": "/usr/x"}]}}, "/usr/x cannot be written"),
+        ({"Storage": {"FILES": [{"Path": "/usr/x"}]}}, "/usr/x cannot be written"),
         (
             {"storage": {"files": [{"path": "/etc/hosts", "contents": {"source": "data:,x"}}]}},
             "image has /etc/hosts already",

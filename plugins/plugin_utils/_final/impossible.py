@@ -11,6 +11,9 @@ import re
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
+from ansible_collections.kindling.flatcar.plugins.module_utils._ipxe import ipxe
+from ansible_collections.kindling.flatcar.plugins.module_utils._routes import routes
+
 from .._disks.storage import Storage, Use
 from .._flatcar import facts
 from .._flatcar.reboot_window import why_no_window
@@ -26,10 +29,11 @@ _UNIT_FOLDER = "/etc/systemd/system/"
 _NODES = ("directories", "files", "links")
 _FOLDER_LINKS = tuple((f"{link}/", f"{target}/") for link, target in facts.FOLDER_LINKS.items())
 
-#: What can be in a URL of a config that Kindling serves: see ``ipxe``. The longest address, and a token.
-SERVED_URL = f"http://255.255.255.255/ignition/{'t' * 43}.ign"
-_ARMED_URL = f"http://255.255.255.255/armed/{'t' * 64}/{'t' * 43}/install.ign"
-LINE = "initrd=flatcar_production_pxe_image.cpio.gz flatcar.first_boot=1 ignition.config.url={}"
+#: The longest URLs of configs that Kindling gives: of the longest address, with its tokens, and signed.
+_HOST = "http://255.255.255.255"
+_TOKEN = "t" * 43
+_SERVED = routes.config_url(_HOST, _TOKEN)
+_ARMED = routes.url(routes.order_url(_HOST, _TOKEN, signature=f"{'s' * 22}/{'9' * 10}"), routes.INSTALL_CONFIG)
 
 
 class Written(NamedTuple):
@@ -225,19 +229,18 @@ def _text(one: Written) -> str:
 
 
 def _kernel_line(node: Node, configs: Iterable[Config]) -> Found:
-    words = kernel_line(node)
     lines = {}
     if node.boot_mode == "ram":
-        lines["of the system in RAM"] = [LINE.format(SERVED_URL), *words]
+        lines["of the system in RAM"] = ipxe.kernel_line(_SERVED, kernel_line(node))
     else:
-        own = [
+        own = (
             word for config in configs for word in (config.json.get("kernelArguments") or {}).get("shouldExist") or ()
-        ]
-        lines["of the installed system"] = [facts.GRUB_LINE, *own]
+        )
+        lines["of the installed system"] = " ".join((facts.GRUB_LINE, *own))
     if node.boot_mode == "install":
-        lines["of the installer"] = [LINE.format(_ARMED_URL), *words]
+        lines["of the installer"] = ipxe.kernel_line(_ARMED, kernel_line(node))
     for what, line in lines.items():
-        length = len(" ".join(line).encode())
+        length = len(line.encode())
         if length > facts.LONGEST_LINE:
             yield (
                 _KERNEL_ARGUMENTS if node.given.get(_KERNEL_ARGUMENTS) else "kernel_arguments.should_exist",
@@ -308,4 +311,4 @@ def _may_have(label: str, node: Node, storage: Storage, use: Use, number: int | 
     return any(storage.is_own(place.disk) for place in storage.places(use.device))
 
 
-__all__ = ("LINE", "SERVED_URL", "mistakes")
+__all__ = ("mistakes",)

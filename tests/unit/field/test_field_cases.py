@@ -81,12 +81,6 @@ def play(root: pathlib.Path, name: str, *options: str) -> tuple[int, str]:
     return done.returncode, done.stdout + done.stderr
 
 
-def explain(root: pathlib.Path) -> tuple[int, str]:
-    """The form of the option is no case of these."""
-    code, said = play(root, "explain", "--limit", "n1")
-    return play(root, "explain", "-e", "node=n1") if code else (code, said)
-
-
 def expected(case: pathlib.Path) -> tuple[int, list[str], list[str]]:
     """How validating ends, what it says, and what explaining says."""
     first, *lines = (
@@ -116,7 +110,7 @@ def test_people_are_told(case, tmp_path):
     check(said, lines)
     assert code == ends, said
     if shown:
-        code, said = explain(tmp_path)
+        code, said = play(tmp_path, "explain", "--limit", "n1")
         assert code == 0, said
         check(said, shown)
 

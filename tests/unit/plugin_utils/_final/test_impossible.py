@@ -279,16 +279,6 @@ def test_a_kernels_line_out_of_fragments_is_counted(wrong):
     assert "2,047" in message
 
 
-def test_the_script_in_ram_has_no_longer_line_than_was_counted():
-    from ansible_collections.kindling.flatcar.plugins.module_utils._ipxe import ipxe
-    from ansible_collections.kindling.flatcar.plugins.plugin_utils._final import impossible
-
-    url = impossible.SERVED_URL
-    script = ipxe.ram_script("n1", "4593.2.5", "http://10.0.0.1/images", url, ["quiet"])
-    line = next(line for line in script.splitlines() if line.startswith("kernel")).partition(" || ")[0]
-    assert line.split(None, 4)[4] == f"{impossible.LINE.format(url)} quiet"
-
-
 @pytest.mark.parametrize(
     ("start", "length", "right"),
     [

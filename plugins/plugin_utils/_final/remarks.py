@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
+from .._disks.storage import Storage
 from .._flatcar import facts
 from .._node import Node, kernel_line
 from .._schema.words import EXAMPLES_KEY
@@ -28,9 +29,11 @@ def remarks(node: Node, configs: Sequence[Config], unread: bool) -> Iterator[Rem
     if node.boot_mode != "disk" and not unread and not _can_be_entered(node, configs):
         yield Remark(
             "flatcar_authorized_keys",
-            "nobody can log in to this machine: no user has an SSH key or a password. Set flatcar_authorized_keys, which core has",
+            "nobody can log in to this machine: no user has an SSH key or a password. Set "
+            "flatcar_authorized_keys, by which core logs in",
         )
     yield from _placeholders_of_variables(node)
+    yield from _no_root(node, configs)
     for config in configs:
         yield from _placeholders(config)
         yield from _certificates(config)
@@ -137,6 +140,21 @@ def _masked_updates(node: Node, config: Config) -> Iterator[Remark]:
                 "flatcar_update_strategy: disabled switches updates off"
             )
             yield Remark(*config.at(f"{place}.mask", said))
+
+
+def _no_root(node: Node, configs: Sequence[Config]) -> Iterator[Remark]:
+    """An installed system without its root file system, where no other is made for it."""
+    entries = [entry for config in configs for _, entry in config.entries("storage", "filesystems")]
+    made = any(entry.get("label") == facts.ROOT for entry in entries)
+    if node.boot_mode == "ram" or made or not any(entry.get("format") in facts.NO_ROOT for entry in entries):
+        return
+    storage = Storage(node, configs[0].json)
+    for use in storage.uses:
+        own = [place for place in storage.places(use.device) if storage.is_own(place.disk)]
+        if use.entry.get("format") in facts.NO_ROOT and any(place.number == facts.ROOT_NUMBER for place in own):
+            kind = use.entry["format"]
+            said = f"{use.device} is the root file system of the installed system, and {kind} is none: take a partition from 10 on"
+            yield Remark(use.path, said)
 
 
 def _accounts(config: Config, configs: Sequence[Config]) -> Iterator[Remark]:

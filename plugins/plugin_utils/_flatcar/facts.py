@@ -161,7 +161,7 @@ IN_IMAGE = (
 
 
 class ImageUnits(NamedTuple):
-    """Units that the image has, by their names."""
+    """Units that the image has, by their names. No mounts: who mounts something at a place says so."""
 
     source: str
     names: tuple[str, ...]
@@ -180,7 +180,7 @@ UNITS = (
     ImageUnits(
         "init: systemd/system",
         (
-            *("boot.mount", "media.mount", "oem.mount", "addon-config@.service", "addon-run@.service", "motdgen.path"),
+            *("addon-config@.service", "addon-run@.service", "motdgen.path"),
             *("enable-oem-cloudinit.service", "ensure-sysext.service", "extend-filesystems.service"),
             *(
                 "flatcar-setup-environment.service",
@@ -235,7 +235,7 @@ UNITS = (
             *("systemd-tmpfiles-setup-dev.service", "systemd-udev-settle.service", "systemd-udev-trigger.service"),
             *("systemd-udevd.service", "systemd-update-done.service", "systemd-update-utmp.service"),
             *("systemd-user-sessions.service", "user@.service", "user-runtime-dir@.service", "getty@.service"),
-            *("serial-getty@.service", "console-getty.service", "emergency.service", "rescue.service", "tmp.mount"),
+            *("serial-getty@.service", "console-getty.service", "emergency.service", "rescue.service"),
             *(
                 "basic.target",
                 "default.target",
@@ -301,9 +301,13 @@ ESSENTIAL = {
 #: Source: scripts: build_library/disk_layout.json, build_library/grub.cfg.
 LABELS = ("EFI-SYSTEM", "BIOS-BOOT", "USR-A", "USR-B", "OEM", "OEM-CONFIG", "ROOT")
 
-#: The one that a system may have elsewhere. Source: docs: os-config/storage/raid.md, security/encryption/luks.md,
-#: deploy/bare-metal/booting-with-pxe.md.
+#: The one that a system may have elsewhere, and the number of its partition.
+#: Source: docs: os-config/storage/raid.md, security/encryption/luks.md, deploy/bare-metal/booting-with-pxe.md.
 ROOT = "ROOT"
+ROOT_NUMBER = 9
+
+#: What no root file system is. Source: Linux: a root file system has owners and modes of files.
+NO_ROOT = ("swap", "vfat")
 
 # Lengths ----------------------------------------------------------------------------------------------------------------------
 
@@ -398,7 +402,9 @@ __all__ = (
     "LABELS",
     "LONGEST_LINE",
     "LONGEST_NAME",
+    "NO_ROOT",
     "ROOT",
+    "ROOT_NUMBER",
     "SHELLS",
     "SHELL_FOLDERS",
     "STRATEGIES",

@@ -331,6 +331,12 @@ _NO_KEYS = (
         "expected a public key as OpenSSH has it, on one line: `ssh-keygen -i -f FILE` makes it out of this one",
     ),
     (
+        re.compile(r".*AAAA.*\n.*", re.DOTALL),
+        "expected one key in each entry of the list, on one line and without the line's end: "
+        "\"{{ lookup('ansible.builtin.file', '~/.ssh/id_ed25519.pub') }}\" is that of a file",
+    ),
+    (re.compile(r"""["'].*AAAA.*"""), "expected a public key without quotes of its own: they are a part of this one"),
+    (
         re.compile(r".*AAAA\S*(?:\.\.\.|…).*"),
         "expected your own key where this has dots: copy the line of the file that ends in .pub",
     ),
@@ -368,7 +374,7 @@ def _why_no_key(line: str) -> str | None:
     """Remembered, because people's keys are those of many machines."""
     found = None if _CONTROL.search(line.replace("\t", "")) else _AUTHORIZED_KEY.fullmatch(line.strip(" \t"))
     if not found:
-        return next((said for pattern, said in _NO_KEYS if pattern.fullmatch(line.strip())), _A_KEY)
+        return next((said for pattern, said in _NO_KEYS if pattern.fullmatch(line.strip(" \t"))), _A_KEY)
     if "-cert-v0" in found["type"]:
         return (
             f"{_A_KEY}; this is a certificate: give the key of who signed it, with the option cert-authority before it"

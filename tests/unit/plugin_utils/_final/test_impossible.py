@@ -205,7 +205,7 @@ NAMES = [name for row in facts.UNITS for name in row.names]
 @pytest.mark.parametrize("name", NAMES)
 def test_a_unit_of_the_image_is_replaced_on_purpose_only(wrong, name):
     text = {"service": UNIT, "socket": "[Socket]\nListenStream=1\n", "timer": "[Timer]\nOnBootSec=1\n"}
-    text |= {"path": "[Path]\nPathExists=/x\n", "target": "[Unit]\nDescription=x\n", "mount": "[Mount]\nWhat=/x\n"}
+    text |= {"path": "[Path]\nPathExists=/x\n", "target": "[Unit]\nDescription=x\n"}
     unit = {"name": name, "contents": text[name.rpartition(".")[2]]}
     place, message = only(wrong({"systemd": {"units": [unit]}}))
     assert place == "flatcar_butane: $.systemd.units.0.contents"
@@ -359,6 +359,12 @@ def test_a_root_file_system_may_be_elsewhere(wrong):
     device = "/dev/disk/by-id/wwn-0x5000c500a1b2c3d4"
     kept = {"device": device, "partitions": [{"number": 1, "label": "ROOT"}]}
     assert wrong(storage(disks=[kept]), boot_mode="ram", ram_disks=[device]) == []
+
+
+def test_the_images_mounts_may_be_said_anew(wrong):
+    oem = {"device": "/dev/disk/by-label/OEM", "format": "btrfs", "path": "/oem", "with_mount_unit": True}
+    data = {"device": "/dev/disk/by-partlabel/data", "format": "ext4", "path": "/media", "with_mount_unit": True}
+    assert wrong(storage(filesystems=[oem, data])) == []
 
 
 # Where it stands --------------------------------------------------------------------------------------------------------------

@@ -149,3 +149,15 @@ def test_an_account_has_what_the_config_makes(told, key):
     }
     butane = {"passwd": {"users": [own], "groups": [{"name": "developers"}]}}
     assert told(butane, authorized_keys=[key]) == []
+
+
+def test_a_root_file_system_that_is_none_is_a_warning(told, key):
+    disk = INSTALLED["install_disk"]
+    ((path, message, _),) = told(swap=f"{disk}-part9", authorized_keys=[key], **INSTALLED)
+    assert path == "flatcar_swap: $.storage.filesystems.0.device"
+    assert "is the root file system of the installed system, and swap is none" in message
+    assert told(swap=f"{disk}-part10", authorized_keys=[key], **INSTALLED) == []
+    raid = {"name": "root", "level": "raid1", "devices": ["/dev/disk/by-partlabel/a", "/dev/disk/by-partlabel/b"]}
+    elsewhere = {"device": "/dev/md/root", "format": "ext4", "label": "ROOT"}
+    butane = {"storage": {"raid": [raid], "filesystems": [elsewhere]}}
+    assert told(butane, swap=f"{disk}-part9", authorized_keys=[key], **INSTALLED) == []

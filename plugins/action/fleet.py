@@ -100,7 +100,8 @@ class ActionModule(HostAction):
         checkout = _look(task_vars)
         judged = {host: judge(checkout, options["known"].get(host) or {}) for host in hosts}
         found = survey(self._variables, known)
-        said = [describe(found.problems)] if found.problems else []
+        wrong = (*found.problems, *found.placeholders)
+        said = [describe(wrong)] if wrong else []
         refused = [f"{host}: {judgement.older}" for host, judgement in judged.items() if judgement.older]
         if refused and not options["older"]:
             said += [*refused, "Nothing was changed."]
@@ -123,7 +124,7 @@ class ActionModule(HostAction):
         known = Known(task_vars["ansible_facts"], self._task.args["networks"], options["files_dir"])
         if options["nodes"] is not None:
             return fleet_of(host, options["nodes"], self._variables, known)
-        return survey(self._variables, {host: known}).checked().fleets[host]
+        return survey(self._variables, {host: known}).publishable().fleets[host]
 
     def _publish(self, fleet: Fleet, options: Mapping[str, Any], task_vars: dict[str, Any]) -> dict[str, Any]:
         served, key = self._served(options, task_vars)

@@ -53,10 +53,8 @@ class ActionModule(ActionBase):
         everything = [*_missing_groups(groups), *found.problems, *opinions.problems]
         shown = [problem for problem in everything if _is_asked(problem.subject, options["hosts"])]
         problems = mistakes(shown)
-        remarks = [
-            remark for node in found.nodes if _is_asked(node.name, options["hosts"]) for remark in warnings(node)
-        ]
-        warned = mistakes(remarks)
+        remarks = (*found.warnings, *found.placeholders, *(one for node in found.nodes for one in warnings(node)))
+        warned = mistakes(remark for remark in remarks if _is_asked(remark.subject, options["hosts"]))
         lost = _losses(fleets)
         data = {
             "boot_hosts": len(found.fleets),
@@ -113,6 +111,7 @@ def _summary(data: Mapping[str, Any]) -> str:
     others = count(data["problems_elsewhere"], "problem")
     details = [
         *([f"of {who(data['limit'])} alone; {others} of other hosts"] if data["limit"] else []),
+        *([count(len(data["warnings"]), "warning")] if data["warnings"] else []),
         f"{data['seconds']:.1f} seconds",
         *([f"cross-checked with {checked}"] if checked else []),
         *data["notes"],

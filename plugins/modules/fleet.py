@@ -8,7 +8,8 @@ module: fleet
 short_description: Check the nodes, and publish what those of a boot host boot
 description:
   - Reads the variables of all nodes, in one pass on the controller, and checks them one by one and against each other. Every
-    problem is reported, with the node, the variable and its place in the inventory.
+    problem is reported, with the node, the variable and its place in the inventory. So are placeholders of the example inventory
+    (its key, its digest, names in example.com), of which M(kindling.flatcar.validate) only warns.
   - Refuses a checkout of the inventory that is older than the one from which a boot host's generation was published. In a git
     repository the commit has to be that one or come after it. Where git cannot tell, an inventory is older that was published under
     a lower number, file by file, and has no file as new as what is served; others are published, and a warning says that nobody can

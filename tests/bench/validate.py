@@ -42,7 +42,7 @@ flatcar_domain: "{{ flatcar_rack }}.example.com"
 flatcar_boot_mode: "{{ 'ram' if number % 2 else 'disk' }}"
 flatcar_console: "ttyS{{ number % 2 }},115200n8"
 flatcar_authorized_keys:
-  - "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIExample {{ inventory_hostname }}@{{ flatcar_rack }}"
+  - "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIEtpbmRsaW5nIHRlc3Qga2V5OiBvcGVucyBub3RoaW5n {{ inventory_hostname }}@{{ flatcar_rack }}"
 flatcar_time_zone: "{{ 'Europe/' ~ site_city }}"
 flatcar_butane_10_site:
   storage:

@@ -87,7 +87,7 @@ def test_a_config_that_cannot_be_applied_is_reported_at_its_stage(first):
     results, printed = first
     broken = results["broken-12"]
     assert (broken["verdict"], broken["stage"]) == ("failed", "ignition")
-    assert "read-only file system" in broken["reason"]
+    assert "file exists there already" in broken["reason"]
     assert "broken-12 stopped at ignition" in printed
 
 

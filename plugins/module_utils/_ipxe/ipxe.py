@@ -189,13 +189,8 @@ def _ask_for_ever(name: str, urls: Iterable[str]) -> str:
 
 
 def _fetch_and_boot(version: str, images: str, config: str, arguments: Iterable[str], tries: int) -> str:
-    """Goes on at its end if the release could not be fetched.
-
-    ``initrd=`` has the image's name because an EFI stub finds its initrd by it where iPXE is old, and BIOS does not mind;
-    ``flatcar.first_boot=1`` makes Ignition run. Nothing says which NIC has booted: Flatcar asks DHCP on all of them,
-    and ``ip=`` or ``BOOTIF=`` would be read by a parser that its releases do not have in common.
-    """
-    line = " ".join((f"initrd={INITRD}", "flatcar.first_boot=1", f"ignition.config.url={config}", *arguments))
+    """Goes on at its end if the release could not be fetched."""
+    line = kernel_line(config, arguments)
     return (
         "set tries:int32 0\n"
         ":fetch\n"
@@ -211,6 +206,16 @@ def _fetch_and_boot(version: str, images: str, config: str, arguments: Iterable[
         "goto fetch\n"
         ":failed\n"
     )
+
+
+def kernel_line(config: str, arguments: Iterable[str]) -> str:
+    """What the kernel is told.
+
+    ``initrd=`` has the image's name because an EFI stub finds its initrd by it where iPXE is old, and BIOS does not mind;
+    ``flatcar.first_boot=1`` makes Ignition run. Nothing says which NIC has booted: Flatcar asks DHCP on all of them,
+    and ``ip=`` or ``BOOTIF=`` would be read by a parser that its releases do not have in common.
+    """
+    return " ".join((f"initrd={INITRD}", "flatcar.first_boot=1", f"ignition.config.url={config}", *arguments))
 
 
 def _ask(peer: str) -> str:
@@ -246,6 +251,7 @@ __all__ = (
     "disk_script",
     "first_script",
     "install_script",
+    "kernel_line",
     "local_boot",
     "misplaced_script",
     "misplaced_unfinished_script",

@@ -27,10 +27,14 @@ AuthorsPath = Callable[[Path], Path]
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """The outcome: a config in Ignition's form, or None if it was refused, and all there is to say about it."""
+    """The outcome: a config in Ignition's form, or None if it was refused, and all there is to say about it.
+
+    ``authors_path`` tells for a path of the config, in Butane's words, what the author wrote that it comes from.
+    """
 
     config: dict[str, Any] | None
     report: Report
+    authors_path: AuthorsPath = lambda path: path
 
     def checked(self) -> dict[str, Any]:
         """The config. Raises ButaneError if there is none."""
@@ -55,10 +59,11 @@ def translate(
     Never raises for what a config says: problems are in the report, all those of a phase at once.
     """
     report = Report()
-    config = _Translation(report, FilesDir(files_dir), origin_of).run(source)
+    translation = _Translation(report, FilesDir(files_dir), origin_of)
+    config = translation.run(source)
     if strict and report.warnings:
         config = None
-    return Result(config, report)
+    return Result(config, report, translation.authors_path)
 
 
 def with_header(source: Mapping | str | bytes) -> Mapping | str | bytes:
@@ -77,6 +82,7 @@ class _Translation:
         self._budget = Budget()
         self._origin_of = origin_of
         self._locator = Locator(None, None)
+        self.authors_path: AuthorsPath = lambda path: path
 
     def run(self, source: Mapping | str | bytes) -> dict[str, Any] | None:
         try:
@@ -85,6 +91,7 @@ class _Translation:
             authored = self._decode(raw, spec)
             self._check_source(authored, spec)
             generated, lowering = self._lower(authored, spec)
+            self.authors_path = lambda path: lowering.lineage.source_of(path, generated)
             self._check_generated(generated, lowering)
             return encode(CONFIG, generated, spec)
         except LimitError as limit:
@@ -145,10 +152,7 @@ class _Translation:
 
     def _check_generated(self, generated: Object, lowering: Lowering) -> None:
         duplicates = duplicate_findings(CONFIG, generated, lowering.spec)
-        self._stop_at(
-            [*duplicates, *rule_findings(CONFIG, generated, Scope(lowering.spec))],
-            lambda path: lowering.lineage.source_of(path, generated),
-        )
+        self._stop_at([*duplicates, *rule_findings(CONFIG, generated, Scope(lowering.spec))], self.authors_path)
 
     def _stop_at(self, findings: Iterable[Finding], authors_path: AuthorsPath = lambda path: path) -> None:
         found = list(findings)

@@ -8,6 +8,7 @@ imitated: a line that is too long is refused near the start of the text and may 
 
 from __future__ import annotations
 
+import functools
 import json
 import re
 from collections.abc import Callable
@@ -36,12 +37,18 @@ class Option(NamedTuple):
 
 def options_of(text: str) -> list[Option]:
     """The options of a unit, in order. Raises UnitError."""
-    return _Lexer(text.encode("utf-8", "surrogateescape")).options()
+    return list(_options_of(text))
+
+
+@functools.lru_cache(maxsize=512)
+def _options_of(text: str) -> tuple[Option, ...]:
+    """Remembered: a unit is that of many machines, and is asked for more than once."""
+    return tuple(_Lexer(text.encode("utf-8", "surrogateescape")).options())
 
 
 def has_install_option(text: str) -> bool:
     """Whether enabling the unit does anything. Raises UnitError."""
-    return any(option.section == "Install" for option in options_of(text))
+    return any(option.section == "Install" for option in _options_of(text))
 
 
 class _Reader:

@@ -25,7 +25,7 @@ from .._node import (
     variable_of,
 )
 from .._publish.leaks import leaks
-from .._publish.tree import build_config, check_disks_of_others, check_fleet, check_racks, network_of
+from .._publish.tree import build_config, check_disks_of_others, check_fleet, check_racks, network_of, remarks_on
 from .._schema.problem import InventoryError, Problem
 from .._schema.role_words import ROLE_WORDS, check
 from .hostvars import Variables, home_of
@@ -57,16 +57,27 @@ class Fleet:
 
 @dataclass(frozen=True)
 class Survey:
-    """``fleets`` are by boot host. They are whole only if there are no ``problems``."""
+    """``fleets`` are by boot host. They are whole only if there are no ``problems``.
+
+    ``warnings`` are what people should know; ``placeholders`` what an example has in place of their own, which is not published.
+    """
 
     nodes: tuple[Node, ...]
     fleets: Mapping[str, Fleet]
     problems: tuple[Problem, ...]
+    warnings: tuple[Problem, ...] = ()
+    placeholders: tuple[Problem, ...] = ()
 
     def checked(self) -> Survey:
         """Raises ``InventoryError`` with all problems if there are any."""
         if self.problems:
             raise InventoryError(self.problems)
+        return self
+
+    def publishable(self) -> Survey:
+        """``checked``, and without placeholders."""
+        if self.problems or self.placeholders:
+            raise InventoryError((*self.problems, *self.placeholders))
         return self
 
 
@@ -100,14 +111,26 @@ def survey(variables: Variables, wanted: Mapping[str, Known]) -> Survey:
     problems += [problem for reading in readings if reading.homeless for problem in reading.homeless.problems]
     problems = problems or [_idle(host, boot_hosts[host]) for host, fleet in fleets.items() if not fleet.nodes]
     right = tuple(reading.node for reading in readings if reading.node and not reading.problems)
-    return Survey(right, fleets, tuple(problems))
+    remarks = [remark for reading in readings for remark in _remarks_of(reading)]
+    warnings = tuple(problem for problem, placeholder in remarks if not placeholder)
+    placeholders = tuple(problem for problem, placeholder in remarks if placeholder)
+    return Survey(right, fleets, tuple(problems), warnings, placeholders)
+
+
+def _remarks_of(reading: _NodeReading) -> list[tuple[Problem, bool]]:
+    """Once, however many boot hosts serve a node."""
+    return next((one.remarks for one in (*reading.built.values(), reading.homeless) if one), [])
 
 
 class _Built(NamedTuple):
-    """A node's Ignition config, and what is wrong with it; the config is None then."""
+    """A node's Ignition config, and what is wrong with it; the config is None then.
+
+    ``remarks`` are what people should know, each with whether it is a placeholder.
+    """
 
     config: Mapping[str, Any] | None
     problems: list[Problem]
+    remarks: list[tuple[Problem, bool]]
 
 
 class _NodeReading(NamedTuple):
@@ -140,9 +163,11 @@ def _read_and_build(name: str, variables: Variables, boot_hosts: Iterable[_BootH
 
 def _build(node: Node, files_dir: str | None, variables: Variables) -> _Built:
     config, problems = build_config(node, files_dir, origin_of)
+    remarks = []
     if config is not None:
         problems += _kept_back(node, config, variables)
-    return _Built(None if problems else config, problems)
+        remarks = remarks_on(node, config, origin_of)
+    return _Built(None if problems else config, problems, remarks)
 
 
 def _kept_back(node: Node, config: Mapping[str, Any], variables: Variables) -> Iterator[Problem]:

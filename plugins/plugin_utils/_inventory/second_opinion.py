@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 from .._butane import Report, Result, dumps
+from .._butane.local_configs import with_local_configs
 from .._node import Node, to_butane
 from .._schema.problem import Problem
 from .cross_check import CrossCheckError, cross_check, find_butane
@@ -63,9 +64,8 @@ def _ask_all(name: str, ask: Callable[..., list[str]], configs: list[tuple]) -> 
 
 def _ask_butane(program: str, node: Node, config: Mapping[str, Any], files_dir: str | None) -> list[str]:
     try:
-        return [
-            str(found) for found in cross_check(to_butane(node), Result(config, Report()), files_dir, True, program)
-        ]
+        butane, _ = with_local_configs(to_butane(node), files_dir)
+        return [str(found) for found in cross_check(butane, Result(config, Report()), files_dir, True, program)]
     except CrossCheckError as failure:
         return [str(failure)]
 

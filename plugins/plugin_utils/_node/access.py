@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from .._schema import fields, words
-from .._schema.fields import Field
+from .._schema.fields import Field, Invalid, Mistake
 from .layer import Layer
 
 if TYPE_CHECKING:
@@ -26,6 +26,14 @@ def named(what: str) -> fields.Reader:
     return read
 
 
+def _authorized_key(value: Any) -> str:
+    """No message repeats it: people have given private keys."""
+    try:
+        return words.authorized_key(value)
+    except ValueError as error:
+        raise Invalid([Mistake("", str(error), value)]) from None
+
+
 FIELDS = (
     Field(
         "flatcar_users",
@@ -34,9 +42,7 @@ FIELDS = (
         default=(),
         secret=True,
     ),
-    Field(
-        "flatcar_authorized_keys", fields.list_of(words.authorized_key), "SSH keys that may log in as core", default=()
-    ),
+    Field("flatcar_authorized_keys", fields.list_of(_authorized_key), "SSH keys that may log in as core", default=()),
     Field(
         "flatcar_password_hashes",
         fields.MappingOf(

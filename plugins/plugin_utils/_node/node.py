@@ -64,6 +64,7 @@ class Node:
     sysexts: tuple[Mapping[str, Any], ...]
     containers: tuple[Mapping[str, Any], ...]
     units: tuple[Mapping, ...]
+    replaced_units: tuple[str, ...]
 
     def image(self) -> dict[str, str]:
         """The release that this machine asks for."""

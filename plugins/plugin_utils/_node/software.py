@@ -143,6 +143,12 @@ FIELDS = (
         "systemd units, each as in Butane's `systemd.units`",
         default=(),
     ),
+    Field(
+        "flatcar_replaced_units",
+        fields.list_of(fields.word("unit")),
+        "units of Flatcar's image that the config replaces or masks on purpose, such as `docker.service`; it is refused otherwise",
+        default=(),
+    ),
 )
 
 

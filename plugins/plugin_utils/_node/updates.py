@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
+from .._flatcar.reboot_window import why_no_window
 from .._schema import fields
 from .._schema.fields import Field
 from .layer import Layer, file
@@ -39,6 +40,8 @@ def check(typed: Mapping[str, Any], _given: Mapping[str, Any]) -> Iterator[tuple
         missing, other = ("_length", "") if start else ("", "_length")
         message = f"missing: a window has a start and a length, and flatcar_update_window{other} is set"
         yield f"flatcar_update_window{missing}", message
+    elif start and (why := why_no_window(start, length)):
+        yield "flatcar_update_window_length", why
     strategy = typed["flatcar_update_strategy"]
     if start and strategy in ("off", "disabled"):
         yield (

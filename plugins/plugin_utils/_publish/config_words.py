@@ -9,6 +9,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
+from .._final.configs import Config
 from .._schema import words
 
 #: What a unit's file says is its own.
@@ -26,6 +27,11 @@ def _key(line: str) -> None:
         words.authorized_key(line)
 
 
+def _hash(word: str) -> None:
+    if word:  # Ignition locks the account then
+        words.read("password hash", word)
+
+
 def _removed(word: str) -> None:
     words.kernel_argument(word, removed=True)
 
@@ -38,10 +44,10 @@ _READERS: Mapping[str, Callable[[str], Any]] = {
     "passwd.users.homeDir": _kind("file's path"),
     "passwd.users.shell": _kind("file's path"),
     "passwd.users.gecos": _kind("account text"),
-    "passwd.users.passwordHash": _kind("account text"),
+    "passwd.users.passwordHash": _hash,
     "passwd.users.sshAuthorizedKeys": _key,
     "passwd.groups.name": _kind("login"),
-    "passwd.groups.passwordHash": _kind("account text"),
+    "passwd.groups.passwordHash": _hash,
     "storage.disks.partitions.label": _kind("name in a table"),
     "storage.raid.name": _kind("name in a table"),
     "storage.luks.name": _kind("name in a table"),
@@ -62,6 +68,12 @@ def mistakes(config: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
             _READERS.get(keys, _one_line)(word)
         except ValueError as error:
             yield place, str(error)
+
+
+def mistakes_within(config: Config) -> Iterator[tuple[str, str]]:
+    """Those of a config in a node's config; of the node's own, nothing is said."""
+    if config.path:
+        yield from (config.at(place, message) for place, message in mistakes(config.json))
 
 
 def _one_line(word: str) -> None:
@@ -85,4 +97,4 @@ def _in_butane(key: str) -> str:
     return _CAPITAL.sub(lambda found: f"_{found[0].lower()}", key)
 
 
-__all__ = ("mistakes",)
+__all__ = ("mistakes", "mistakes_within")

@@ -16,14 +16,18 @@ from ansible_collections.kindling.flatcar.plugins.module_utils._ipxe import ipxe
 from ansible_collections.kindling.flatcar.plugins.module_utils._routes import routes
 
 from .._butane import dumps, translate
+from .._butane.local_configs import with_local_configs
 from .._disks.disk_names import world_identities
 from .._disks.losses import losses, unnamed_in_ram
 from .._disks.owners import duplicates, installed_disks, problem_of, said_of_disk, variable_of_address
 from .._disks.storage import Storage
+from .._final import contents, impossible, remarks, two_sides, unit_files
+from .._final.configs import configs_in, has_unread
+from .._final.two_sides import contradictions
 from .._install import check_config, config_digest, with_report
 from .._install.terms import terms_of
 from .._network.networks import VARIABLE, Network
-from .._node import FRAGMENT, Node, check_butane, kernel_line, merge_layers
+from .._node import FRAGMENT, Node, check_butane, kernel_line, merge_layers, variable_of
 from .._node.provenance import OriginOf, source_at, traced_butane
 from .._schema.problem import Problem
 from . import config_words
@@ -113,17 +117,60 @@ def build_config(
 ) -> tuple[dict[str, Any] | None, list[Problem]]:
     """The node's Ignition config, or None and all that is wrong with its Butane."""
     butane, problems = merge_layers(node)
-    result = translate(butane, files_dir=files_dir, strict=True, origin_of=origin_of)
-    found = [(entry.path, entry.message, entry.origin) for entry in result.report]
+    readable, refused = with_local_configs(butane, files_dir)
+    result = translate(readable, files_dir=files_dir, strict=True, origin_of=origin_of)
+    found = [(f"$.{one.path}", one.message, one.origin) for one in refused]
+    found += [(entry.path, entry.message, entry.origin) for entry in result.report]
     found += [(f"$.{path}", message, None) for path, message in check_butane(node, butane)]
-    if result.config:
-        found += [(f"$.{path}", message, None) for path, message in config_words.mistakes(result.config)]
-        found += [(f"$.{path}", message, None) for path, message in check_config(result.config)]
-        storage = Storage(node, result.config)
-        found += [(f"$.{path}", message, None) for path, message in storage.mistakes()]
-        found += [(f"$.{path}", message, None) for path, message in unnamed_in_ram(node, storage)]
+    if result.config and not refused:
+        wrong = _config_mistakes(node, result.config)
+        found += [(_path_of(path, result.authors_path), message, None) for path, message in wrong]
     problems += _with_sources(node, found, origin_of or (lambda _value: None))
+    problems += _said_twice(node, butane, origin_of or (lambda _value: None))
     return (None if problems else result.config), problems
+
+
+def _said_twice(node: Node, butane: Mapping[str, Any], origin_of: OriginOf) -> Iterator[Problem]:
+    """What a variable and a fragment both say, with the places of both."""
+    for one in contradictions(node, butane):
+        if one.variables:
+            found = [(f"$.{one.path}", two_sides.message(one), None)]
+            for problem in _with_sources(node, found, origin_of):
+                yield dataclasses.replace(problem, other=node.given[one.variables[0]])
+
+
+def _config_mistakes(node: Node, config: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """What is wrong with a config that is right for the transpiler."""
+    yield from config_words.mistakes(config)
+    yield from check_config(config)
+    storage = Storage(node, config)
+    yield from storage.mistakes()
+    configs, wrong = configs_in(node, config)
+    yield from wrong
+    if not wrong:  # what cannot be read is no second mistake
+        yield from unnamed_in_ram(node, storage)
+    yield from impossible.mistakes(node, configs, storage)
+    for one in configs:
+        yield from config_words.mistakes_within(one)
+        yield from contents.mistakes(one)
+        yield from unit_files.mistakes(one)
+
+
+def remarks_on(node: Node, config: Mapping[str, Any], origin_of: OriginOf | None = None) -> list[tuple[Problem, bool]]:
+    """What people should know of a right *config*, each with whether it is a placeholder, which is not published."""
+    configs, _ = configs_in(node, config)
+    found = list(remarks.remarks(node, configs, unread=has_unread(configs)))
+    places = [(_path_of(one.path), one.message, None) for one in found]
+    problems = _with_sources(node, places, origin_of or (lambda _value: None))
+    return list(zip(problems, (one.placeholder for one in found), strict=True))
+
+
+def _path_of(path: str, authors_path: Callable[[tuple], tuple] = lambda path: path) -> str:
+    """A variable as it is; a path of the final config as the author's, who wrote a tree where there are files now."""
+    if path.startswith("flatcar_"):
+        return path
+    steps = tuple(int(step) if step.isdecimal() else step for step in path.split("."))
+    return ".".join(map(str, ("$", *authors_path(steps))))
 
 
 def check_disks_of_others(
@@ -159,12 +206,19 @@ def _with_sources(node: Node, found: Iterable[tuple[str, str, Any]], origin_of: 
     traced = traced_butane(node, origin_of) if found else {}
     problems = []
     for path, message, origin in found:
+        if path.startswith("flatcar_"):
+            problems.append(_of_variable(node, path, message))
+            continue
         source = source_at(traced, path.split(".")[1:])
         if source and source.variable:
             own = origin if FRAGMENT.fullmatch(source.variable) else None  # what we made ourselves stands nowhere
             path, origin = f"{source.variable}: {path}", own or source.origin
         problems.append(Problem(node.name, path, message, node.given["flatcar_mac"], origin))
     return problems
+
+
+def _of_variable(node: Node, path: str, message: str) -> Problem:
+    return Problem(node.name, path, message, node.given.get(variable_of(path)) or node.given["flatcar_mac"])
 
 
 def build_files(
@@ -362,6 +416,7 @@ __all__ = (
     "config_token_of",
     "name_of",
     "network_of",
+    "remarks_on",
     "report_token_of",
     "wanted_images",
 )

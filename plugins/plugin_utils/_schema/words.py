@@ -8,6 +8,7 @@ at the words ``||``, ``&&`` and ``;`` and at one that begins with ``#``. Needs t
 from __future__ import annotations
 
 import base64
+import functools
 import re
 from collections.abc import Mapping
 from typing import Any, NamedTuple
@@ -30,6 +31,22 @@ _AUTHORITY = rf"{_CREDENTIALS}(?:[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\]){_PORT}"
 #: What of a URL is read by none of those that read it on its way.
 _IN_URL = r"[A-Za-z0-9._~%!*+,:;=@&?#()/-]"
 _FILLED_IN = r"\{(?:channel|board)\}"
+#: As the OCI distribution's references have them: what has no dot and no port is no registry, but a part of the name.
+_HOST = r"(?:[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?|\[[0-9A-Fa-f:]+\])"
+_REGISTRY = rf"(?:localhost|(?=[A-Za-z0-9.-]*\.|[A-Za-z0-9-]+:|\[){_HOST}){_PORT}"
+_IMAGE_PART = r"[a-z0-9]+(?:(?:\.|__?|-+)[a-z0-9]+)*"
+_SALT = r"[#%-)+-9<-\[\]-~]"
+_SUM = r"[./0-9A-Za-z]"
+#: What Flatcar's libxcrypt takes, by the words that crypt(5) has for them; each with its whole length.
+_HASHES = {
+    "yescrypt": rf"\$g?y\${_SUM}+\${_SUM}{{1,86}}\${_SUM}{{43}}",
+    "scrypt": rf"\$7\${_SUM}{{11,97}}\${_SUM}{{43}}",
+    "bcrypt": rf"\$2[abxy]\$[0-3][0-9]\${_SUM}{{53}}",
+    "sha512crypt": rf"\$6\$(?:rounds=[1-9][0-9]{{3,8}}\$)?{_SALT}{{1,16}}\${_SUM}{{86}}",
+    "sha256crypt": rf"\$5\$(?:rounds=[1-9][0-9]{{3,8}}\$)?{_SALT}{{1,16}}\${_SUM}{{43}}",
+    "sha1crypt": rf"\$sha1\$[1-9][0-9]{{0,9}}\${_SUM}{{1,64}}\${_SUM}{{28}}",
+    "md5crypt": rf"\$1\${_SALT}{{0,8}}\${_SUM}{{22}}",
+}
 
 
 class Form(NamedTuple):
@@ -210,7 +227,11 @@ FORMS: Mapping[str, Form] = {
     ),
     "window length": _row(r"([1-9][0-9]*h)?([1-9][0-9]*m)?(?<=.)", "a time span such as 1h or {}", "1h30m"),
     "update group": _row(r"[A-Za-z0-9._-]+", "the name of a group or channel on the update server", "stable"),
-    "container image": _row(r"[A-Za-z0-9][A-Za-z0-9._:/@+-]*", "an image such as {}", "ghcr.io/flatcar/hello:1.0"),
+    "container image": _row(
+        rf"(?:{_REGISTRY}/)?{_IMAGE_PART}(?:/{_IMAGE_PART})*(?::[A-Za-z0-9_][A-Za-z0-9_.-]{{0,127}})?(?:@sha256:[0-9a-f]{{64}})?",
+        "an image such as {}: its registry, its name in lower case, and a tag or a digest, without https:// and blanks",
+        "ghcr.io/flatcar/hello:1.0",
+    ),
     "environment name": _row(
         r"[A-Za-z_][A-Za-z0-9_.-]*", "the name of an environment variable, such as {}", "DATABASE_URL"
     ),
@@ -228,9 +249,10 @@ FORMS: Mapping[str, Form] = {
         "8080:80",
     ),
     "password hash": _row(
-        r"\$[A-Za-z0-9]+\$[!-9;-~]+|[!*]",
-        "a hash as `mkpasswd --method=yescrypt` prints it, not the password itself; * locks it",
-        "$y$j9T$abc$def",
+        rf"!?(?:{'|'.join(_HASHES.values())})|[!*]{{1,2}}",
+        "a whole hash as `mkpasswd --method=yescrypt` prints it ($y$, $6$, $5$ or $2b$ and what follows), not the password itself; "
+        "* locks it",
+        f"$y$j9T${'S' * 22}${'h' * 43}",
     ),
     "name in a table": _row(rf"[^{CONTROL}|]*", "a label or name of one line without |, such as {}", "data"),
     "MAC address": _row(r"(?:[0-9a-f]{2}:){5}[0-9a-f]{2}", "a MAC address such as {}", "52:54:00:12:34:56"),
@@ -283,33 +305,135 @@ def kernel_argument(value: Any, removed: bool = False) -> str:
 
 # Keys that may log in -------------------------------------------------------------------------------------------------------
 
-_KEY_TYPE = r"(?:ssh|ecdsa|sk-ssh|sk-ecdsa|rsa|webauthn-sk)-[A-Za-z0-9@.-]+"
+
+class KeyType(NamedTuple):
+    """The parts of a key behind its type: how many bytes each has, or None for any number of them."""
+
+    parts: tuple[int | None, ...]
+
+
+#: What sshd takes (sshd(8), "AUTHORIZED_KEYS FILE FORMAT"); how each is made: RFC 4253, 6.6; RFC 5656, 3.1; RFC 8709, 4; OpenSSH's
+#: PROTOCOL.u2f.
+KEY_TYPES: Mapping[str, KeyType] = {
+    "ssh-ed25519": KeyType((32,)),
+    "ssh-rsa": KeyType((None, None)),
+    "ecdsa-sha2-nistp256": KeyType((8, 65)),
+    "ecdsa-sha2-nistp384": KeyType((8, 97)),
+    "ecdsa-sha2-nistp521": KeyType((8, 133)),
+    "sk-ssh-ed25519@openssh.com": KeyType((32, None)),
+    "sk-ecdsa-sha2-nistp256@openssh.com": KeyType((8, 65, None)),
+}
+
+#: What the example inventory has in place of a key, and nobody has the other half of.
+EXAMPLES_KEY = "IKindlingExampleKeyReplaceItWithYourOwn"
+
+#: Bytes of the modulus: sshd takes no shorter RSA keys (sshd_config(5), RequiredRSASize).
+_SHORTEST_RSA = 1024 // 8
+
 _OPTIONS = r'(?:(?:[A-Za-z0-9@.-]+(?:="(?:[^"\\]|\\.)*")?)(?:,[A-Za-z0-9@.-]+(?:="(?:[^"\\]|\\.)*")?)*[ \t]+)?'
 _AUTHORIZED_KEY = re.compile(
-    rf"{_OPTIONS}(?P<type>{_KEY_TYPE})[ \t]+(?P<key>[A-Za-z0-9+/]{{4,}}={{0,2}})(?:[ \t]+[^{CONTROL}]*)?"
+    rf"{_OPTIONS}(?P<type>[a-z0-9-]+(?:-[A-Za-z0-9@.-]+)+)[ \t]+(?P<key>AAAA[A-Za-z0-9+/]*={{0,2}})(?:[ \t]+[^{CONTROL}]*)?"
+)
+_A_KEY = (
+    "expected a public key on one line, such as ssh-ed25519 AAAAC3Nza… ops@example.com: copy the line of the file that ends "
+    "in .pub"
+)
+
+#: What people give instead of a key, and what each has to be told.
+_NO_KEYS = (
+    (
+        re.compile(r".*(?:BEGIN [A-Z0-9 ]*PRIVATE KEY|PuTTY-User-Key-File|BEGIN SSH2 ENCRYPTED).*", re.DOTALL),
+        "expected a public key: this is a private one, which belongs to its owner alone. Take it out of the inventory and of its "
+        "history, make a new pair, and copy the line of the file that ends in .pub",
+    ),
+    (
+        re.compile(r"\s*-{4,5} ?BEGIN .*", re.DOTALL),
+        "expected a public key as OpenSSH has it, on one line: `ssh-keygen -i -f FILE` makes it out of this one",
+    ),
+    (
+        re.compile(r".*AAAA.*\n.*", re.DOTALL),
+        "expected one key in each entry of the list, on one line and without the line's end: "
+        "\"{{ lookup('ansible.builtin.file', '~/.ssh/id_ed25519.pub') }}\" is that of a file",
+    ),
+    (re.compile(r"""["'].*AAAA.*"""), "expected a public key without quotes of its own: they are a part of this one"),
+    (
+        re.compile(r".*AAAA\S*(?:\.\.\.|…).*"),
+        "expected your own key where this has dots: copy the line of the file that ends in .pub",
+    ),
+    (
+        re.compile(r"[a-z][a-z0-9+.-]*://\S+"),
+        "expected the key itself, not a URL: sshd fetches nothing. Copy the line that is there",
+    ),
+    (
+        re.compile(r"~.*|\.{0,2}/.*|\S+\.pub"),
+        "expected the key itself, not the name of its file: copy its line, or write "
+        "\"{{ lookup('ansible.builtin.file', '~/.ssh/id_ed25519.pub') }}\"",
+    ),
+    (
+        re.compile(r"AAAA[A-Za-z0-9+/]{12,}={0,2}(?:\s.*)?"),
+        "expected the key's type before it: the line begins with a word such as ssh-ed25519 or ssh-rsa",
+    ),
 )
 
 
 def authorized_key(value: Any) -> str:
-    """A line of sshd's file of keys, whose key says again of which type it is. Raises ``ValueError``."""
-    found = (
-        _AUTHORIZED_KEY.fullmatch(value.strip(" \t"))
-        if isinstance(value, str) and not _CONTROL.search(value.replace("\t", ""))
-        else None
-    )
-    if not found or not _says(found["key"], found["type"]):
-        raise ValueError(
-            "expected a public key on one line, such as ssh-ed25519 AAAAC3Nza… ops@example.com: copy the file that ends "
-            "in .pub"
-        )
+    """A line of sshd's file of keys, whose key says again of which type it is, and is whole. Raises ``ValueError``.
+
+    The message never has the value in it: it may be a private key.
+    """
+    if not isinstance(value, str):
+        raise ValueError(_A_KEY)
+    why = _why_no_key(str(value))
+    if why:
+        raise ValueError(why)
     return str(value)
 
 
-def _says(key: str, kind: str) -> bool:
-    """Whether the *key* begins with the length and the name of its *kind* (RFC 4253, section 6.6), as far as it goes."""
-    name = len(kind).to_bytes(4, "big") + kind.encode()
-    beginning = base64.b64encode(name[: len(name) // 3 * 3]).decode()
-    return key[: len(beginning)] == beginning[: len(key)]
+@functools.lru_cache(maxsize=4096)
+def _why_no_key(line: str) -> str | None:
+    """Remembered, because people's keys are those of many machines."""
+    found = None if _CONTROL.search(line.replace("\t", "")) else _AUTHORIZED_KEY.fullmatch(line.strip(" \t"))
+    if not found:
+        return next((said for pattern, said in _NO_KEYS if pattern.fullmatch(line.strip(" \t"))), _A_KEY)
+    if "-cert-v0" in found["type"]:
+        return (
+            f"{_A_KEY}; this is a certificate: give the key of who signed it, with the option cert-authority before it"
+        )
+    if EXAMPLES_KEY in found["key"]:
+        return None  # has the form, and is told by another name
+    if found["type"] not in KEY_TYPES:
+        return f"{_A_KEY}; sshd takes no keys of the type {found['type']}: it takes {', '.join(KEY_TYPES)}"
+    return _why_not_whole(found["key"], found["type"])
+
+
+def _why_not_whole(key: str, kind: str) -> str | None:
+    try:
+        own, *parts = _parts(base64.b64decode(key, validate=True))
+    except ValueError:
+        return f"{_A_KEY}; what stands behind {kind} is not whole: a part of it is missing, or was changed"
+    if own != kind.encode():
+        return f"{_A_KEY}; what stands behind {kind} is a key of another type: {own.decode('ascii', 'replace')[:40]!r}"
+    wanted = KEY_TYPES[kind].parts
+    right = len(parts) == len(wanted) and all(
+        size in (None, len(part)) for size, part in zip(wanted, parts, strict=True)
+    )
+    if not right or not all(parts):
+        return f"{_A_KEY}; what stands behind {kind} has not the length of such a key"
+    if kind == "ssh-rsa" and len(parts[1].lstrip(b"\0")) < _SHORTEST_RSA:
+        return f"{_A_KEY}; this RSA key has fewer than 1,024 bits, and sshd does not take it"
+    return None
+
+
+def _parts(blob: bytes) -> list[bytes]:
+    """The strings that a key is made of, each behind its length (RFC 4251, section 5). Raises ``ValueError``."""
+    parts = []
+    while blob:
+        size = int.from_bytes(blob[:4], "big")
+        if len(blob) < 4 + size:
+            raise ValueError("a part is cut off")
+        parts.append(blob[4 : 4 + size])
+        blob = blob[4 + size :]
+    return parts
 
 
 # What is shown ---------------------------------------------------------------------------------------------------------------
@@ -330,4 +454,16 @@ def _escaped(character: str) -> str:
     return ascii(character)[1:-1]
 
 
-__all__ = ("CONTROL", "FORMS", "Form", "authorized_key", "has_control", "kernel_argument", "read", "visible")
+__all__ = (
+    "CONTROL",
+    "EXAMPLES_KEY",
+    "FORMS",
+    "KEY_TYPES",
+    "Form",
+    "KeyType",
+    "authorized_key",
+    "has_control",
+    "kernel_argument",
+    "read",
+    "visible",
+)

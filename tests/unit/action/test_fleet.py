@@ -1,4 +1,4 @@
-"""What `site.yml` does on a boot host where a rollback is held."""
+"""What `site.yml` does before it publishes, and on a boot host where a rollback is held."""
 
 from __future__ import annotations
 
@@ -16,6 +16,9 @@ from ansible_collections.kindling.flatcar.plugins.plugin_utils._network.networks
 from ansible_collections.kindling.flatcar.plugins.plugin_utils._node import read_node
 
 ROOT = pathlib.Path(__file__).parents[3]
+from ansible_collections.kindling.flatcar.plugins.plugin_utils._checkout.checkout import Checkout, Judgement
+from ansible_collections.kindling.flatcar.plugins.plugin_utils._inventory.reader import Survey
+from ansible_collections.kindling.flatcar.plugins.plugin_utils._schema.problem import Problem
 
 OLD, NEW = {"node": "a", "disk": "first"}, {"node": "a", "disk": "second"}
 ARMING = {"node": "a", "about": OLD, "until": 2000, "macs": ["52-54-00-00-00-0a"]}
@@ -94,3 +97,20 @@ def test_site_yml_is_told_what_other_dhcp_servers_have_to_reserve():
     assert "52:54:00:00:00:0a" in "".join(told["proxy"])
     assert "__checked.to_reserve" in task["ansible.builtin.debug"]["msg"]
     assert task["when"] == "__checked.to_reserve | length > 0"
+
+
+@pytest.mark.parametrize("kind", ["problems", "placeholders"])
+def test_what_is_only_a_placeholder_is_not_published(monkeypatch, kind):
+    said = (Problem("n1", "flatcar_authorized_keys", "this is the example's key"),)
+    found = {"nodes": (), "fleets": {}, "problems": (), "warnings": (Problem("n1", "x", "only a warning"),)}
+    monkeypatch.setattr(action_of_fleet, "survey", lambda *_: Survey(**found | {kind: said}))
+    monkeypatch.setattr(action_of_fleet, "judge", lambda *_: Judgement())
+    monkeypatch.setattr(action_of_fleet, "_look", lambda _: Checkout())
+    action = ActionModule.__new__(ActionModule)
+    action._variables = None
+    with pytest.raises(AnsibleActionFail, match="n1: flatcar_authorized_keys: this is the example's key") as refused:
+        action._check(
+            {"hosts": [], "known": {}, "older": False},
+            {"inventory_hostname": "b", "hostvars": {"b": {"ansible_facts": {}}}},
+        )
+    assert "only a warning" not in str(refused.value)

@@ -258,7 +258,13 @@ HOSTS = {
         "hosts": {"boot-a": {"kindling_networks": [{"interface": "lan0", "subnet": "10.1.0.0/16", "racks": ["a"]}]}}
     },
     "flatcar_nodes": {
-        "vars": {"flatcar_rack": "a", "flatcar_boot_mode": "ram", "flatcar_authorized_keys": ["ssh-ed25519 AAAA x"]},
+        "vars": {
+            "flatcar_rack": "a",
+            "flatcar_boot_mode": "ram",
+            "flatcar_authorized_keys": [
+                "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIEtpbmRsaW5nIHRlc3Qga2V5OiBvcGVucyBub3RoaW5n x"
+            ],
+        },
         "hosts": {
             f"n{number}": {
                 "flatcar_mac": f"52:54:00:00:00:{number:02x}",

@@ -13,6 +13,8 @@ from ansible_collections.kindling.flatcar.plugins.plugin_utils import _install a
 from ansible_collections.kindling.flatcar.plugins.plugin_utils._butane import dumps, translate
 from ansible_collections.kindling.flatcar.plugins.plugin_utils._node import read_node, to_butane
 
+KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIEtpbmRsaW5nIHRlc3Qga2V5OiBvcGVucyBub3RoaW5n"
+
 PLACE = {"flatcar_rack": "a", "flatcar_mac": "52:54:00:00:00:01", "flatcar_address": "10.1.0.11"}
 DISK = "/dev/disk/by-id/ata-DISK_1"
 TOKEN = "t" * 43
@@ -130,7 +132,7 @@ def test_nothing_runs_twice():
 
 
 def test_who_may_log_in_to_the_node_may_log_in_to_its_installer():
-    one = node(flatcar_authorized_keys=["ssh-ed25519 AAAA"], flatcar_users=[{"name": "ops", "groups": ["sudo"]}])
+    one = node(flatcar_authorized_keys=[KEY], flatcar_users=[{"name": "ops", "groups": ["sudo"]}])
     assert json.loads(build(one).config)["passwd"] == config_of(one)["passwd"]
     assert "passwd" not in json.loads(build(node()).config)
 

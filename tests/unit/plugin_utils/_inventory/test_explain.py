@@ -35,7 +35,7 @@ flatcar_nodes:
       flatcar_address: 10.1.0.11
       flatcar_hostname: web
       flatcar_time_zone: UTC
-      flatcar_password_hashes: {core: $y$j9T$abc$def}
+      flatcar_password_hashes: {core: $y$j9T$SSSSSSSSSSSSSSSSSSSSSS$hhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhh}
       flatcar_butane_40_host:
         storage:
           files:

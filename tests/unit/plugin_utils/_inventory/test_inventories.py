@@ -7,6 +7,7 @@ import pathlib
 import pytest
 from ansible_collections.kindling.flatcar.plugins.plugin_utils._inventory.reader import Known
 from ansible_collections.kindling.flatcar.plugins.plugin_utils._publish.tree import build_files, wanted_images
+from ansible_collections.kindling.flatcar.plugins.plugin_utils._schema.problem import InventoryError
 
 EXAMPLE = pathlib.Path(__file__).parents[4] / "inventories" / "example"
 
@@ -28,6 +29,22 @@ def test_the_example_has_two_racks_and_two_boot_hosts_and_no_problems(found):
         "boot-a": ["a01", "a02", "a03"],
         "boot-b": ["b01", "b02"],
     }
+
+
+def test_the_example_is_valid_and_is_not_published(found):
+    said = [(problem.subject, problem.path.partition(": ")[0]) for problem in found.placeholders]
+    assert said == [
+        *((name, "flatcar_authorized_keys") for name in ("a01", "a02", "a03")),
+        ("b01", "flatcar_authorized_keys"),
+        ("b01", "flatcar_sysexts"),
+        ("b01", "flatcar_sysexts"),
+        ("b02", "flatcar_authorized_keys"),
+    ]
+    assert all(problem.origin for problem in found.placeholders)
+    assert found.warnings == ()
+    with pytest.raises(InventoryError) as refused:
+        found.publishable()
+    assert refused.value.problems == found.placeholders
 
 
 def test_every_node_of_the_example_can_be_published(found):

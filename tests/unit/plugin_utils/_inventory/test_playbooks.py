@@ -63,7 +63,9 @@ def sealed(tmp_path_factory):
     (path / "group_vars").mkdir()
     (path / "hosts.yml").write_text(HOSTS)
     (path / "group_vars" / "sealed.yml").write_bytes(vault.encrypt("flatcar_domain: a.test"))
-    lines = vault.encrypt("$y$j9T$abc$def").decode().splitlines()
+    lines = (
+        vault.encrypt("$y$j9T$SSSSSSSSSSSSSSSSSSSSSS$hhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhh").decode().splitlines()
+    )
     indented = "\n".join(f"    {line}" for line in lines)
     (path / "group_vars" / "plain.yml").write_text(f"flatcar_password_hashes:\n  core: !vault |\n{indented}\n")
     (path / "password").write_text("password")

@@ -79,7 +79,9 @@ def test_a_file_that_is_a_vault_is_all_secret(mistakes, tmp_path):
         NODE + sealed("site_password", "hunter2"),
         NODE + FILE + sealed("site_password", "ssw"),
         NODE.replace("flatcar_boot_mode: ram", "flatcar_boot_mode: disk") + FILE + sealed("site_password", "hunter2"),
-        NODE + "      flatcar_password_hashes:\n" + sealed("core", "$y$j9T$abc$def", 8),
+        NODE
+        + "      flatcar_password_hashes:\n"
+        + sealed("core", "$y$j9T$SSSSSSSSSSSSSSSSSSSSSS$hhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhh", 8),
         NODE
         + "      flatcar_bmc:\n        type: ipmi\n        address: 10.1.0.201\n        user: admin\n"
         + sealed("password", "hunter2", 8),

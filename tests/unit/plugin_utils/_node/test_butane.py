@@ -13,6 +13,9 @@ from ansible_collections.kindling.flatcar.plugins.plugin_utils._node import (
     warnings,
 )
 
+KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIEtpbmRsaW5nIHRlc3Qga2V5OiBvcGVucyBub3RoaW5n"
+HASH = f"$6$salt${'h' * 86}"
+
 RIGHT = {"flatcar_rack": "a", "flatcar_mac": "52-54-00-AA-BB-01", "flatcar_address": "10.1.0.11"}
 SHA = "a" * 64
 SYSEXT = {"name": "docker", "url": "https://e.example.com/docker-29.6.2-x86-64.raw", "sha256": SHA.upper()}
@@ -59,8 +62,8 @@ EVERYTHING = {
     "flatcar_kernel_arguments": ["quiet"],
     "flatcar_bmc": {"type": "ipmi", "address": "10.1.0.201", "user": "admin", "password": "hunter2"},
     "flatcar_users": [{"name": "ops", "groups": ["sudo"]}],
-    "flatcar_authorized_keys": ["ssh-ed25519 AAAA"],
-    "flatcar_password_hashes": {"core": "$y$j9T$abc$def"},
+    "flatcar_authorized_keys": [KEY],
+    "flatcar_password_hashes": {"core": "$y$j9T$SSSSSSSSSSSSSSSSSSSSSS$hhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhh"},
     "flatcar_serve_secrets": True,
     "flatcar_interfaces": [{"name": "uplink", "mac": "52:54:00:aa:bb:01", "dhcp": True}],
     "flatcar_disks": [{"device": DEVICE, "partitions": [{"number": 1, "label": "data"}]}],
@@ -79,6 +82,7 @@ EVERYTHING = {
     "flatcar_sysexts": [SYSEXT],
     "flatcar_containers": [{"name": "hello", "image": "ghcr.io/flatcar/hello"}],
     "flatcar_units": [{"name": "a.service", "mask": True}],
+    "flatcar_replaced_units": ["docker.service"],
 }
 
 
@@ -112,13 +116,13 @@ def test_an_installed_machine_has_its_kernel_arguments_from_ignition_and_one_in_
 
 def test_password_hashes_join_the_users():
     made = butane(
-        flatcar_authorized_keys=["ssh-ed25519 AAAA"],
+        flatcar_authorized_keys=[KEY],
         flatcar_users=[{"name": "ops", "groups": ["sudo"]}],
-        flatcar_password_hashes={"ops": "$6$salt$hash", "core": "*"},
+        flatcar_password_hashes={"ops": HASH, "core": "*"},
     )
     assert made["passwd"]["users"] == [
-        {"name": "core", "ssh_authorized_keys": ["ssh-ed25519 AAAA"], "password_hash": "*"},
-        {"name": "ops", "groups": ["sudo"], "password_hash": "$6$salt$hash"},
+        {"name": "core", "ssh_authorized_keys": [KEY], "password_hash": "*"},
+        {"name": "ops", "groups": ["sudo"], "password_hash": HASH},
     ]
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import pytest
 from ansible_collections.kindling.flatcar.plugins.plugin_utils._node import read_node, to_butane
 
+KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIEtpbmRsaW5nIHRlc3Qga2V5OiBvcGVucyBub3RoaW5n"
+
 RIGHT = {"flatcar_rack": "a", "flatcar_mac": "52-54-00-AA-BB-01", "flatcar_address": "10.1.0.11"}
 
 
@@ -229,13 +231,13 @@ def test_variables_become_butane():
     butane = to_butane(
         node(
             flatcar_domain="rack.test",
-            flatcar_authorized_keys=["ssh-ed25519 AAAA"],
+            flatcar_authorized_keys=[KEY],
             flatcar_users=[{"name": "ops", "groups": ["sudo"]}, {"name": "core", "shell": "/bin/bash"}],
         )
     )
     assert butane["storage"]["files"][0]["contents"] == {"inline": "n1.rack.test\n"}
     assert butane["passwd"]["users"] == [
-        {"name": "core", "ssh_authorized_keys": ["ssh-ed25519 AAAA"], "shell": "/bin/bash"},
+        {"name": "core", "ssh_authorized_keys": [KEY], "shell": "/bin/bash"},
         {"name": "ops", "groups": ["sudo"]},
     ]
 

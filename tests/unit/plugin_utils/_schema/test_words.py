@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import base64
 import functools
 import json
 import pathlib
 import re
+import shutil
 import subprocess
 
 import jinja2
@@ -207,40 +209,178 @@ def test_a_kernel_argument_that_goes_is_no_pattern(word):
 # Keys -------------------------------------------------------------------------------------------------------------------------
 
 
+def key_of(kind, *parts):
+    blob = b"".join(len(part).to_bytes(4, "big") + part for part in (kind.encode(), *parts))
+    return f"{kind} {base64.b64encode(blob).decode()}"
+
+
+ED25519 = key_of("ssh-ed25519", b"k" * 32)
+P256 = key_of("ecdsa-sha2-nistp256", b"nistp256", b"\4" + b"k" * 64)
+RSA = key_of("ssh-rsa", b"\1\0\1", b"\0" + b"\xc3" * 256)
+
+
 @pytest.mark.parametrize(
     "line",
     [
-        "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIExample admin@example.com",
-        "ssh-rsa AAAAB3NzaC1yc2EAAAADAQAB== a name, with blanks",
-        'from="10.0.0.0/8,!10.1.0.1",no-pty,command="echo \\"x\\"" ecdsa-sha2-nistp256 AAAAE2VjZHNhLXNoYTItbmlzdHAyNTYAAAA',
-        "sk-ssh-ed25519@openssh.com AAAAGnNrLXNzaC1lZDI1NTE5QG9wZW5zc2guY29tAAAA",
+        f"{ED25519} admin@example.com",
+        f"{RSA} a name, with blanks",
+        f'from="10.0.0.0/8,!10.1.0.1",no-pty,command="echo \\"x\\"" {P256}',
+        f"cert-authority {ED25519}",
+        f" {ED25519}\tops ",
+        key_of("ecdsa-sha2-nistp384", b"nistp384", b"\4" + b"k" * 96),
+        key_of("ecdsa-sha2-nistp521", b"nistp521", b"\4" + b"k" * 132),
+        key_of("sk-ssh-ed25519@openssh.com", b"k" * 32, b"ssh:"),
+        key_of("sk-ecdsa-sha2-nistp256@openssh.com", b"nistp256", b"\4" + b"k" * 64, b"ssh:"),
     ],
 )
 def test_a_key_is_taken(line):
     assert words.authorized_key(line) == line
 
 
+@pytest.mark.skipif(not shutil.which("ssh-keygen"), reason="ssh-keygen makes the keys")
+@pytest.mark.parametrize("kind", ["ed25519", "rsa", "ecdsa"])
+def test_a_key_that_ssh_keygen_makes_is_taken(kind, tmp_path):
+    file = tmp_path / "key"
+    subprocess.run(["ssh-keygen", "-q", "-t", kind, "-N", "", "-C", "ops", "-f", file], check=True)
+    line = file.with_suffix(".pub").read_text().strip()
+    assert words.authorized_key(line) == line
+    with pytest.raises(ValueError, match="a private one"):
+        words.authorized_key(file.read_text())
+
+
 @pytest.mark.parametrize(
-    "line",
+    ("line", "said"),
     [
-        *(
-            "this is no key",
-            "",
-            " ",
-            7,
-            "ssh-ed25519",
-            "ssh-ed25519 AAAAthisisnokey",
-            "AAAAC3NzaC1lZDI1NTE5AAAAIExample",
-        ),
-        *("ssh-rsa AAAAC3NzaC1lZDI1NTE5AAAAIExample", "ssh-ed25519 AAAA\nssh-rsa AAAA", "ssh-ed25519 AAAA \x1b[2J"),
-        "-----BEGIN OPENSSH PRIVATE KEY-----",
+        ("this is no key", "on one line"),
+        ("", "on one line"),
+        (" ", "on one line"),
+        (7, "on one line"),
+        ("ssh-ed25519", "on one line"),
+        ("ssh-ed25519 AAAAthisisnokey", "is not whole"),
+        (ED25519[:-4], "is not whole"),
+        (f"{ED25519[:-8]}AAAAAAAA", None),
+        (ED25519.replace("ssh-ed25519", "ssh-rsa"), "is a key of another type: 'ssh-ed25519'"),
+        (key_of("ssh-ed25519", b"k" * 31), "has not the length of such a key"),
+        (key_of("ssh-ed25519", b"k" * 32, b"k"), "has not the length of such a key"),
+        (key_of("ssh-rsa", b"\1\0\1"), "has not the length of such a key"),
+        (key_of("ssh-rsa", b"\1\0\1", b"\0" + b"k" * 64), "fewer than 1,024 bits"),
+        (key_of("ssh-dss", b"k", b"k", b"k", b"k"), "takes no keys of the type ssh-dss"),
+        (key_of("ssh-ed25519-cert-v01@openssh.com", b"k"), "this is a certificate"),
+        (f"{ED25519}\n{RSA}", "one key in each entry"),
+        (f"{ED25519}\n", "without the line's end"),
+        (f'"{ED25519}"', "without quotes of its own"),
+        (f"{ED25519} \x1b[2J", "on one line"),
+        ("~/.ssh/id_ed25519.pub", "not the name of its file"),
+        ("keys/ops.pub", "not the name of its file"),
+        ("/home/ops/.ssh/id_rsa", "not the name of its file"),
+        ("https://example.com/me.keys", "not a URL"),
+        (ED25519.split()[1], "the key's type before it"),
+        ("-----BEGIN OPENSSH PRIVATE KEY-----", "a private one"),
+        ("-----BEGIN RSA PRIVATE KEY-----\nabc\n-----END RSA PRIVATE KEY-----\n", "a private one"),
+        ("PuTTY-User-Key-File-3: ssh-ed25519\nPrivate-Lines: 1\n", "a private one"),
+        ("---- BEGIN SSH2 PUBLIC KEY ----\nAAAA\n", "ssh-keygen -i"),
+        ("-----BEGIN PUBLIC KEY-----\nMFkw\n", "ssh-keygen -i"),
+        ("ssh-ed25519 AAAA... you@example.com", "your own key"),
     ],
 )
-def test_what_is_no_key_is_refused(line):
-    with pytest.raises(ValueError, match=r"a public key on one line.*ends in \.pub"):
+def test_what_is_no_key_is_told_what_it_is(line, said):
+    if said is None:
+        assert words.authorized_key(line) == line
+        return
+    with pytest.raises(ValueError, match=re.escape(said)):
         words.authorized_key(line)
     _, (problem,) = read_node("n1", {**RIGHT, "flatcar_authorized_keys": [line]})
     assert problem.path == "flatcar_authorized_keys[0]"
+    assert "got" not in problem.message
+    if isinstance(line, str) and line.strip():
+        fragment = {"passwd": {"users": [{"name": "ops", "ssh_authorized_keys": [line]}]}}
+        assert [place for place, _ in problems_of(**fragment)] == [
+            "flatcar_butane: $.passwd.users.0.ssh_authorized_keys.0"
+        ]
+
+
+@given(st.sampled_from([ED25519, P256, RSA]), st.data())
+def test_a_key_that_lost_a_part_is_none(line, data):
+    kind, key = line.split()
+    start = data.draw(st.integers(0, len(key) - 1))
+    cut = key[:start] + key[start + data.draw(st.integers(1, len(key) - start)) :]
+    with pytest.raises(ValueError, match="expected"):
+        words.authorized_key(f"{kind} {cut}")
+
+
+# Passwords and images -----------------------------------------------------------------------------------------------------------
+
+HASHES = [
+    "$6$sn3ZSJJJln5JkAZb$" + "h" * 86,
+    "$6$rounds=4096$salt$" + "h" * 86,
+    "$5$salt$" + "h" * 43,
+    "$y$j9T$" + "S" * 22 + "$" + "h" * 43,
+    "$gy$j9T$" + "S" * 22 + "$" + "h" * 43,
+    "$7$CU..../...." + "S" * 22 + "$" + "h" * 43,
+    "$2b$12$" + "h" * 53,
+    "$1$salt$" + "h" * 22,
+]
+
+
+@pytest.mark.parametrize("text", [*HASHES, "*", "!", "!!", f"!{HASHES[0]}"])
+def test_a_hash_that_flatcar_takes_is_taken(text):
+    assert words.read("password hash", text) == text
+    assert list(mistakes({"passwd": {"users": [{"name": "ops", "passwordHash": text}]}})) == []
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("Sommer2026!", "hunter2", "$6$salt$hash", "$y$j9T$abc$def", "$9$x$y", "$apr1$salt$" + "h" * 22),
+        *(text[:-1] for text in HASHES),
+        *(text + "h" for text in HASHES),
+        *("{SSHA}abcdef", "5f4dcc3b5aa765d61d8327deb882cf99", "$argon2id$v=19$m=65536,t=2,p=1$c2FsdA$aGFzaA"),
+    ],
+)
+def test_what_nobody_can_log_in_with_is_no_hash(text):
+    with pytest.raises(ValueError, match="not the password itself"):
+        words.read("password hash", text)
+    for section in ("users", "groups"):
+        ((place, message),) = mistakes({"passwd": {section: [{"name": "ops", "passwordHash": text}]}})
+        assert (place, text in message) == (f"passwd.{section}.0.password_hash", False)
+
+
+@pytest.mark.parametrize(
+    "image",
+    [
+        *(
+            "nginx",
+            "nginx:1.27",
+            "library/nginx",
+            "ghcr.io/flatcar/hello:1.0",
+            "registry.example.com:5000/a/b_c/d-e.f:v1",
+        ),
+        *("localhost/x", "localhost:5000/x", "10.0.0.1:5000/x", "[fd00::1]:5000/x", "host:5000/x"),
+        f"ghcr.io/flatcar/hello@sha256:{'0' * 64}",
+        f"ghcr.io/flatcar/hello:1.0@sha256:{'0' * 64}",
+    ],
+)
+def test_an_image_is_taken(image):
+    assert words.read("container image", image) == image
+
+
+@pytest.mark.parametrize(
+    "image",
+    [
+        *(
+            "https://ghcr.io/flatcar/hello",
+            "docker://nginx",
+            "Nginx",
+            "ghcr.io/Flatcar/hello",
+            "nginx:",
+            "nginx@sha256:abc",
+        ),
+        *("a b", "-nginx", "nginx:1:2", "ghcr.io/flatcar/hello/", "", "/nginx", "nginx:-1", f"nginx@sha256:{'g' * 64}"),
+    ],
+)
+def test_what_no_registry_has_is_no_image(image):
+    with pytest.raises(ValueError, match=r"expected an image such as ghcr\.io/flatcar/hello:1\.0"):
+        words.read("container image", image)
 
 
 # All variables of nodes and networks -------------------------------------------------------------------------------------------
@@ -372,10 +512,10 @@ def test_what_a_fragment_says_is_checked_alike(fragment, place, message):
 def test_files_and_units_say_what_they_like():
     unit = {
         "name": "a.service",
-        "contents": "[Unit]\nDescription=\x1b\n",
+        "contents": "[Unit]\nDescription=\x1b\n\n[Service]\nExecStart=/opt/bin/a\n",
         "dropins": [{"name": "b.conf", "contents": "[Unit]\n"}],
     }
-    keys = {"name": "core", "ssh_authorized_keys": ["# mine", "ssh-ed25519 AAAA"]}
+    keys = {"name": "core", "ssh_authorized_keys": ["# mine", ED25519]}
     assert (
         problems_of(
             storage={"files": [{"path": "/etc/a", **FILE}]}, systemd={"units": [unit]}, passwd={"users": [keys]}

@@ -1,0 +1,60 @@
+"""Certificates in PEM: whether they are whole, and until when they hold.
+
+ansible-core comes with ``cryptography``, which reads them; it takes a while to import, and few configs have certificates.
+"""
+
+from __future__ import annotations
+
+import datetime
+import functools
+import re
+
+_BLOCK = re.compile(r"-----BEGIN ([A-Z0-9 ]+)-----(.*?)-----END \1-----", re.DOTALL)
+_BEGIN = re.compile(r"-----BEGIN ([A-Z0-9 ]+)-----")
+_CERTIFICATE = "CERTIFICATE"
+
+
+class CertificateError(ValueError):
+    """What should be a certificate is none."""
+
+
+@functools.lru_cache(maxsize=256)
+def ends_of(text: str, of_authority: bool) -> tuple[tuple[str, datetime.datetime], ...]:
+    """The subjects of the certificates in *text*, each with its end. Remembered: certificates are those of many machines.
+
+    *of_authority*: it has to be a certificate, and nothing that is nobody else's business. Raises ``CertificateError``.
+    """
+    blocks = _BLOCK.findall(text)
+    if of_authority and any("PRIVATE KEY" in name for name in _BEGIN.findall(text)):
+        raise CertificateError(
+            "expected a certificate: this has a private key in it, which would be served to the network. Take it out of the "
+            "inventory and of its history"
+        )
+    if of_authority and not any(name == _CERTIFICATE for name, _ in blocks):
+        raise CertificateError(
+            "expected a certificate in PEM, from -----BEGIN CERTIFICATE----- to -----END CERTIFICATE-----"
+        )
+    if len(_BEGIN.findall(text)) != len(blocks):
+        raise CertificateError("expected each block of the PEM to have its end: a part of it is missing")
+    return tuple(_end_of(number, body) for number, (name, body) in enumerate(blocks) if name == _CERTIFICATE)
+
+
+def _end_of(number: int, body: str) -> tuple[str, datetime.datetime]:
+    from cryptography import x509
+
+    pem = f"-----BEGIN {_CERTIFICATE}-----{body}-----END {_CERTIFICATE}-----\n"
+    try:
+        found = x509.load_pem_x509_certificate(pem.encode())
+        subject = found.subject.rfc4514_string()
+    except (ValueError, TypeError, x509.InvalidVersion) as error:
+        raise CertificateError(
+            f"block {number + 1} of the PEM is no certificate, or not a whole one ({error}): copy it anew, each line as it is"
+        ) from None
+    try:
+        end = found.not_valid_after_utc
+    except AttributeError:  # before cryptography 42
+        end = found.not_valid_after.replace(tzinfo=datetime.UTC)
+    return subject, end
+
+
+__all__ = ("CertificateError", "ends_of")

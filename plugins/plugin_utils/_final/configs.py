@@ -1,0 +1,118 @@
+"""A node's final Ignition config, and the configs in it that are to be merged or to replace it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, NamedTuple
+
+from .._butane.data_urls import content_of
+from .._butane.encode import encode
+from .._butane.inner_config import inner_findings, parse_once, read_config
+from .._butane.report import ERROR
+from .._butane.schema import CONFIG, SPECS
+from .._node.node import Node
+from .._node.releases import ignition_of
+
+_VERSION = re.compile(r"3\.([0-9])\.0(-experimental)?")
+
+
+class Config(NamedTuple):
+    """``path`` leads to it in the node's Butane; it is empty for the outermost. ``json`` is in Ignition's words."""
+
+    path: str
+    json: Mapping[str, Any]
+
+    def at(self, inner: str, message: str) -> tuple[str, str]:
+        """The path in the node's Butane of what stands at *inner* in this config, and *message*."""
+        return (self.path, f"{message} (in the config there: {inner})") if self.path else (inner, message)
+
+    def entries(self, section: str, kind: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
+        """Those of a list, each with its path."""
+        entries = self.json.get(section, {}).get(kind)
+        if entries:
+            place = f"{section}.{_in_butane(kind)}"
+            yield from ((f"{place}.{number}", entry) for number, entry in enumerate(entries))
+
+
+def configs_in(node: Node, config: Mapping[str, Any]) -> tuple[list[Config], list[tuple[str, str]]]:
+    """*config* and all in it, the outermost first; and what is wrong with those that are no config: the path, and why.
+
+    What is elsewhere cannot be read, and is not in it.
+    """
+    found, wrong = [Config("", config)], []
+    for outer in found:  # grows on the way
+        for place, resource in _resources(outer.json):
+            if not str(resource.get("source", "")).startswith("data:"):
+                continue
+            path = outer.path or place
+            try:
+                found.append(Config(path, _read(node, resource)))
+            except ValueError as error:
+                wrong.append(outer.at(place, f"no Ignition config: {error}"))
+    return found, wrong
+
+
+def _resources(config: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    inner = (config.get("ignition") or {}).get("config") or {}
+    yield from ((f"ignition.config.merge.{number}", one) for number, one in enumerate(inner.get("merge") or ()))
+    if inner.get("replace"):
+        yield "ignition.config.replace", inner["replace"]
+
+
+def has_unread(configs: Iterable[Config]) -> bool:
+    """Whether one of them names a config that is elsewhere."""
+    sources = (resource.get("source") or "data:" for config in configs for _, resource in _resources(config.json))
+    return not all(source.startswith("data:") for source in sources)
+
+
+def _read(node: Node, resource: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Raises ``ValueError``."""
+    try:
+        text = content_of(resource["source"], resource.get("compression")).decode()
+        parsed = parse_once(text)
+    except UnicodeDecodeError:
+        raise ValueError("expected JSON, in UTF-8") from None
+    except ValueError as error:
+        raise ValueError(f"expected JSON ({error})") from None
+    config = read_config(CONFIG, parsed, SPECS[-1])
+    version = config.get("ignition", {}).get("version")
+    if not isinstance(version, str) or not _VERSION.fullmatch(version):
+        raise ValueError(f"expected ignition.version to be 3.0.0 or newer, such as 3.3.0, got {version!r}")
+    _check_version(node, version)
+    _check_rules(text, version)
+    return encode(CONFIG, config, SPECS[-1])  # Ignition takes a name in any case; what follows takes it in its own
+
+
+def _check_rules(text: str, version: str) -> None:
+    """As the transpiler checks what is given inline; of versions that it does not make, it knows no rules."""
+    for spec in SPECS:
+        found = inner_findings(CONFIG, text, spec) if spec.ignition == version else ()
+        errors = [one for one in found if one.severity == ERROR]
+        if errors:
+            raise ValueError("; ".join(f"{'.'.join(map(str, one.inner or ()))}: {one.message}" for one in errors))
+
+
+def _check_version(node: Node, version: str) -> None:
+    ignition = ignition_of(node.version, node.channel)
+    found = _VERSION.fullmatch(version)
+    if ignition and version != ignition.experimental and (found[2] or int(found[1]) > ignition.spec[1]):
+        newest = ".".join(map(str, ignition.spec))
+        raise ValueError(
+            f"ignition.version is {version}, and the Ignition {ignition.version} of this machine's release reads up to {newest}"
+        )
+
+
+def content(resource: Mapping[str, Any]) -> bytes | None:
+    """What is in a resource; None where it is elsewhere, or damaged."""
+    try:
+        return content_of(resource.get("source") or "data:,", resource.get("compression"))
+    except ValueError:
+        return None
+
+
+def _in_butane(kind: str) -> str:
+    return re.sub("[A-Z]", lambda found: f"_{found[0].lower()}", kind)
+
+
+__all__ = ("Config", "configs_in", "content", "has_unread")

@@ -1,0 +1,121 @@
+"""Contents that are not what they say: compressed, of a hash, a certificate."""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from .._butane.data_urls import content_of
+from .certificates import CertificateError, ends_of
+from .configs import Config
+
+#: Where Flatcar's update-ca-certificates looks for certificates of authorities (docs: security/cert-auth).
+_AUTHORITIES = "/etc/ssl/certs/"
+_CERTIFICATE_NAME = re.compile(r".+\.(?:pem|crt|cer|cert)")
+_MARK = "BEGIN%20CERTIFICATE"
+
+_CERTIFICATES = "security.tls.certificate_authorities"
+
+
+def mistakes(config: Config) -> Iterator[tuple[str, str]]:
+    for place, resource in _resources(config):
+        why = _why_not(
+            resource.get("source"), resource.get("compression"), (resource.get("verification") or {}).get("hash")
+        )
+        if why:
+            yield config.at(f"{place}{why[0]}", why[1])
+    for place, text, of_authority in _with_certificates(config):
+        try:
+            ends_of(text, of_authority)
+        except CertificateError as error:
+            yield config.at(place, str(error))
+
+
+def certificates(config: Config) -> Iterator[tuple[str, str, Any]]:
+    """The path, the name and the end of each certificate that *config* holds."""
+    for place, text, of_authority in _with_certificates(config):
+        try:
+            found = ends_of(text, of_authority)
+        except CertificateError:
+            continue
+        for name, end in found:
+            yield config.at(place, "")[0], name, end
+
+
+def _resources(config: Config) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """All that has a source, by its path."""
+    for place, entry in config.entries("storage", "files"):
+        if entry.get("contents"):
+            yield f"{place}.contents", entry["contents"]
+        for number, one in enumerate(entry.get("append") or ()):
+            yield f"{place}.append.{number}", one
+    for place, entry in config.entries("storage", "luks"):
+        if entry.get("keyFile"):
+            yield f"{place}.key_file", entry["keyFile"]
+    ignition = config.json.get("ignition") or {}
+    for number, one in enumerate((ignition.get("config") or {}).get("merge") or ()):
+        yield f"ignition.config.merge.{number}", one
+    if (ignition.get("config") or {}).get("replace"):
+        yield "ignition.config.replace", ignition["config"]["replace"]
+    yield from _authorities(config)
+
+
+def _authorities(config: Config) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    tls = ((config.json.get("ignition") or {}).get("security") or {}).get("tls") or {}
+    for number, one in enumerate(tls.get("certificateAuthorities") or ()):
+        yield f"ignition.{_CERTIFICATES}.{number}", one
+
+
+@functools.lru_cache(maxsize=2048)
+def _why_not(source: str | None, compression: str | None, digest: str | None) -> tuple[str, str] | None:
+    """The path in a resource, and what is wrong with it. Remembered, because contents are those of many machines."""
+    if not (compression or digest) or not (source or "").startswith("data:"):
+        return None
+    try:
+        content = content_of(source, compression)
+    except ValueError:
+        return (
+            ".compression",
+            "the contents are not what compression: gzip says, and Ignition stops there: leave compression out (Kindling "
+            "compresses by itself what becomes shorter by it), or give what gzip has made",
+        )
+    kind, _, wanted = (digest or "").partition("-")
+    if kind not in ("sha256", "sha512") or hashlib.new(kind, content).hexdigest() == wanted.lower():
+        return None
+    return (
+        ".verification.hash",
+        "the contents have another hash, and Ignition stops there: expected "
+        f"{kind}-{hashlib.new(kind, content).hexdigest()}; of what is compressed, the hash is that of what was compressed. "
+        "Change it, or leave it out: what is in the config needs none",
+    )
+
+
+def _with_certificates(config: Config) -> Iterator[tuple[str, str, bool]]:
+    """Texts that are certificates, each with its path; and whether it has to be that of an authority, and nothing else."""
+    for place, resource in _authorities(config):
+        text = _text(resource)
+        if text is not None:
+            yield f"{place}.source", text, True
+    for place, entry in config.entries("storage", "files"):
+        path, resource = entry.get("path", ""), entry.get("contents") or {}
+        of_authority = path.startswith(_AUTHORITIES)
+        if of_authority or _CERTIFICATE_NAME.fullmatch(path) or _MARK in (resource.get("source") or ""):
+            text = _text(resource)
+            if text is not None and (of_authority or "BEGIN CERTIFICATE" in text):
+                yield f"{place}.contents", text, of_authority
+
+
+def _text(resource: Mapping[str, Any]) -> str | None:
+    source = resource.get("source") or ""
+    if not source.startswith("data:"):
+        return None
+    try:
+        return content_of(source, resource.get("compression")).decode("utf-8", "replace")
+    except ValueError:  # said already
+        return None
+
+
+__all__ = ("certificates", "mistakes")

@@ -13,8 +13,8 @@ from ansible_collections.kindling.flatcar.plugins.plugin_utils._disks.losses imp
 from ansible_collections.kindling.flatcar.plugins.plugin_utils._inventory.hostvars import Variables
 from ansible_collections.kindling.flatcar.plugins.plugin_utils._inventory.mistakes import (
     as_data,
-    by_file,
     count,
+    listed,
     mistakes,
 )
 from ansible_collections.kindling.flatcar.plugins.plugin_utils._inventory.reader import (
@@ -29,7 +29,8 @@ from ansible_collections.kindling.flatcar.plugins.plugin_utils._inventory.second
     second_opinions,
 )
 from ansible_collections.kindling.flatcar.plugins.plugin_utils._output.output import OUTPUT_OPTIONS, put_out
-from ansible_collections.kindling.flatcar.plugins.plugin_utils._schema.problem import Problem
+from ansible_collections.kindling.flatcar.plugins.plugin_utils._output.refusal import Refused
+from ansible_collections.kindling.flatcar.plugins.plugin_utils._schema.problem import INVENTORY, Problem
 
 
 class ActionModule(ActionBase):
@@ -52,6 +53,7 @@ class ActionModule(ActionBase):
         everything = [*_missing_groups(groups), *found.problems, *opinions.problems]
         shown = [problem for problem in everything if _is_asked(problem.subject, options["hosts"])]
         problems = mistakes(shown)
+        warnings = mistakes(warning for warning in found.warnings if _is_asked(warning.subject, options["hosts"]))
         lost = _losses(fleets)
         data = {
             "boot_hosts": len(found.fleets),
@@ -59,6 +61,7 @@ class ActionModule(ActionBase):
             "limit": options["hosts"],
             "problems": as_data(problems),
             "problems_elsewhere": len(mistakes(everything)) - len(mistakes(shown)),
+            "warnings": as_data(warnings),
             "losses": [{"node": name, **loss._asdict()} for name, losses in lost.items() for loss in losses],
             "seconds": round(time.monotonic() - started, 3),
             "cross_checked_with": opinions.asked,
@@ -66,13 +69,22 @@ class ActionModule(ActionBase):
         }
         summary = _summary(data)
         told = "".join(f"  {line}\n" for line in lines(lost))
-        sections = [by_file(problems), f"Disks that lose data\n{told}" if told else "", summary]
+        sections = [
+            f"{listed(problems)}\n" if problems else "",
+            f"Warnings\n{listed(warnings)}\n" if warnings else "",
+            f"Disks that lose data\n{told}" if told else "",
+            # Ansible prints it where the task has failed
+            summary if options["output"] or not problems else "",
+        ]
         put_out(options, "\n".join(section for section in sections if section), data)
-        return {"changed": False, "failed": bool(problems), "msg": summary}
+        if problems:
+            raise Refused(summary)
+        return {"changed": False, "msg": summary}
 
 
 def _is_asked(name: str, hosts: Collection[str] | None) -> bool:
-    return not hosts or name in hosts
+    """What is wrong with a file may be wrong with any host."""
+    return not hosts or name in hosts or name == INVENTORY
 
 
 def _within(fleet: Fleet, hosts: Collection[str] | None) -> Fleet:
@@ -91,7 +103,7 @@ def _losses(fleets: Iterable[Fleet]) -> dict[str, list[Loss]]:
 
 def _missing_groups(groups: Mapping[str, Any]) -> list[Problem]:
     return [
-        Problem("the inventory", f"group {group}", "has no hosts; inventories/example shows how it is filled")
+        Problem(INVENTORY, f"group {group}", "has no hosts; inventories/example shows how it is filled")
         for group in (BOOT_HOSTS, NODES)
         if not groups.get(group)
     ]

@@ -37,6 +37,7 @@ from ansible_collections.kindling.flatcar.plugins.plugin_utils._inventory.reader
     survey,
 )
 from ansible_collections.kindling.flatcar.plugins.plugin_utils._node import Node
+from ansible_collections.kindling.flatcar.plugins.plugin_utils._output.refusal import Refused
 from ansible_collections.kindling.flatcar.plugins.plugin_utils._publish.tree import name_of, network_of, report_token_of
 from ansible_collections.kindling.flatcar.plugins.plugin_utils._schema import limits
 from ansible_collections.kindling.flatcar.plugins.plugin_utils._schema.problem import InventoryError
@@ -108,7 +109,7 @@ class ActionModule(ActionBase):
         groups = self._task_vars["groups"]
         limit = options["limit"].strip()
         if not limits.are_meant(split_host_pattern(limit), options["nodes"], groups[NODES], groups):
-            raise AnsibleActionFail(
+            raise Refused(
                 f"This would be for all of the inventory's nodes ({len(options['nodes']):,}), by "
                 f"{f'--limit {limit}' if limit else 'no limit'}. So say of which nodes: --limit a01,a02 names them one by one, "
                 "--limit rack_a is for some of them. For all of them say -e install_all=true (install.yml) or "
@@ -119,14 +120,14 @@ class ActionModule(ActionBase):
     def _planned(self, options: Mapping[str, Any]) -> dict[str, Any]:
         """Where the nodes are armed, and what shall be published for them."""
         if not arming.SHORTEST <= options["expires"] <= arming.LONGEST:
-            raise AnsibleActionFail(
+            raise Refused(
                 f"Nothing was armed. install_expires is {options['expires']}: machines are armed for {arming.SHORTEST} seconds to "
                 f"{arming.LONGEST} (a day), and not longer than somebody looks after them"
             )
         try:
             found = survey(self._variables, {host: Known() for host in self._variables.group(BOOT_HOSTS)}).checked()
         except InventoryError as invalid:
-            raise AnsibleActionFail(describe(invalid.problems)) from None
+            raise Refused(describe(invalid.problems)) from None
         names, home, peers, wanted = set(options["nodes"]), {}, {}, {}
         for host, fleet in found.fleets.items():
             for node in fleet.nodes:
@@ -149,7 +150,7 @@ class ActionModule(ActionBase):
         )
         switched = sorted(name for name, node in wanted.items() if node["bmc"])
         if options["power"] and switched and not module_loader.find_plugin_with_context(_POWER).resolved:
-            raise AnsibleActionFail(
+            raise Refused(
                 f"Nothing was armed. {', '.join(switched)} would be switched on by flatcar_bmc, for which this controller lacks "
                 "the collection community.general: ansible-galaxy collection install -r requirements.yml, or leave it to "
                 "others with -e install_power=false"
@@ -364,7 +365,7 @@ class ActionModule(ActionBase):
             published = served["index"][node.name]
             config = fleet.configs[node.name]
             if config_digest(config) != published["config"]:
-                raise AnsibleActionFail(f"{node.name}: the inventory was changed while this ran: run again")
+                raise Refused(f"{node.name}: the inventory was changed while this ran: run again")
             size = served["images"][f"{published['board']}/{published['version']}"]
             orders.append(
                 order(
@@ -390,7 +391,7 @@ class ActionModule(ActionBase):
         try:
             fleet = fleet_of(self._host, names, self._variables, Known(facts))
         except InventoryError as invalid:
-            raise AnsibleActionFail(describe(invalid.problems)) from None
+            raise Refused(describe(invalid.problems)) from None
         for node in fleet.nodes:
             network = network_of(node, fleet.networks)
             addresses = [address for address in (network.address, network.peer_address) if address]
@@ -409,7 +410,7 @@ class ActionModule(ActionBase):
         finally:
             connection.no_log = before
         if found.get("failed"):
-            raise AnsibleActionFail(f"{self._host}: {found.get('msg', 'the module boot_tree failed')}")
+            raise Refused(f"{self._host}: {found.get('msg', 'the module boot_tree failed')}")
         return bytes.fromhex(found["key"])
 
     def _speed(self) -> int:
@@ -445,7 +446,7 @@ class ActionModule(ActionBase):
             task_vars=self._task_vars,
         )
         if result.get("failed"):
-            raise AnsibleActionFail(f"{self._host}: {result.get('msg', 'the module failed')}")
+            raise Refused(f"{self._host}: {result.get('msg', 'the module failed')}")
         return result
 
     def _ask(self, names: list[str]) -> list[dict[str, Any]] | None:
@@ -535,7 +536,7 @@ def _position(names: list[str], batch: Collection[str]) -> int:
 def _refuse(message: str, problems: Iterable[str]) -> None:
     problems = list(problems)
     if problems:
-        raise AnsibleActionFail("\n".join((message, *(f"  {problem}" for problem in problems))))
+        raise Refused("\n".join((message, *(f"  {problem}" for problem in problems))))
 
 
 def _differs(wanted: Mapping[str, Any], index: Mapping[str, Any] | None, served: Mapping[str, Any]) -> Iterable[str]:

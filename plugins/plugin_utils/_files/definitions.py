@@ -100,6 +100,7 @@ def read_files(layout: Layout, rules: Rules, expand: Expand, open_vault: Open | 
             document = parsed[source.file] if source.file in parsed else _parsed(source, content, sealed, rules)
         except UnreadableError as error:
             parsed[source.file] = None
+            error.owner = source.owner
             files.unreadable += [error] if speaks else []
             continue
         if source.file not in parsed and speaks:

@@ -34,12 +34,13 @@ _SAVE = "save the file as UTF-8 without a byte order mark"
 
 
 class UnreadableError(Exception):
-    """A file that cannot be read as what it is meant to be."""
+    """A file that cannot be read as what it is meant to be. ``owner``: whose variables it has; empty for an inventory."""
 
     def __init__(self, place: Origin, message: str) -> None:
         super().__init__(message)
         self.place = place
         self.message = message
+        self.owner = ""
 
 
 @dataclass(frozen=True)

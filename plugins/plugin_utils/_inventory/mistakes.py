@@ -65,10 +65,10 @@ def describe(problems: Iterable[Problem]) -> str:
 
 def listed(found: Iterable[Mistake]) -> str:
     """One line a mistake, with its whole place before it, as editors and terminals find their way to it."""
-    return "\n".join(map(line, found))
+    return "\n".join(map(as_line, found))
 
 
-def line(mistake: Mistake) -> str:
+def as_line(mistake: Mistake) -> str:
     place = f"{mistake.place()}: " if mistake.place() else ""
     return " ".join(f"{place}{mistake.who()}: {mistake.path}: {mistake.said()}".split())
 
@@ -93,4 +93,4 @@ def as_data(found: Iterable[Mistake]) -> list[dict[str, Any]]:
     ]
 
 
-__all__ = ("Mistake", "as_data", "count", "describe", "line", "listed", "mistakes")
+__all__ = ("Mistake", "as_data", "as_line", "count", "describe", "listed", "mistakes")

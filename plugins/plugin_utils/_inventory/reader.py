@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from .._boot.programs import Program, read_programs
+from .._butane.files import NO_FILES_DIR
 from .._disks.owners import Segment, check_owners
 from .._files.check import THIS_FILE
 from .._network.networks import VARIABLE, Network, read_networks
@@ -174,21 +175,35 @@ def _behind(reading: _NodeReading, boot_hosts: Iterable[_BootHost]) -> list[Prob
     Only fragments are looked at that are a whole without the others: what a wrong variable would have made is not there.
     """
     folder = next((host.files_dir for host in boot_hosts if host.files_dir), None)
-    _, problems = build_config(reading.rest, folder, origin_of)
+    problems = map(_in_our_words, build_config(reading.rest, folder, origin_of)[1])
     wrong = {variable_of(problem.path) for problem in reading.problems}
     all_there = not any(name in OWN_NAMES for name in wrong)
     return [
         problem
         for problem in problems
-        if FRAGMENT.fullmatch(variable_of(problem.path)) and (all_there or DELETE not in problem.message)
+        if _is_of_a_fragment(problem) and (all_there or DELETE not in problem.message)
     ]
 
 
+def _is_of_a_fragment(problem: Problem) -> bool:
+    """What nothing stands at has no variable, but a place: a fragment's, because what Kindling makes has none."""
+    return bool(FRAGMENT.fullmatch(variable_of(problem.path)) or (problem.path.startswith("$") and problem.origin))
+
+
 def _build(node: Node, files_dir: str | None, variables: Variables) -> _Built:
-    config, problems = build_config(node, files_dir, origin_of)
+    config, found = build_config(node, files_dir, origin_of)
+    problems = list(map(_in_our_words, found))
     if config is not None:
         problems += _kept_back(node, config, variables)
     return _Built(None if problems else config, problems)
+
+
+def _in_our_words(problem: Problem) -> Problem:
+    """Butane speaks of a folder of files: here a variable names it."""
+    if NO_FILES_DIR not in problem.message:
+        return problem
+    message = f"a path of the controller's needs the folder that it is in: set {FILES_DIR} of the boot host"
+    return dataclasses.replace(problem, message=message)
 
 
 def _kept_back(node: Node, config: Mapping[str, Any], variables: Variables) -> Iterator[Problem]:

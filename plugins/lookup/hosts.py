@@ -45,6 +45,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from ansible import context
 from ansible.inventory.manager import InventoryManager
 from ansible.plugins.lookup import LookupBase
 from ansible_collections.kindling.flatcar.plugins.plugin_utils._files.check import unreadable
@@ -61,6 +62,8 @@ class LookupModule(LookupBase):
     def run(self, terms: list[str], variables: Mapping[str, Any] | None = None, **kwargs: Any) -> list[str]:
         self.set_options(var_options=variables, direct=kwargs)
         (pattern,) = terms
+        if context.CLIARGS.get("syntax"):  # nothing is run, and of no inventory
+            return [pattern]
         for message in (*_without_inventory(variables), *_with_tags(variables)):
             stop(message)
         limit = variables.get("ansible_limit")

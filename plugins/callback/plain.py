@@ -23,12 +23,15 @@ requirements:
 
 from typing import Any
 
+from ansible import constants
 from ansible.plugins.callback.default import CallbackModule as Default
 
 _ALL = 3
 
-#: What a failure has besides its message; the last two are those of `assert`.
-_BESIDE_THE_MESSAGE = ("exception", "assertion", "evaluated_to")
+#: What a failure has besides its message and says nothing more; the second line is that of `assert`.
+_BESIDE_THE_MESSAGE = frozenset(
+    {"changed", "exception", "failed", "invocation", "msg", "warnings", "deprecations"}
+) | frozenset({"assertion", "evaluated_to"})
 
 
 class CallbackModule(Default):
@@ -37,19 +40,28 @@ class CallbackModule(Default):
     CALLBACK_NAME = "kindling.flatcar.plain"
 
     def v2_runner_on_failed(self, result: Any, ignore_errors: bool = False) -> None:
-        self._without_exception(result)
+        if self._display.verbosity < _ALL and result.result.get("msg"):
+            result.result.pop("exception", None)
+            if self._is_a_message_alone(result.result) and not result.task.loop:
+                self._print_message(result, ignore_errors)
+                return
         super().v2_runner_on_failed(result, ignore_errors)
 
     def v2_runner_item_on_failed(self, result: Any) -> None:
-        self._without_exception(result)
+        if self._display.verbosity < _ALL and result.result.get("msg"):
+            result.result.pop("exception", None)
         super().v2_runner_item_on_failed(result)
 
-    def v2_runner_on_unreachable(self, result: Any) -> None:
-        self._without_exception(result)
-        super().v2_runner_on_unreachable(result)
+    def _is_a_message_alone(self, result: dict[str, Any]) -> bool:
+        return all(key in _BESIDE_THE_MESSAGE or key.startswith("_ansible_") for key in result)
 
-    def _without_exception(self, result: Any) -> None:
-        """Where it has a message, that says all."""
-        if self._display.verbosity < _ALL and result.result.get("msg"):
-            for key in _BESIDE_THE_MESSAGE:
-                result.result.pop(key, None)
+    def _print_message(self, result: Any, ignore_errors: bool) -> None:
+        """As it was written: in a result's YAML or JSON its lines are broken and its quotes are doubled."""
+        if self._last_task_banner != result.task._uuid:
+            self._print_task_banner(result.task)
+        self._handle_warnings_and_exception(result)
+        text = f"fatal: [{self.host_label(result)}]: FAILED! => {str(result.result['msg']).strip()}"
+        stderr = self.get_option("display_failed_stderr")
+        self._display.display(text, color=constants.COLOR_ERROR, stderr=stderr)
+        if ignore_errors:
+            self._display.display("...ignoring", color=constants.COLOR_SKIP)

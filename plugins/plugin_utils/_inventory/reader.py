@@ -179,9 +179,7 @@ def _behind(reading: _NodeReading, boot_hosts: Iterable[_BootHost]) -> list[Prob
     wrong = {variable_of(problem.path) for problem in reading.problems}
     all_there = not any(name in OWN_NAMES for name in wrong)
     return [
-        problem
-        for problem in problems
-        if _is_of_a_fragment(problem) and (all_there or DELETE not in problem.message)
+        problem for problem in problems if _is_of_a_fragment(problem) and (all_there or DELETE not in problem.message)
     ]
 
 

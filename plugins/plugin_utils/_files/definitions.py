@@ -126,7 +126,7 @@ def _content(file: Path) -> bytes:
 
 
 def _is_program(file: Path, content: bytes) -> bool:
-    return content.startswith(b"#!") or file.suffix == ".toml"
+    return content.startswith((b"#!", b"\x7fELF")) or file.suffix == ".toml"
 
 
 def _parsed(source: Source, content: bytes, sealed: bool, rules: Rules) -> Document | None:

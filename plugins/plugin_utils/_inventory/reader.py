@@ -32,7 +32,7 @@ from .._node import (
 from .._node.merge import DELETE
 from .._publish.leaks import leaks
 from .._publish.tree import build_config, check_disks_of_others, check_fleet, check_racks, network_of
-from .._schema.problem import InventoryError, Problem
+from .._schema.problem import INVENTORY, InventoryError, Problem
 from .._schema.role_words import ROLE_WORDS, check
 from .hostvars import BY_HAND, ITS_VARIABLES, UNREADABLE, Variables, home_of, plain_texts
 from .origin import origin_of
@@ -268,9 +268,11 @@ def _idle(host: str, boot_host: _BootHost) -> Problem:
 
 def survey_of_node(name: str, variables: Variables) -> tuple[str, Fleet]:
     """The boot host that serves the node *name*, and a fleet of that node alone. Raises ``InventoryError``."""
+    files = [problem for problem in variables.check_files([name]).problems if problem.subject in (name, INVENTORY)]
     boot_hosts = _read_boot_hosts(variables, {})
     reading = _read_and_build(name, variables, boot_hosts.values(), everywhere=False)
-    problems = reading.problems or check_homes([reading.node], {host: b.networks for host, b in boot_hosts.items()})
+    problems = [*files, *_not_said_of_files(reading.problems, files)]
+    problems = problems or check_homes([reading.node], {host: b.networks for host, b in boot_hosts.items()})
     if problems:
         raise InventoryError(problems)
     for host, boot_host in boot_hosts.items():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import weakref
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -42,7 +43,7 @@ def _group(group: Any) -> Group:
 
 
 def _is_no_inventory(name: str) -> bool:
-    return bool(IGNORED.search(name.encode()))
+    return bool(IGNORED.search(os.fsencode(name)))
 
 
 def _hosts(pattern: str) -> list[str]:

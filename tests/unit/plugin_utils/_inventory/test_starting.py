@@ -69,6 +69,25 @@ def test_a_file_of_some_nodes_that_cannot_be_read_is_told_once_beside_other_mist
     assert "Origin" not in said
 
 
+def test_an_inventory_that_is_broken_is_told_with_its_line(example):
+    (example / "hosts.yml").write_text("flatcar_nodes:\n  hosts: {a01: \n  x\n")
+    code, said = play("validate.yml", example)
+    assert code == 2
+    assert f"{example}/hosts.yml:4:1: the inventory: this file: this is not YAML" in said
+    assert "group flatcar_nodes: has no hosts" in said
+
+
+def test_what_would_be_lost_of_a_node_is_not_explained(example):
+    with (example / "host_vars" / "a01.yml").open("a") as file:
+        file.write("flatcar_mac: '52:54:00:12:a0:01'\n")
+    with (example / "host_vars" / "a02.yml").open("a") as file:
+        file.write("flatcar_hostname: 0123\n")
+    code, said = play("explain.yml", example, "--limit", "a01")
+    assert code == 2
+    assert "a01: flatcar_mac: flatcar_mac is given twice" in said
+    assert "a02" not in said
+
+
 def test_what_is_given_by_hand_is_told_as_such_and_what_is_printed_is_printed_once(example):
     code, said = play("validate.yml", example, "-e", "flatcar_version=12")
     assert code == 2

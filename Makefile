@@ -12,7 +12,6 @@ export ANSIBLE_CONFIG := $(CURDIR)/ansible.cfg
 unexport PYTHONDONTWRITEBYTECODE
 
 COLLECTIONS := .ansible/collections/ansible_collections
-INVENTORY ?= inventories/example
 DEMO := .cache/lab/demo
 
 # The container image. Podman is run by root, because DHCP needs the host's own network
@@ -30,12 +29,20 @@ VERSION := $(shell sed -n 's/^version: //p' galaxy.yml)
 SOURCE_DATE_EPOCH ?= $(shell git log -1 --format=%ct 2>/dev/null || echo 0)
 WHEELS := .cache/container/wheels
 
-.PHONY: help setup lock advisories validate build run push buildpush registry lab-setup demo demo-down test test-long test-fast lint unit-setup unit unit-fast bench collection clean
+.PHONY: help setup python inventory runnable lock advisories validate build run push buildpush registry lab-setup demo demo-down test test-long test-fast lint unit-setup unit unit-fast bench collection clean
 
 help: ## List the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-setup: .venv/ready $(COLLECTIONS)/kindling/flatcar $(COLLECTIONS)/community/general/MANIFEST.json ## Install Ansible and the tools into .venv
+setup: python .venv/ready $(COLLECTIONS)/kindling/flatcar $(COLLECTIONS)/community/general/MANIFEST.json ## Install Ansible and the tools into .venv
+
+# Before anything is started: a Python that is too old, or a .venv of a Python that is not there any more
+python:
+	@if [ -e .venv/ready ]; then $(BIN)/python -c 'import ansible' 2>/dev/null || { \
+	  echo ".venv does not work: it was moved, or its Python is gone. Make it anew: rm -rf .venv && make setup" >&2; exit 2; }; \
+	else python3 -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+	  echo "Kindling needs Python 3.11 or newer; $$(command -v python3) is $$(python3 --version 2>&1). Install one, and put it first in PATH" >&2; \
+	  exit 2; }; fi
 
 .venv/ready: requirements.txt
 	@tests/install-packages.sh python3-venv
@@ -58,7 +65,12 @@ lock: setup ## Write requirements.txt anew, out of requirements.in and what pip'
 advisories: setup ## Tell newer versions, and what is known against those that are used (needs the Internet; no part of make test)
 	@python tests/advisories.py
 
-validate: setup ## Check an inventory: make validate INVENTORY=inventories/example
+# Which inventory is meant, nobody guesses
+inventory:
+	@[ -n "$(INVENTORY)" ] || { echo "Say which inventory: make $(or $(MAKECMDGOALS),validate) INVENTORY=inventories/example" >&2; exit 2; }
+	@[ -e "$(INVENTORY)" ] || { echo "There is no inventory $(INVENTORY) in $(CURDIR): these are there: $(wildcard inventories/*/)" >&2; exit 2; }
+
+validate: inventory setup ## Check an inventory: make validate INVENTORY=inventories/example
 	@ansible-playbook -i $(INVENTORY) playbooks/validate.yml $(EXTRA)
 
 build: setup $(WHEELS)/ready ## Build the boot server's container image, by podman or CONTAINER_ENGINE=docker
@@ -75,7 +87,15 @@ $(WHEELS)/ready: container/requirements.txt | setup
 	  --requirement container/requirements.txt
 	@touch $@
 
-run: setup ## Run it on this machine: make run INVENTORY=inventories/mine
+# What would fail within the container, and be started again and again there
+runnable:
+	@$(CONTAINER_ENGINE) image inspect $(IMAGE):latest >/dev/null 2>&1 || { \
+	  echo "There is no image $(IMAGE):latest: make build makes it, or name another one by IMAGE=" >&2; exit 2; }
+	@hosts=$$(ansible 'boot_hosts$(if $(KINDLING_HOST),:&$(KINDLING_HOST))' --inventory $(INVENTORY) --list-hosts 2>/dev/null | tail -n +2 | xargs); \
+	set -- $$hosts; [ $$# = 1 ] || { echo "The inventory $(INVENTORY) has $$# boot hosts$${hosts:+ ($$hosts)}, and this machine is one:" \
+	  "set the environment variable KINDLING_HOST to its name" >&2; exit 2; }
+
+run: inventory setup runnable ## Run it on this machine: make run INVENTORY=inventories/mine
 	INVENTORY=$(abspath $(INVENTORY)) KINDLING_IMAGE=$(IMAGE):latest $(COMPOSE) up
 
 registry:

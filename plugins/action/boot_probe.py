@@ -6,9 +6,9 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Any
 
-from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 from ansible_collections.kindling.flatcar.plugins.module_utils._netboot.architectures import codes_of_board
+from ansible_collections.kindling.flatcar.plugins.plugin_utils._ansible.refusal import Refused
 from ansible_collections.kindling.flatcar.plugins.plugin_utils._inventory.hostvars import Variables
 from ansible_collections.kindling.flatcar.plugins.plugin_utils._inventory.mistakes import describe
 from ansible_collections.kindling.flatcar.plugins.plugin_utils._inventory.reader import BOOT_HOSTS, Fleet, Known, survey
@@ -44,18 +44,18 @@ class ActionModule(ActionBase):
             found = survey(Variables(task_vars, self._loader), {host: Known() for host in groups.get(BOOT_HOSTS, ())})
             fleets = found.checked().fleets
         except InventoryError as invalid:
-            raise AnsibleActionFail(describe(invalid.problems)) from None
+            raise Refused(describe(invalid.problems)) from None
         _check_names(options["hosts"] or (), fleets)
         # A boot host does not hear what it sends itself
         others = [(host, fleet) for host, fleet in fleets.items() if host != own]
         networks = [network for host, fleet in others for network in _networks(host, fleet, options, own)]
         if not networks:
-            raise AnsibleActionFail(
+            raise Refused(
                 f"{own} can look at no network: the only ones with such nodes are its own, and a boot host does not hear what it "
                 "sends itself. Name another host on the racks' network, by -e acceptance_host=NAME"
             )
         if options["interface"] and len(networks) > 1:
-            raise AnsibleActionFail(
+            raise Refused(
                 f"interface is {options['interface']}, and there are {len(networks)} networks to look at: choose nodes of "
                 "one, by --limit"
             )
@@ -86,9 +86,7 @@ def _check_names(hosts: Iterable[str], fleets: Mapping[str, Fleet]) -> None:
     known = {*fleets, *(node.name for fleet in fleets.values() for node in fleet.nodes)}
     unknown = [name for name in hosts if name not in known]
     if unknown:
-        raise AnsibleActionFail(
-            f"No boot host serves {', '.join(unknown)}: name nodes of the inventory, or boot hosts."
-        )
+        raise Refused(f"No boot host serves {', '.join(unknown)}: name nodes of the inventory, or boot hosts.")
 
 
 def _networks(host: str, fleet: Fleet, options: Mapping[str, Any], own: str) -> Iterator[dict[str, Any]]:

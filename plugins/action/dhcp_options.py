@@ -5,9 +5,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
+from ansible_collections.kindling.flatcar.plugins.plugin_utils._ansible.refusal import Refused
 from ansible_collections.kindling.flatcar.plugins.plugin_utils._inventory.hostvars import Variables
 from ansible_collections.kindling.flatcar.plugins.plugin_utils._inventory.mistakes import describe
 from ansible_collections.kindling.flatcar.plugins.plugin_utils._inventory.reader import Known, survey
@@ -32,7 +32,7 @@ class ActionModule(ActionBase):
         try:
             found = survey(Variables(task_vars, self._loader), {host: known}).checked()
         except InventoryError as invalid:
-            raise AnsibleActionFail(describe(invalid.problems)) from None
+            raise Refused(describe(invalid.problems)) from None
         fleet = found.fleets[host]
         texts = [printed(network, fleet.nodes, options["programs"], options["server"]) for network in fleet.networks]
         for text in texts:

@@ -8,8 +8,8 @@ import os
 from collections.abc import Mapping
 from typing import Any
 
-from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
+from ansible_collections.kindling.flatcar.plugins.plugin_utils._ansible.refusal import Refused
 from ansible_collections.kindling.flatcar.plugins.plugin_utils._butane import dumps
 from ansible_collections.kindling.flatcar.plugins.plugin_utils._inventory.hostvars import Variables
 from ansible_collections.kindling.flatcar.plugins.plugin_utils._inventory.mistakes import describe
@@ -58,7 +58,7 @@ def _explained(name: str, variables: Variables) -> tuple[dict[str, Any], str]:
     try:
         host, fleet = survey_of_node(name, variables)
     except InventoryError as invalid:
-        raise AnsibleActionFail(describe(invalid.problems)) from None
+        raise Refused(describe(invalid.problems)) from None
     (node,) = fleet.nodes
     hidden = [secret.text for secret in variables.secrets(name) if len(secret.text) >= SHORTEST]
     traced = without(traced_butane(node, origin_of), hidden)
@@ -70,7 +70,7 @@ def _check_known(name: str, names: list[str]) -> None:
     if name not in names:
         nearest = difflib.get_close_matches(name, names, n=1)
         hint = f"did you mean {nearest[0]}?" if nearest else f"it has {len(names)} hosts"
-        raise AnsibleActionFail(f"{name} is not in the group {NODES}; {hint}")
+        raise Refused(f"{name} is not in the group {NODES}; {hint}")
 
 
 def _explain(node: Node, host: str, fleet: Fleet, traced: Mapping[str, Any]) -> dict[str, Any]:

@@ -9,7 +9,6 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from ansible.errors import AnsibleActionFail
 from ansible_collections.kindling.flatcar.plugins.module_utils._generation.generation import (
     changes,
     digest_of,
@@ -18,10 +17,11 @@ from ansible_collections.kindling.flatcar.plugins.module_utils._generation.gener
 )
 from ansible_collections.kindling.flatcar.plugins.module_utils._routes import host_paths, routes
 from ansible_collections.kindling.flatcar.plugins.plugin_utils._ansible.host_action import HostAction
+from ansible_collections.kindling.flatcar.plugins.plugin_utils._ansible.refusal import Refused
 from ansible_collections.kindling.flatcar.plugins.plugin_utils._boot.programs import choices_of
 from ansible_collections.kindling.flatcar.plugins.plugin_utils._checkout.checkout import Checkout, judge, look
 from ansible_collections.kindling.flatcar.plugins.plugin_utils._inventory.hostvars import Variables
-from ansible_collections.kindling.flatcar.plugins.plugin_utils._inventory.mistakes import describe
+from ansible_collections.kindling.flatcar.plugins.plugin_utils._inventory.mistakes import as_line, describe, mistakes
 from ansible_collections.kindling.flatcar.plugins.plugin_utils._inventory.reader import Fleet, Known, fleet_of, survey
 from ansible_collections.kindling.flatcar.plugins.plugin_utils._network.dhcp_options import to_reserve
 from ansible_collections.kindling.flatcar.plugins.plugin_utils._publish import diff
@@ -84,7 +84,7 @@ class ActionModule(HostAction):
                 return self._check(options, task_vars)
             fleet = self._fleet(options, task_vars)
         except InventoryError as invalid:
-            raise AnsibleActionFail(describe(invalid.problems)) from None
+            raise Refused(describe(invalid.problems)) from None
         self._places = {
             name: value
             for name, value in directories(task_vars["inventory_hostname"], self._variables).items()
@@ -106,8 +106,9 @@ class ActionModule(HostAction):
         if refused and not options["older"]:
             said += [*refused, "Nothing was changed."]
         if said:
-            raise AnsibleActionFail("\n".join(said))
-        self._warn(f"{line} {_ALL_THE_SAME}" for line in refused)
+            raise Refused("\n".join(said))
+        self._warn(map(as_line, mistakes(found.warnings)))
+        self._warn(f"{older} {_ALL_THE_SAME}" for older in refused)
         self._warn(f"{host}: {judgement.note}" for host, judgement in judged.items() if judgement.note)
         return {
             "changed": False,
@@ -131,7 +132,7 @@ class ActionModule(HostAction):
         checkout = Checkout(**options["checkout"]) if options["checkout"] else _look(task_vars)
         judgement = judge(checkout, served["published"])
         if judgement.older and not options["older"]:
-            raise AnsibleActionFail(f"{task_vars['inventory_hostname']}: {judgement.older} Nothing was published.")
+            raise Refused(f"{task_vars['inventory_hostname']}: {judgement.older} Nothing was published.")
         files = self._files(fleet, key, options, task_vars)
         manifest = manifest_of(files)
         differing = changes(served["manifest"], manifest)
@@ -236,7 +237,7 @@ class ActionModule(HostAction):
             if options["refusal_file"]:
                 refusal = json.dumps({"losses": lost}, indent=1)
                 Path(options["refusal_file"]).write_text(f"{refusal}\n", encoding="utf-8")
-            raise AnsibleActionFail("\n".join((_REFUSED_LOSSES, *lost)))
+            raise Refused("\n".join((_REFUSED_LOSSES, *lost)))
 
     def _secrets(self, node: str) -> list[str]:
         return [secret.text for secret in self._variables.secrets(node)]
@@ -267,7 +268,7 @@ def _versions(options: Mapping[str, Any]):
     def version(image: Mapping[str, str]) -> str:
         wanted = (image["board"], image["channel"], image["version"])
         if wanted not in resolved:
-            raise AnsibleActionFail(
+            raise Refused(
                 f"The image {' '.join(wanted)} is not among the given images: run the role flatcar_images first."
             )
         return resolved[wanted]

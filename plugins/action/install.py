@@ -11,11 +11,12 @@ import time
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Any
 
-from ansible.errors import AnsibleActionFail, AnsibleConnectionFailure
+from ansible.errors import AnsibleConnectionFailure
 from ansible.inventory.manager import split_host_pattern
 from ansible.plugins.loader import module_loader
 from ansible_collections.kindling.flatcar.plugins.module_utils._arming import arming
 from ansible_collections.kindling.flatcar.plugins.plugin_utils._ansible.host_action import HostAction
+from ansible_collections.kindling.flatcar.plugins.plugin_utils._ansible.refusal import Refused
 from ansible_collections.kindling.flatcar.plugins.plugin_utils._install import config_digest
 from ansible_collections.kindling.flatcar.plugins.plugin_utils._install.order import TIMEOUT, key_text, order, witness
 from ansible_collections.kindling.flatcar.plugins.plugin_utils._install.terms import (
@@ -107,7 +108,7 @@ class ActionModule(HostAction):
         groups = self._task_vars["groups"]
         limit = options["limit"].strip()
         if not limits.are_meant(split_host_pattern(limit), options["nodes"], groups[NODES], groups):
-            raise AnsibleActionFail(
+            raise Refused(
                 f"This would be for all of the inventory's nodes ({len(options['nodes']):,}), by "
                 f"{f'--limit {limit}' if limit else 'no limit'}. So say of which nodes: --limit a01,a02 names them one by one, "
                 "--limit rack_a is for some of them. For all of them say -e install_all=true (install.yml) or "
@@ -118,14 +119,14 @@ class ActionModule(HostAction):
     def _planned(self, options: Mapping[str, Any]) -> dict[str, Any]:
         """Where the nodes are armed, and what shall be published for them."""
         if not arming.SHORTEST <= options["expires"] <= arming.LONGEST:
-            raise AnsibleActionFail(
+            raise Refused(
                 f"Nothing was armed. install_expires is {options['expires']}: machines are armed for {arming.SHORTEST} seconds to "
                 f"{arming.LONGEST} (a day), and not longer than somebody looks after them"
             )
         try:
             found = survey(self._variables, {host: Known() for host in self._variables.group(BOOT_HOSTS)}).checked()
         except InventoryError as invalid:
-            raise AnsibleActionFail(describe(invalid.problems)) from None
+            raise Refused(describe(invalid.problems)) from None
         names, home, peers, wanted = set(options["nodes"]), {}, {}, {}
         for host, fleet in found.fleets.items():
             for node in fleet.nodes:
@@ -148,7 +149,7 @@ class ActionModule(HostAction):
         )
         switched = sorted(name for name, node in wanted.items() if node["bmc"])
         if options["power"] and switched and not module_loader.find_plugin_with_context(_POWER).resolved:
-            raise AnsibleActionFail(
+            raise Refused(
                 f"Nothing was armed. {', '.join(switched)} would be switched on by flatcar_bmc, for which this controller lacks "
                 "the collection community.general: ansible-galaxy collection install -r requirements.yml, or leave it to "
                 "others with -e install_power=false"
@@ -364,7 +365,7 @@ class ActionModule(HostAction):
             published = served["index"][node.name]
             config = fleet.configs[node.name]
             if config_digest(config) != published["config"]:
-                raise AnsibleActionFail(f"{node.name}: the inventory was changed while this ran: run again")
+                raise Refused(f"{node.name}: the inventory was changed while this ran: run again")
             release = f"{published['board']}/{published['version']}"
             size = served["images"][release]
             terms = options["plan"]["wanted"][node.name]["terms"]
@@ -395,7 +396,7 @@ class ActionModule(HostAction):
         try:
             fleet = fleet_of(self._host, names, self._variables, Known(facts))
         except InventoryError as invalid:
-            raise AnsibleActionFail(describe(invalid.problems)) from None
+            raise Refused(describe(invalid.problems)) from None
         for node in fleet.nodes:
             network = network_of(node, fleet.networks)
             addresses = [address for address in (network.address, network.peer_address) if address]
@@ -428,7 +429,7 @@ class ActionModule(HostAction):
         """What was reported; None where the boot host cannot be asked now: machines go on without us."""
         try:
             return self._module(state="read", machines=names)["armings"]
-        except (AnsibleConnectionFailure, AnsibleActionFail) as failure:
+        except (AnsibleConnectionFailure, Refused) as failure:
             self._display.display(f"{self._host} cannot be asked, trying again: {failure}", stderr=True)
             return None
 
@@ -517,7 +518,7 @@ def _position(names: list[str], batch: Collection[str]) -> int:
 def _refuse(message: str, problems: Iterable[str]) -> None:
     problems = list(problems)
     if problems:
-        raise AnsibleActionFail("\n".join((message, *(f"  {problem}" for problem in problems))))
+        raise Refused("\n".join((message, *(f"  {problem}" for problem in problems))))
 
 
 def _differs(wanted: Mapping[str, Any], index: Mapping[str, Any] | None, served: Mapping[str, Any]) -> Iterable[str]:

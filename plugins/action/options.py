@@ -6,8 +6,8 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from typing import Any
 
-from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
+from ansible_collections.kindling.flatcar.plugins.plugin_utils._ansible.refusal import Refused
 from ansible_collections.kindling.flatcar.plugins.plugin_utils._inventory.hostvars import Variables
 from ansible_collections.kindling.flatcar.plugins.plugin_utils._options import playbook_options
 
@@ -32,7 +32,7 @@ class ActionModule(ActionBase):
         for sentence in ignored:
             self._display.warning(sentence)
         if refused:
-            raise AnsibleActionFail("\n".join(f"{sentence}." for sentence in (*refused, "Nothing was done")))
+            raise Refused("\n".join(f"{sentence}." for sentence in (*refused, "Nothing was done")))
         return {"changed": False}
 
     def _templated(self, given: Mapping[str, Any], names: Collection[str]) -> dict[str, Any]:

@@ -9,12 +9,13 @@ from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 from ansible.plugins.action import ActionBase
+from ansible_collections.kindling.flatcar.plugins.plugin_utils._ansible.refusal import Refused
 from ansible_collections.kindling.flatcar.plugins.plugin_utils._disks.losses import Loss, lines, losses, who
 from ansible_collections.kindling.flatcar.plugins.plugin_utils._inventory.hostvars import Variables
 from ansible_collections.kindling.flatcar.plugins.plugin_utils._inventory.mistakes import (
     as_data,
-    by_file,
     count,
+    listed,
     mistakes,
 )
 from ansible_collections.kindling.flatcar.plugins.plugin_utils._inventory.reader import (
@@ -30,7 +31,7 @@ from ansible_collections.kindling.flatcar.plugins.plugin_utils._inventory.second
 )
 from ansible_collections.kindling.flatcar.plugins.plugin_utils._node import warnings
 from ansible_collections.kindling.flatcar.plugins.plugin_utils._output.output import OUTPUT_OPTIONS, put_out
-from ansible_collections.kindling.flatcar.plugins.plugin_utils._schema.problem import Problem
+from ansible_collections.kindling.flatcar.plugins.plugin_utils._schema.problem import INVENTORY, Problem
 
 
 class ActionModule(ActionBase):
@@ -71,17 +72,21 @@ class ActionModule(ActionBase):
         summary = _summary(data)
         told = "".join(f"  {line}\n" for line in lines(lost))
         sections = [
-            by_file(problems),
-            f"Warnings\n\n{by_file(warned)}" if warned else "",
+            f"{listed(problems)}\n" if problems else "",
+            f"Warnings\n{listed(warned)}\n" if warned else "",
             f"Disks that lose data\n{told}" if told else "",
-            summary,
+            # Ansible prints it where the task has failed
+            summary if options["output"] or not problems else "",
         ]
         put_out(options, "\n".join(section for section in sections if section), data)
-        return {"changed": False, "failed": bool(problems), "msg": summary}
+        if problems:
+            raise Refused(summary)
+        return {"changed": False, "msg": summary}
 
 
 def _is_asked(name: str, hosts: Collection[str] | None) -> bool:
-    return not hosts or name in hosts
+    """What is wrong with a file may be wrong with any host."""
+    return not hosts or name in hosts or name == INVENTORY
 
 
 def _within(fleet: Fleet, hosts: Collection[str] | None) -> Fleet:
@@ -100,7 +105,7 @@ def _losses(fleets: Iterable[Fleet]) -> dict[str, list[Loss]]:
 
 def _missing_groups(groups: Mapping[str, Any]) -> list[Problem]:
     return [
-        Problem("the inventory", f"group {group}", "has no hosts; inventories/example shows how it is filled")
+        Problem(INVENTORY, f"group {group}", "has no hosts; inventories/example shows how it is filled")
         for group in (BOOT_HOSTS, NODES)
         if not groups.get(group)
     ]

@@ -5,8 +5,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
+from ansible_collections.kindling.flatcar.plugins.plugin_utils._ansible.refusal import Refused
 from ansible_collections.kindling.flatcar.plugins.plugin_utils._inventory.mistakes import describe
 from ansible_collections.kindling.flatcar.plugins.plugin_utils._schema.role_words import ROLES, check, of_role
 
@@ -24,5 +24,5 @@ class ActionModule(ActionBase):
         }
         problems = check(task_vars["inventory_hostname"], given)
         if problems:
-            raise AnsibleActionFail(describe(problems))
+            raise Refused(describe(problems))
         return {"changed": False}

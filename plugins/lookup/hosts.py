@@ -9,6 +9,7 @@ short_description: The hosts of a play, refused where --limit leaves none of the
 description:
   - Ansible skips a play that C(--limit) leaves no host of, and ends well. Put behind C(hosts) of every play of a playbook, this
     makes it an error that says which hosts the playbook works on.
+  - So are an inventory that is not given or not there, one with files that cannot be read, and C(--tags).
   - A limit takes the controller away, too. A play on C(localhost) that takes other hosts as a limit runs for these then, and has to
     have C(connection=local) and tasks with C(run_once). It does so where the limit has C(localhost), too.
 version_added: 0.1.0
@@ -39,33 +40,45 @@ _raw:
   elements: str
 """
 
-from collections.abc import Mapping
+import os
+from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
-from ansible.errors import AnsibleError
+from ansible import context
 from ansible.inventory.manager import InventoryManager
 from ansible.plugins.lookup import LookupBase
+from ansible_collections.kindling.flatcar.plugins.plugin_utils._files.check import unreadable
+from ansible_collections.kindling.flatcar.plugins.plugin_utils._inventory.mistakes import listed, mistakes
+from ansible_collections.kindling.flatcar.plugins.plugin_utils._inventory.sources import files_of, who_reads
+from ansible_collections.kindling.flatcar.plugins.plugin_utils._output.stop import stop
 from ansible_collections.kindling.flatcar.plugins.plugin_utils._schema.limits import nobody_left
 
 _CONTROLLER = "localhost"
+_WHICH = "Say which inventory: -i inventories/NAME (inventories/README.md says how one is made)"
 
 
 class LookupModule(LookupBase):
     def run(self, terms: list[str], variables: Mapping[str, Any] | None = None, **kwargs: Any) -> list[str]:
         self.set_options(var_options=variables, direct=kwargs)
         (pattern,) = terms
-        limit = variables.get("ansible_limit")
-        if not limit:
+        if context.CLIARGS.get("syntax"):  # nothing is run, and of no inventory
             return [pattern]
+        for message in (*_without_inventory(variables), *_with_tags(variables)):
+            stop(message)
+        limit = variables.get("ansible_limit")
         needed = self.get_option("limit") or pattern
         inventory = self._inventory(variables["groups"])
+        self._check_files([str(host) for host in inventory.get_hosts(pattern)], variables)
+        if not limit:
+            return [pattern]
         everybody = inventory.get_hosts(needed)
         inventory.subset(limit)
-        if inventory.get_hosts(needed):
-            return [needed if pattern == _CONTROLLER else pattern]
-        if pattern == _CONTROLLER and inventory.get_hosts(_CONTROLLER):
-            return [pattern]
-        raise AnsibleError(nobody_left(limit, needed, [str(host) for host in everybody]))
+        if not inventory.get_hosts(needed):
+            if pattern == _CONTROLLER and inventory.get_hosts(_CONTROLLER):
+                return [pattern]
+            stop(nobody_left(limit, needed, [str(host) for host in everybody]))
+        return [needed if pattern == _CONTROLLER else pattern]
 
     def _inventory(self, groups: Mapping[str, list[str]]) -> InventoryManager:
         """The inventory's hosts again, without the limit."""
@@ -75,3 +88,30 @@ class LookupModule(LookupBase):
             for host in hosts:
                 manager.add_host(host, group=group)
         return manager
+
+    def _check_files(self, hosts: list[str], variables: Mapping[str, Any]) -> None:
+        """Ansible reads the files of the play's hosts next, and of one that it cannot read it says less."""
+        sources = variables.get("ansible_inventory_sources") or ()
+        files = files_of(sources, variables.get("playbook_dir"), self._loader)
+        read = who_reads(hosts, variables["groups"])
+        wrong = [error for error in files.unreadable if error.owner in read]
+        if wrong:
+            stop(f"The inventory cannot be read; nothing was done.\n{listed(mistakes(map(unreadable, wrong)))}")
+
+
+def _without_inventory(variables: Mapping[str, Any]) -> Iterator[str]:
+    """Ansible goes on without an inventory that is not there."""
+    given = [str(source) for source in variables.get("ansible_inventory_sources") or ()]
+    if not variables["groups"].keys() & {"boot_hosts", "flatcar_nodes"}:
+        missing = [source for source in given if "," not in source and not Path(source).exists()]
+        if missing:
+            yield f"There is no inventory at {', '.join(missing)}. {_WHICH}"
+        elif all(source == os.devnull or "," in source for source in given):
+            yield f"No inventory is given. {_WHICH}"
+
+
+def _with_tags(variables: Mapping[str, Any]) -> Iterator[str]:
+    """A part of a playbook would leave out what the next part needs; with an unknown tag nothing at all would be done."""
+    tags = [tag for tag in variables.get("ansible_run_tags") or () if tag not in ("all", "always")]
+    if tags:
+        yield f"--tags {','.join(tags)}: Kindling's playbooks have no parts that run alone. Leave --tags out; nothing was done"

@@ -9,6 +9,8 @@ short_description: Check the whole inventory, and print every problem at its pla
 description:
   - Reads the variables of all hosts in the groups C(boot_hosts) and C(flatcar_nodes) on the controller, and checks them one by
     one and against each other, as M(kindling.flatcar.fleet) does before it publishes. Fails if there are problems.
+  - Reads the inventory's files as they are written, too, for what Ansible would lose of them without a word. What may be meant is a
+    warning, and no failure.
   - Says in words which disks of which nodes lose what, and when.
   - Warns of what people should know, such as a machine that nobody can log in to, and of placeholders of the example, which
     M(kindling.flatcar.fleet) does not publish. Warnings are no problems.
@@ -26,7 +28,7 @@ attributes:
     description: Changes nothing at all.
 options:
   format:
-    description: Problems by file and a summary for people, or one JSON document for programs.
+    description: Problems and warnings in a line each and a summary for people, or one JSON document for programs.
     type: str
     choices: [text, json]
     default: text

@@ -11,8 +11,9 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
+
+from .refusal import Refused
 
 
 class HostAction(ActionBase):
@@ -34,7 +35,7 @@ class HostAction(ActionBase):
     def ask(
         self, module: str, arguments: Mapping[str, Any], task_vars: Mapping[str, Any], *, secret: bool = False
     ) -> dict[str, Any]:
-        """What the collection's *module* returns; raises ``AnsibleActionFail`` where it has failed.
+        """What the collection's *module* returns; raises ``Refused`` where it has failed.
 
         With *secret*, a connection does not print the answer either, whatever its verbosity.
         """
@@ -44,7 +45,7 @@ class HostAction(ActionBase):
             )
         if answer.get("failed"):
             host = self._task.delegate_to or task_vars["inventory_hostname"]
-            raise AnsibleActionFail(f"{host}: {answer.get('msg', f'the module {module} failed')}")
+            raise Refused(f"{host}: {answer.get('msg', f'the module {module} failed')}")
         return answer
 
     @contextlib.contextmanager

@@ -13,11 +13,15 @@ from typing import Any, NamedTuple
 from ansible.errors import AnsibleError
 from ansible.parsing.vault import EncryptedString, is_encrypted
 from ansible.template import Templar
+from ansible.utils.vars import load_extra_vars
 
 from .._ansible.compiled_templates import CompiledTemplates
+from .._files.check import Found
+from .._files.templates import WAY_OUT
 from .._publish.leaks import Secret
 from .._schema.problem import Problem
 from .origin import Origin, origin_of
+from .sources import check_files, files_of
 
 Choose = Callable[[Iterable[str]], list[str]]
 """Picks, out of all of a host's variables, those to read."""
@@ -27,6 +31,12 @@ _MAGIC = frozenset({"ansible_facts", "groups", "hostvars", "vars"})
 
 #: The ends of the files that Ansible takes variables from.
 _SUFFIXES = frozenset({"", ".yml", ".yaml", ".json"})
+
+#: Instead of a variable, and what is said then.
+ITS_VARIABLES, UNREADABLE = "its variables", "cannot be read"
+
+#: The place of what somebody has given at the command line.
+BY_HAND = Origin("-e", 0, 0)
 
 _ADVICE = "give its password, by --vault-password-file for one"
 
@@ -50,12 +60,23 @@ class Variables:
         self._templar = Templar(loader=loader)
         self._templates = CompiledTemplates()
         self._last: tuple[str | None, Mapping[str, Any]] = (None, {})
-        self._sources = [pathlib.Path(source) for source in task_vars.get("ansible_inventory_sources") or ()]
+        self._given = task_vars.get("ansible_inventory_sources") or ()
+        self._playbook_folder = task_vars.get("playbook_dir")
+        self._sources = [pathlib.Path(source) for source in self._given]
         folders = [source if source.is_dir() else source.parent for source in self._sources]
         self._folders = (*folders, pathlib.Path(task_vars["playbook_dir"])) if "playbook_dir" in task_vars else folders
 
     def group(self, name: str) -> list[str]:
         return list(self._groups.get(name, ()))
+
+    def check_files(self, hosts: Iterable[str]) -> Found:
+        """What is wrong with the inventory's files themselves, where *hosts* are those that count."""
+        inventory = self._hostvars._inventory  # Ansible tells nobody else which group lies within which
+        return check_files(files_of(self._given, self._playbook_folder, self._loader), inventory, hosts)
+
+    def said_by_hand(self, name: str) -> bool:
+        """Whether a variable was given at the command line, by ``-e``."""
+        return name in self._by_hand
 
     def read(self, host: str, choose: Choose) -> Reading:
         try:
@@ -146,6 +167,10 @@ class Variables:
         return bool(origin) and os.path.realpath(origin.file) in self._own_files.get(host, ())
 
     @functools.cached_property
+    def _by_hand(self) -> Mapping[str, Any]:
+        return load_extra_vars(self._loader)
+
+    @functools.cached_property
     def _own_files(self) -> dict[str, set[str]]:
         """The files of hosts' own variables, by host."""
         files: dict[str, set[str]] = {}
@@ -189,10 +214,10 @@ class Variables:
         closed = [(file, why) for name, file, why in self._closed_vaults if name in own]
         for file, why in closed:
             yield Problem(
-                host, "its variables", f"the vault cannot be opened: {why} {_ADVICE}", origin=Origin(file, 1, 1)
+                host, ITS_VARIABLES, f"the vault cannot be opened: {why} {_ADVICE}", origin=Origin(file, 1, 1)
             )
         if not closed:
-            yield Problem(host, "its variables", f"cannot be read: {error.message}", origin=_origin_of_error(error))
+            yield Problem(host, ITS_VARIABLES, f"{UNREADABLE}: {error.message}", origin=_origin_of_error(error))
 
     @functools.cached_property
     def _closed_vaults(self) -> list[tuple[str, str, str]]:
@@ -250,6 +275,17 @@ def _plain_values(value: Any) -> Iterator[Any]:
         yield value
 
 
+def plain_texts(value: Any) -> Iterator[str]:
+    """All texts in a value but those out of vaults."""
+    if isinstance(value, Mapping):
+        value = [*value, *value.values()]
+    if isinstance(value, list | tuple):
+        for inner in value:
+            yield from plain_texts(inner)
+    elif isinstance(value, str) and not isinstance(value, EncryptedString):
+        yield value
+
+
 def _plain(value: Any) -> Iterator[str]:
     if isinstance(value, Mapping):
         value = list(value.values())
@@ -282,6 +318,8 @@ def _failure(host: str, path: str, value: Any, error: AnsibleError) -> Problem:
         message = f"the vault cannot be opened: {why}: {_ADVICE}"
     else:
         message = f"its template fails: {error.message}"
+        if "plugin '" not in message:  # what a plugin says is not about the text
+            message = f"{message.rstrip('.')}; {WAY_OUT}"
     return Problem(host, path, message, origin=origin_of(value) or _origin_of_error(error))
 
 
@@ -307,4 +345,4 @@ def _lines(path: str) -> tuple[str, ...]:
         return ()
 
 
-__all__ = ("Reading", "Variables", "home_of")
+__all__ = ("BY_HAND", "ITS_VARIABLES", "UNREADABLE", "Reading", "Variables", "home_of", "plain_texts")

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import itertools
 import os
 from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 from .._schema.problem import Problem
 from .._schema.words import visible
-from .origin import origin_of
+from .origin import Origin, origin_of
 
 _NAMED = 3
-_NOWHERE = "(no file)"
 
 
 class Mistake(NamedTuple):
@@ -30,7 +28,7 @@ class Mistake(NamedTuple):
     subjects: tuple[str, ...]
 
     def place(self) -> str:
-        return ":".join(str(part) for part in (self.file, self.line, self.column) if part)
+        return ":".join(str(part) for part in (self.file and _short(self.file), self.line, self.column) if part)
 
     def said(self) -> str:
         if not self.other:
@@ -50,7 +48,7 @@ def mistakes(problems: Iterable[Problem]) -> list[Mistake]:
     for problem in problems:
         origin = tuple(problem.origin or origin_of(problem.value) or ())
         file, line, column = (*origin, None, None, None)[:3]
-        other = tuple(origin_of(problem.other) or ())
+        other = tuple(problem.other if isinstance(problem.other, Origin) else origin_of(problem.other) or ())
         key = (file or "", line or 0, column or 0, problem.path, problem.message, other)
         found.setdefault(key, {})[problem.subject] = None
     return sorted(Mistake(*key, tuple(subjects)) for key, subjects in found.items())
@@ -61,19 +59,18 @@ def count(number: int, noun: str) -> str:
 
 
 def describe(problems: Iterable[Problem]) -> str:
-    """One line a mistake, with its whole place."""
     found = mistakes(problems)
-    listed = "\n".join(f"  {f'{m.place()}: ' if m.place() else ''}{m.who()}: {m.path}: {m.said()}" for m in found)
-    return visible(f"The inventory has {count(len(found), 'problem')}; nothing was changed.\n{listed}")
+    return visible(f"The inventory has {count(len(found), 'problem')}; nothing was changed.\n{listed(found)}")
 
 
-def by_file(found: Iterable[Mistake]) -> str:
-    """A paragraph a file, in the order of its lines."""
-    paragraphs = []
-    for file, inside in itertools.groupby(found, key=lambda mistake: mistake.file):
-        lines = [f"  {f'{m.line}:{m.column}: ' if m.line else ''}{m.who()}: {m.path}: {m.said()}\n" for m in inside]
-        paragraphs.append(f"{_short(file) if file else _NOWHERE}\n{''.join(lines)}")
-    return "\n".join(paragraphs)
+def listed(found: Iterable[Mistake]) -> str:
+    """One line a mistake, with its whole place before it, as editors and terminals find their way to it."""
+    return "\n".join(map(as_line, found))
+
+
+def as_line(mistake: Mistake) -> str:
+    place = f"{mistake.place()}: " if mistake.place() else ""
+    return " ".join(f"{place}{mistake.who()}: {mistake.path}: {mistake.said()}".split())
 
 
 def _short(file: str) -> str:
@@ -96,4 +93,4 @@ def as_data(found: Iterable[Mistake]) -> list[dict[str, Any]]:
     ]
 
 
-__all__ = ("Mistake", "as_data", "by_file", "count", "describe", "mistakes")
+__all__ = ("Mistake", "as_data", "as_line", "count", "describe", "listed", "mistakes")

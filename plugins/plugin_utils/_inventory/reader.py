@@ -5,15 +5,20 @@ from __future__ import annotations
 import dataclasses
 import functools
 import itertools
-from collections.abc import Iterable, Iterator, Mapping
+import re
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from .._boot.programs import Program, read_programs
+from .._butane.files import NO_FILES_DIR
 from .._disks.owners import Segment, check_owners
+from .._files.check import THIS_FILE
 from .._network.networks import VARIABLE, Network, read_networks
 from .._network.pairs import check_homes, check_overlaps, check_pairs, with_peers
 from .._node import (
+    FRAGMENT,
+    NODE,
     OWNED,
     PLACE,
     Node,
@@ -24,11 +29,12 @@ from .._node import (
     unknown_variables,
     variable_of,
 )
+from .._node.merge import DELETE
 from .._publish.leaks import leaks
 from .._publish.tree import build_config, check_disks_of_others, check_fleet, check_racks, network_of, remarks_on
-from .._schema.problem import InventoryError, Problem
+from .._schema.problem import INVENTORY, InventoryError, Problem
 from .._schema.role_words import ROLE_WORDS, check
-from .hostvars import Variables, home_of
+from .hostvars import BY_HAND, ITS_VARIABLES, UNREADABLE, Variables, home_of, plain_texts
 from .origin import origin_of
 from .parallel import spread
 
@@ -36,6 +42,9 @@ NODES = "flatcar_nodes"
 BOOT_HOSTS = "boot_hosts"
 FILES_DIR = "fleet_files_dir"
 _REACHED_AT = "ansible_host"
+
+#: The variables of nodes that the tables have.
+OWN_NAMES = frozenset(row.name for row in NODE)
 
 #: A node's own lines alone say which disks it may lose.
 _RAM_DISKS = "flatcar_ram_disks"
@@ -94,6 +103,7 @@ class Known(NamedTuple):
 
 def survey(variables: Variables, wanted: Mapping[str, Known]) -> Survey:
     """All nodes of the inventory, and the fleets of the *wanted* boot hosts."""
+    files = variables.check_files([*variables.group(BOOT_HOSTS), *variables.group(NODES)])
     boot_hosts = _read_boot_hosts(variables, wanted)
     asked = {host: boot_hosts[host] for host in wanted}
     everywhere = asked.keys() == boot_hosts.keys()
@@ -109,17 +119,32 @@ def survey(variables: Variables, wanted: Mapping[str, Known]) -> Survey:
         problems += found
     problems += _check_homes(nodes, boot_hosts)
     problems += [problem for reading in readings if reading.homeless for problem in reading.homeless.problems]
+    problems = [*files.problems, *_not_said_of_files(problems, files.problems)]
     problems = problems or [_idle(host, boot_hosts[host]) for host, fleet in fleets.items() if not fleet.nodes]
+    warnings = [*files.warnings, *(warning for reading in readings for warning in reading.warnings)]
     right = tuple(reading.node for reading in readings if reading.node and not reading.problems)
     remarks = [remark for reading in readings for remark in _remarks_of(reading)]
-    warnings = tuple(problem for problem, placeholder in remarks if not placeholder)
+    warnings += [problem for problem, placeholder in remarks if not placeholder]
     placeholders = tuple(problem for problem, placeholder in remarks if placeholder)
-    return Survey(right, fleets, tuple(problems), warnings, placeholders)
+    return Survey(right, fleets, tuple(problems), tuple(warnings), placeholders)
 
 
 def _remarks_of(reading: _NodeReading) -> list[tuple[Problem, bool]]:
     """Once, however many boot hosts serve a node."""
     return next((one.remarks for one in (*reading.built.values(), reading.homeless) if one), [])
+
+
+def _not_said_of_files(problems: Iterable[Problem], files: Iterable[Problem]) -> list[Problem]:
+    """What is left to say where the files have been found wrong: not twice of one place, nor that a file cannot be read."""
+    places = {tuple(problem.origin) for problem in files}
+    unreadable = any(problem.path == THIS_FILE for problem in files)
+
+    def is_said(problem: Problem) -> bool:
+        if unreadable and problem.path == ITS_VARIABLES and problem.message.startswith(UNREADABLE):
+            return True
+        return tuple(problem.origin or origin_of(problem.value) or ()) in places
+
+    return [problem for problem in problems if not is_said(problem)] if places else list(problems)
 
 
 class _Built(NamedTuple):
@@ -137,18 +162,23 @@ class _NodeReading(NamedTuple):
     """A node with ``problems`` is known as far as its place goes, or not at all.
 
     ``built`` has its config for the directories of files of the boot hosts that serve it; ``homeless`` is that of a node
-    that stands nowhere yet, or behind a boot host that has problems of its own.
+    that stands nowhere yet, or behind a boot host that has problems of its own. ``rest`` is the node as far as it is right, with
+    stand-ins for what is needed: what else is wrong with it can be found by that.
     """
 
     node: Node | None
     problems: list[Problem]
     built: Mapping[str | None, _Built] = {}
     homeless: _Built | None = None
+    rest: Node | None = None
+    warnings: tuple[Problem, ...] = ()
 
 
 def _read_and_build(name: str, variables: Variables, boot_hosts: Iterable[_BootHost], everywhere: bool) -> _NodeReading:
     """All that can be known of a node without the others: what costs most, done for one node after the other."""
     reading = _read_node(name, variables)
+    if reading.rest:
+        return reading._replace(problems=reading.problems + _behind(reading, boot_hosts), rest=None)
     if not reading.node or reading.problems:
         return reading
     serving = {host.files_dir for host in boot_hosts if network_of(reading.node, host.networks)}
@@ -161,13 +191,41 @@ def _read_and_build(name: str, variables: Variables, boot_hosts: Iterable[_BootH
     return reading
 
 
+def _behind(reading: _NodeReading, boot_hosts: Iterable[_BootHost]) -> list[Problem]:
+    """What is wrong with the Butane of a node whose variables are wrong, too: who mends those shall not find it then.
+
+    Only fragments are looked at that are a whole without the others: what a wrong variable would have made is not there.
+    """
+    folder = next((host.files_dir for host in boot_hosts if host.files_dir), None)
+    problems = map(_in_our_words, build_config(reading.rest, folder, origin_of)[1])
+    wrong = {variable_of(problem.path) for problem in reading.problems}
+    all_there = not any(name in OWN_NAMES for name in wrong)
+    return [
+        problem for problem in problems if _is_of_a_fragment(problem) and (all_there or DELETE not in problem.message)
+    ]
+
+
+def _is_of_a_fragment(problem: Problem) -> bool:
+    """What nothing stands at has no variable, but a place: a fragment's, because what Kindling makes has none."""
+    return bool(FRAGMENT.fullmatch(variable_of(problem.path)) or (problem.path.startswith("$") and problem.origin))
+
+
 def _build(node: Node, files_dir: str | None, variables: Variables) -> _Built:
-    config, problems = build_config(node, files_dir, origin_of)
+    config, found = build_config(node, files_dir, origin_of)
+    problems = list(map(_in_our_words, found))
     remarks = []
     if config is not None:
         problems += _kept_back(node, config, variables)
         remarks = remarks_on(node, config, origin_of)
     return _Built(None if problems else config, problems, remarks)
+
+
+def _in_our_words(problem: Problem) -> Problem:
+    """Butane speaks of a folder of files: here a variable names it."""
+    if NO_FILES_DIR not in problem.message:
+        return problem
+    message = f"a path of the controller's needs the folder that it is in: set {FILES_DIR} of the boot host"
+    return dataclasses.replace(problem, message=message)
 
 
 def _kept_back(node: Node, config: Mapping[str, Any], variables: Variables) -> Iterator[Problem]:
@@ -234,9 +292,11 @@ def _idle(host: str, boot_host: _BootHost) -> Problem:
 
 def survey_of_node(name: str, variables: Variables) -> tuple[str, Fleet]:
     """The boot host that serves the node *name*, and a fleet of that node alone. Raises ``InventoryError``."""
+    files = [problem for problem in variables.check_files([name]).problems if problem.subject in (name, INVENTORY)]
     boot_hosts = _read_boot_hosts(variables, {})
     reading = _read_and_build(name, variables, boot_hosts.values(), everywhere=False)
-    problems = reading.problems or check_homes([reading.node], {host: b.networks for host, b in boot_hosts.items()})
+    problems = [*files, *_not_said_of_files(reading.problems, files)]
+    problems = problems or check_homes([reading.node], {host: b.networks for host, b in boot_hosts.items()})
     if problems:
         raise InventoryError(problems)
     for host, boot_host in boot_hosts.items():
@@ -271,15 +331,57 @@ def _read_node(name: str, variables: Variables) -> _NodeReading:
     unknown = {variable: raw[variable] for variable in unknown_variables(node_variables(raw))}
     unreadable = {variable_of(problem.path) for problem in failed}
     node, found = read_node(name, values | unknown, unreadable)
+    rest = None
     if node is None:
         wrong = {variable_of(problem.path) for problem in (*failed, *found)}
         kept = PLACE | (OWNED - wrong)
         node, _ = read_node(name, {variable: value for variable, value in values.items() if variable in kept})
+        rest = _what_is_right(name, values, wrong)
     elif node.ram_disks:
         given = node.given[_RAM_DISKS]
         own = variables.own(name, _RAM_DISKS, given if isinstance(given, list | tuple) else [given])
         node = dataclasses.replace(node, ram_disks=tuple(map(str, own)))
-    return _NodeReading(node, [_placed(problem, raw) for problem in (*failed, *found)])
+    placed = [_placed(problem, raw, variables) for problem in (*failed, *found)]
+    return _NodeReading(node, placed, rest=rest, warnings=tuple(_unprefixed(name, raw, variables)))
+
+
+#: What a node needs, of nobody's: nothing is said of it.
+_STAND_INS = {
+    "flatcar_rack": "rack",
+    "flatcar_mac": "02:00:00:00:00:01",
+    "flatcar_address": "192.0.2.1",
+    "flatcar_hostname": "node",
+}
+
+
+def _what_is_right(name: str, values: Mapping[str, Any], wrong: Collection[str]) -> Node | None:
+    """The node without what is wrong, or else its fragments alone."""
+    right = {variable: value for variable, value in values.items() if variable not in wrong}
+    fragments = {variable: value for variable, value in right.items() if FRAGMENT.fullmatch(variable)}
+    if not fragments:
+        return None
+    node, _ = read_node(name, _STAND_INS | right)
+    return node or read_node(name, _STAND_INS | fragments)[0]
+
+
+#: What would be a node's variable with its prefix.
+_BARE_NAMES = {name.removeprefix("flatcar_"): name for name in OWN_NAMES}
+
+
+def _unprefixed(name: str, raw: Mapping[str, Any], variables: Variables) -> list[Problem]:
+    """Variables that would be a node's with their prefix. What its own are made of is there for that."""
+    bare = [
+        own for own in raw if own in _BARE_NAMES and _BARE_NAMES[own] not in raw and not variables.said_by_hand(own)
+    ]
+    if not bare:
+        return []
+    said = " ".join(text for own in node_variables(raw) for text in plain_texts(raw[own]) if "{" in text)
+    found = []
+    for own in bare:
+        if not re.search(rf"\b{re.escape(own)}\b", said):
+            message = f"Kindling reads no variable of this name: is {_BARE_NAMES[own]} meant?"
+            found.append(Problem(name, own, message, origin=origin_of(next(key for key in raw if key == own))))
+    return found
 
 
 def _of_nodes(names: Iterable[str]) -> list[str]:
@@ -289,9 +391,11 @@ def _of_nodes(names: Iterable[str]) -> list[str]:
     return [name for name in own if name not in unknown]
 
 
-def _placed(problem: Problem, raw: Mapping[str, Any]) -> Problem:
+def _placed(problem: Problem, raw: Mapping[str, Any], variables: Variables) -> Problem:
     if problem.origin or origin_of(problem.value):
         return problem
+    if variables.said_by_hand(variable_of(problem.path)):
+        return dataclasses.replace(problem, origin=BY_HAND)
     return dataclasses.replace(problem, origin=home_of(problem.subject, raw))
 
 
@@ -330,7 +434,7 @@ def _read_boot_host(host: str, variables: Variables, known: Known) -> _BootHost:
             problems = [*failed, *invalid.problems]
     problems = [*check_name(host), *problems, *_check_role_words(host, variables)]
     racks = None if failed else set(_racks_named(values[VARIABLE]))
-    placed = [_placed(problem, raw) for problem in problems]
+    placed = [_placed(problem, raw, variables) for problem in problems]
     release = str((known.facts or {}).get("distribution_major_version", ""))
     debian = int(release) if release.isdigit() else None
     reached_at = variables.read(host, lambda names: [name for name in (_REACHED_AT,) if name in names]).values

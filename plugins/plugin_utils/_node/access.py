@@ -23,6 +23,7 @@ def named(what: str) -> fields.Reader:
             raise ValueError(f"expected a mapping with a name, as in Butane's {what}")
         return value
 
+    read.butane = what
     return read
 
 

@@ -30,6 +30,8 @@ _HEX_DIGIT = re.compile(r"[0-9a-fA-F]")
 _SCOPE = re.compile(r"[A-Za-z0-9_.-]{1,15}")
 _LONGEST_SHOWN = 80
 _FEW = 12
+_PREFIX = re.compile(r"^(flatcar|kindling)_")
+_CLOSE = 0.7
 
 
 @dataclass(frozen=True)
@@ -428,10 +430,19 @@ def _unknown(names: Iterable[str], known: list[str], kind: str) -> Iterator[Mist
             yield Mistake(name, f"unknown {kind}{_did_you_mean(name, known)}", name)
 
 
+def nearest(name: str, known: Iterable[str]) -> str | None:
+    """The one of *known* that *name* is close to. What all of them begin with says nothing."""
+    wanted = _PREFIX.sub("", name)
+    bare = {_PREFIX.sub("", one): one for one in known}
+    near = difflib.get_close_matches(wanted, bare, n=1, cutoff=_CLOSE)
+    same_letters = [one for one in bare if sorted(one) == sorted(wanted)]
+    return next((bare[one] for one in (*same_letters, *near)), None)
+
+
 def _did_you_mean(name: str, known: list[str]) -> str:
-    nearest = difflib.get_close_matches(str(name), known, n=1)
-    if nearest:
-        return f"; did you mean {nearest[0]}?"
+    near = nearest(str(name), known)
+    if near:
+        return f"; did you mean {near}?"
     return f"; known are {', '.join(sorted(known))}" if len(known) <= _FEW else "; inventories/README.md lists all"
 
 
@@ -460,6 +471,7 @@ __all__ = (
     "list_of",
     "mac",
     "mapping",
+    "nearest",
     "one_or_more",
     "read_fields",
     "rows_of",

@@ -6,6 +6,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
+#: The subject of a problem that is no host's.
+INVENTORY = "the inventory"
+
 
 @dataclass(frozen=True)
 class Problem:
@@ -14,7 +17,7 @@ class Problem:
     ``subject`` is the inventory host it belongs to, ``path`` the variable (and the place in it), ``message`` what was
     expected and what to do. ``value`` is the offending value as the inventory gave it: Ansible can tell its origin.
     ``origin`` is that origin (file, line, column) where it is known already. ``other`` is the value that it cannot be beside,
-    wherever in the inventory that stands.
+    wherever in the inventory that stands, or its origin.
     """
 
     subject: str
@@ -33,4 +36,4 @@ class InventoryError(Exception):
         super().__init__("\n".join(f"{p.subject}: {p.path}: {p.message}" for p in self.problems))
 
 
-__all__ = ("InventoryError", "Problem")
+__all__ = ("INVENTORY", "InventoryError", "Problem")

@@ -18,10 +18,10 @@ class Number(NamedTuple):
 
 
 #: A number's bounds, or a kind of word of ``words.FORMS``; in a list, for each item of a list; in a mapping, for what stands at
-#: each key. At ``_KEYS`` stands the form of the keys of a mapping that has any, and at ``_VALUES`` that of what they lead to.
+#: each key. At ``KEYS`` stands the form of the keys of a mapping that has any, and at ``VALUES`` that of what they lead to.
 Shape = Number | str | list | Mapping[str, Any]
 
-_KEYS, _VALUES = "(each key)", "(each value)"
+KEYS, VALUES = "(each key)", "(each value)"
 
 _PROGRAM = {
     "path": "line",
@@ -44,9 +44,9 @@ ROLE_WORDS: Mapping[str, Shape] = {
     "dnsmasq_standby_delay": Number(1, 60),
     "dnsmasq_tftp_max": Number(1, 16_000),
     "dnsmasq_strangers_per_second": Number(1, 100_000),
-    "dnsmasq_boot_programs": {_KEYS: "architecture", _VALUES: "file name"},
+    "dnsmasq_boot_programs": {KEYS: "architecture", VALUES: "file name"},
     "dnsmasq_operator_programs": [_PROGRAM],
-    "dnsmasq_program_choices": {_KEYS: "tag", _VALUES: ["MAC address"]},
+    "dnsmasq_program_choices": {KEYS: "tag", VALUES: ["MAC address"]},
     "dnsmasq_packages_there": ["package"],
     "dnsmasq_other_server": "DHCP server",
     "fleet_images": [{**_WANTED, "requested": "release"}],
@@ -96,7 +96,7 @@ READ_ELSEWHERE = frozenset({"dnsmasq_networks", "fleet_networks", "web_networks"
 _MAY_BE_EMPTY = frozenset({"flatcar_images_proxy", "flatcar_images_no_proxy", "fleet_key", "fleet_generation"})
 
 #: Kinds of words that may have a password in them, or are one: they are not repeated in a message.
-_SECRET = frozenset({"key", "mirror", "proxy", "signing key"})
+SECRET = frozenset({"key", "mirror", "proxy", "signing key"})
 
 _LONGEST_SHOWN = 80
 
@@ -131,9 +131,9 @@ def _mistakes(shape: Shape, value: Any, path: str) -> Iterator[tuple[str, str, A
         yield path, "expected a mapping", value
     else:
         for key, inner in value.items():
-            if _KEYS in shape:
-                yield from _mistake(shape[_KEYS], key, path)
-            expected = shape.get(_VALUES) or shape.get(key)
+            if KEYS in shape:
+                yield from _mistake(shape[KEYS], key, path)
+            expected = shape.get(VALUES) or shape.get(key)
             if expected:
                 yield from _mistakes(expected, inner, f"{path}.{key}")
 
@@ -149,7 +149,7 @@ def _mistake(kind: str, value: Any, path: str) -> Iterator[tuple[str, str, Any]]
     try:
         words.read(kind, str(value) if isinstance(value, int | float) else value)
     except ValueError as error:
-        yield path, f"{error}{_got(value) if kind not in _SECRET and isinstance(value, str) else ''}", value
+        yield path, f"{error}{_got(value) if kind not in SECRET and isinstance(value, str) else ''}", value
 
 
 def _got(value: Any) -> str:
@@ -157,4 +157,4 @@ def _got(value: Any) -> str:
     return f", got {shown if len(shown) <= _LONGEST_SHOWN else f'{shown[:_LONGEST_SHOWN]}...'}"
 
 
-__all__ = ("READ_ELSEWHERE", "ROLES", "ROLE_WORDS", "Number", "check", "of_role")
+__all__ = ("KEYS", "READ_ELSEWHERE", "ROLES", "ROLE_WORDS", "SECRET", "VALUES", "Number", "Shape", "check", "of_role")

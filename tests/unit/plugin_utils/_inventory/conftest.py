@@ -46,7 +46,7 @@ class Inventory:
 
     def text(self):
         """The problems as people read them."""
-        return self._mistakes.by_file(self._mistakes.mistakes(self.survey().problems))
+        return self._mistakes.listed(self._mistakes.mistakes(self.survey().problems))
 
     def mistakes(self):
         """Each as its place in the inventory, its host, its path and its message."""

@@ -126,7 +126,10 @@ WRONG = [
     *(("status_format", value, "expected text or json") for value in ("", "xml", 1)),
     *(("status_output", value, "expected a text of one line") for value in ("", "a\nb", 7)),
     *(("acceptance_interface", value, "name of an interface") for value in ("", "a b")),
-    *(("dhcp_options_server", value, "expected isc, kea, dnsmasq or mikrotik") for value in ("", "bind")),
+    *(
+        ("dhcp_options_server", value, "expected isc, kea, dnsmasq, mikrotik, windows, opnsense, pfsense or unifi")
+        for value in ("", "bind")
+    ),
 ]
 
 

@@ -27,9 +27,12 @@ class _TakenError(Exception):
 
 def taken_by_action(name):
     action = importlib.import_module(f"{COLLECTION}.action.{name}").ActionModule(*([mock.MagicMock()] * 6))
-    with mock.patch.object(ActionBase, "validate_argument_spec", side_effect=_TakenError) as check:
-        with mock.patch.object(ActionBase, "run", return_value={}), pytest.raises(_TakenError):
-            action.run(task_vars=mock.MagicMock())
+    with (
+        mock.patch.object(ActionBase, "run", return_value={}),
+        mock.patch.object(ActionBase, "validate_argument_spec", side_effect=_TakenError) as check,
+        pytest.raises(_TakenError),
+    ):
+        action.run(task_vars=mock.MagicMock())
     return check.call_args.kwargs["argument_spec"]
 
 

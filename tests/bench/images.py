@@ -28,7 +28,7 @@ import tempfile
 import time
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
-sys.path.insert(0, str(ROOT / "tests/unit/flatcar_image"))
+sys.path.insert(0, str(ROOT / "tests/unit/module_utils/_mirror"))
 
 from memory import MemoryWatch
 from release_server import KERNEL, LINUX, PXE_IMAGE, make_kernel, make_release, os_release_text, version_text

@@ -32,7 +32,7 @@ import tempfile
 import time
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
-sys.path.insert(0, str(ROOT / "tests/unit/netboot"))
+sys.path.insert(0, str(ROOT / "tests/unit/module_utils/_netboot"))
 
 SUBNET, CLIENTS = "10.9.0.0/20", "clients"
 SECONDS_LIMIT, RATIO_LIMIT = 60.0, 0.9

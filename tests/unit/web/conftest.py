@@ -1,7 +1,0 @@
-"""Makes what the tests share importable."""
-
-import pathlib
-import sys
-
-HERE = pathlib.Path(__file__).parent
-sys.path[:0] = [str(HERE), str(HERE.parent / "netboot")]

@@ -130,7 +130,7 @@ inclusion: setup ## Check the collection's archive as Galaxy and the Ansible pac
 	python tests/inclusion
 
 newer: lab-setup ## Run the unit tests that start nothing on the newest ansible-core, with Debian 13's Python
-	python tests/newer.py
+	python tests/newer
 
 unit-setup: setup
 	@sed 's/#.*//' tests/packages.txt | xargs tests/install-packages.sh

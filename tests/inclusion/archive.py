@@ -18,10 +18,13 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 
 def known_files(root: pathlib.Path) -> list[pathlib.PurePath]:
     """The files of a checkout that git has, as far as they are still there, with a change's new ones that were added."""
-    listed = subprocess.run(
-        ["git", "-C", str(root), "ls-files", "-z"], stdout=subprocess.PIPE, text=True, check=True
-    ).stdout
-    names = (pathlib.PurePath(name) for name in listed.split("\0") if name)
+    listed = subprocess.run(["git", "-C", str(root), "ls-files", "-z"], capture_output=True, text=True, check=False)
+    if listed.returncode:
+        sys.exit(
+            f"git cannot tell the files of {root}: {listed.stderr.strip()}. Build from a checkout, or pack all that is there with "
+            "ansible-galaxy collection build"
+        )
+    names = (pathlib.PurePath(name) for name in listed.stdout.split("\0") if name)
     return [name for name in names if (root / name).is_file()]
 
 

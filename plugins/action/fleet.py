@@ -17,16 +17,14 @@ from ansible_collections.kindling.flatcar.plugins.module_utils._generation.gener
     manifest_of,
     pack,
 )
+from ansible_collections.kindling.flatcar.plugins.module_utils._routes import routes
 from ansible_collections.kindling.flatcar.plugins.plugin_utils._boot.programs import choices_of
 from ansible_collections.kindling.flatcar.plugins.plugin_utils._checkout.checkout import Checkout, judge, look
 from ansible_collections.kindling.flatcar.plugins.plugin_utils._inventory.hostvars import Variables
 from ansible_collections.kindling.flatcar.plugins.plugin_utils._inventory.mistakes import describe
 from ansible_collections.kindling.flatcar.plugins.plugin_utils._inventory.reader import Fleet, Known, fleet_of, survey
 from ansible_collections.kindling.flatcar.plugins.plugin_utils._publish import diff
-from ansible_collections.kindling.flatcar.plugins.plugin_utils._publish.redact import without_tokens
 from ansible_collections.kindling.flatcar.plugins.plugin_utils._publish.tree import (
-    INDEX,
-    SHOWN,
     build_files,
     wanted_images,
 )
@@ -42,7 +40,7 @@ from ansible_collections.kindling.flatcar.plugins.plugin_utils._status.installs 
 
 #: Tops of a generation: what the web server alone may read, and what nobody but root.
 PRIVATE = ["web"]
-SECRET = [INDEX, SHOWN]
+SECRET = [routes.INDEX, routes.SHOWN]
 
 _ENDED = "!!! ARMINGS END: WHAT WAS ORDERED IS NOT WHAT THE INVENTORY SAYS NOW !!!"
 
@@ -137,7 +135,7 @@ class ActionModule(ActionBase):
         differing = changes(served["manifest"], manifest)
         result = {
             "changed": manifest != served["manifest"],
-            "changes": {kind: [without_tokens(path) for path in paths] for kind, paths in differing.items()},
+            "changes": {kind: [routes.without_tokens(path) for path in paths] for kind, paths in differing.items()},
         }
         if options["refuse_losses"]:
             self._refuse_losses(served["manifest"], files, options, task_vars)
@@ -230,7 +228,7 @@ class ActionModule(ActionBase):
         options: Mapping[str, Any],
         task_vars: dict[str, Any],
     ) -> None:
-        index = [path for path in (INDEX,) if path in manifest]
+        index = [path for path in (routes.INDEX,) if path in manifest]
         asked = {"path": options["path"], "read": index}
         before = diff.tree(manifest, self._ask_boot_tree(asked, task_vars)["texts"])
         lost = diff.newly_lost_unasked(before, diff.tree(manifest_of(files), files))

@@ -25,7 +25,7 @@ def held(monkeypatch):
         action._ask_boot_tree = lambda *_: {"armings": [ARMING], "key": "00" * 32}
         action._execute_module = lambda **given: ran.append(given["module_args"]) or {"failed": failed}
         index = {"nodes": {"a": {"mode": "install", "order": order}}}
-        action._files = lambda *_: {action_of_fleet.INDEX: json.dumps(index)}
+        action._files = lambda *_: {"index.json": json.dumps(index)}
         monkeypatch.setattr(action_of_fleet, "directories", lambda *_: {"installs_dir": "/srv/kindling/installs"})
         return action._hold(None, OPTIONS, {"inventory_hostname": "boot-a"}), ran
 

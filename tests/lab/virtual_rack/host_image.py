@@ -68,7 +68,7 @@ BARE = System("slim", ("ca-certificates",), SLIM, "/bin/bash", ("--hook-dir=/usr
 
 UNIT_TESTS = System(
     "unit-tests",
-    ("python3", "python3-pip", "ca-certificates", "git", "make", "openssl", "shellcheck", "squashfs-tools"),
+    ("python3", "python3-pip", "ca-certificates", "cpio", "git", "make", "openssl", "shellcheck", "squashfs-tools"),
     ': > "$1/etc/machine-id"\n',
     "/bin/bash",
 )

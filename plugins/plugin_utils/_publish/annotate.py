@@ -8,9 +8,8 @@ from collections.abc import Collection, Iterator, Mapping
 from typing import Any, NamedTuple
 
 from .._node.provenance import Source, Traced
+from .secret_keys import is_secret_in_butane
 
-#: Fields whose values are not shown, by the keys that lead to them, lists left out.
-SECRETS = re.compile(r"(passwd\.(users|groups)\.password_hash|storage\.luks\.key_file\.\w+|.*\.http_headers\.value)")
 MASK = "(secret)"
 
 _PLAIN = re.compile(r"[A-Za-z/_.][A-Za-z0-9/_.@+=-]*")
@@ -40,7 +39,7 @@ def leaves(traced: Any, path: tuple[str, ...] = ()) -> Iterator[Leaf]:
             yield from leaves(value, (*path, str(number)))
     elif isinstance(traced, Traced):
         keys = ".".join(step for step in path if not step.isdecimal())
-        yield Leaf(path, MASK if SECRETS.fullmatch(keys) else traced.value, traced.source)
+        yield Leaf(path, MASK if is_secret_in_butane(keys) else traced.value, traced.source)
 
 
 def without(traced: Any, texts: Collection[str]) -> Any:
@@ -60,7 +59,7 @@ def masked(traced: Any, keys: str = "") -> Any:
         return {key: masked(value, f"{keys}.{key}".lstrip(".")) for key, value in traced.items()}
     if isinstance(traced, list):
         return [masked(value, keys) for value in traced]
-    return MASK if SECRETS.fullmatch(keys) else getattr(traced, "value", traced)
+    return MASK if is_secret_in_butane(keys) else getattr(traced, "value", traced)
 
 
 def annotated(traced: Mapping[str, Any], describe: Any) -> str:
@@ -93,7 +92,7 @@ def _value(value: Any, begin: str, indent: str, keys: str) -> Iterator[Line]:
             else:
                 yield from _value(item, f"{deeper}-", deeper, keys)
     elif isinstance(value, Traced):
-        yield from _plain(MASK if SECRETS.fullmatch(keys) else value.value, value.source, begin, deeper, keys)
+        yield from _plain(MASK if is_secret_in_butane(keys) else value.value, value.source, begin, deeper, keys)
     else:
         yield Line(f"{begin} {json.dumps(value)}")
 

@@ -8,15 +8,13 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from .._butane.data_urls import content_of
+from .secret_keys import HASHES
 
 #: What is shorter stands anywhere by chance.
 SHORTEST = 4
 
 #: Of a text of several lines, such as a key, its longest line alone tells: a template may have indented them.
 _TELLING = 12
-
-#: A hash is not the secret, though people keep it in a vault.
-_HASHES = frozenset({"passwordHash"})
 
 #: What names an entry of a list.
 _NAMES = ("path", "name", "device")
@@ -52,7 +50,7 @@ def _texts(value: Any, place: str) -> Iterator[tuple[str, str]]:
         for key, inner in value.items():
             if key == "source" and isinstance(inner, str):
                 yield from _contents(inner, value.get("compression"), place)
-            elif key not in _HASHES:
+            elif key not in HASHES:
                 yield from _texts(inner, f"{place}.{key}" if place else key)
     elif isinstance(value, list | tuple):
         for number, inner in enumerate(value):

@@ -19,9 +19,8 @@ from .._butane.data_urls import content_of
 from .._node.provenance import Traced
 from .annotate import annotated
 from .leaks import SHORTEST, name_of_entry
+from .secret_keys import is_secret_in_ignition
 
-#: Keys of an Ignition config, lists left out, whose values are secrets.
-_SECRET = re.compile(r"passwd\.(users|groups)\.passwordHash|storage\.luks\.keyFile\.source|.*\.httpHeaders\.value")
 _INNER = re.compile(r"ignition\.config\.(replace|merge)\.source")
 
 
@@ -97,14 +96,14 @@ def _decode(value: Any, keys: str, place: str, hiding: Hiding, hide: Callable[[s
         ]
     if not isinstance(value, str):
         return Traced(value, None)
-    return Traced(hiding.mark(value) if _SECRET.fullmatch(keys) else hide(place, value), None)
+    return Traced(hiding.mark(value) if is_secret_in_ignition(keys) else hide(place, value), None)
 
 
 def _decode_field(
     holder: Mapping[str, Any], key: str, keys: str, place: str, hiding: Hiding, hide: Callable[[str, str], str]
 ) -> Any:
     value = holder[key]
-    if key != "source" or not isinstance(value, str) or not value.startswith("data:") or _SECRET.fullmatch(keys):
+    if key != "source" or not isinstance(value, str) or not value.startswith("data:") or is_secret_in_ignition(keys):
         return _decode(value, keys, place, hiding, hide)
     content = _content(value, holder.get("compression"))
     if content is None:

@@ -1,4 +1,5 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Chooses the machines to try, has them tried from the task's host, and says of each firmware how far it would get."""
 
 from __future__ import annotations

@@ -1,3 +1,5 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """What one generation changed of another, in a few words, out of their own indexes. Needs the standard library alone."""
 
 from __future__ import annotations

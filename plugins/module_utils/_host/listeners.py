@@ -1,3 +1,5 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Who listens on a host's ports, as ``ss`` of iproute2 tells it, and who stands in the way. Runs on the boot host."""
 
 from __future__ import annotations

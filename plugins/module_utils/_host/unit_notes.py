@@ -1,3 +1,5 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """What a unit notes of the files that it has taken up, held against what is in them now.
 
 A unit writes ``sha256sum`` of its files into its runtime directory, as it starts into ``started`` and as it starts or

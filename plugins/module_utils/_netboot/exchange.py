@@ -1,3 +1,5 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Asking: for offers, as many kinds of machines at once; for a lease, and giving it back; at a boot server's own port."""
 
 from __future__ import annotations

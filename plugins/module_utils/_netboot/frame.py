@@ -1,3 +1,5 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """A UDP datagram in an Ethernet frame, to bytes and back: what a machine sends and gets before it has an address."""
 
 from __future__ import annotations

@@ -1,3 +1,5 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """This host in the place of another machine: a process whose only interface has that machine's MAC address.
 
 It is a network namespace with a macvlan on one of the host's interfaces. Neither has a name that lasts: both are gone with

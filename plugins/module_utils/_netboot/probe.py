@@ -1,3 +1,5 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """What the machines of a rack would get from a live boot host: asked as each of them, as every kind of firmware."""
 
 from __future__ import annotations

@@ -1,3 +1,5 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """What an iPXE script does on a machine: followed command by command, with every URL that it fetches really fetched.
 
 Commands that need a person or a disk end the way: what they do is said, not done. Nothing waits. Variables are those

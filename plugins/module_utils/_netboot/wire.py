@@ -1,3 +1,5 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """An interface of this host as a wire: DHCP as a machine without an address speaks it. Needs root."""
 
 from __future__ import annotations

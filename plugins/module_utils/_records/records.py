@@ -1,3 +1,5 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """What the log of a boot host says of each machine's boots, kept in few lines of its own.
 
 The log is bounded as a whole: whoever has many lines written there pushes everybody else's out. So a timer takes out of it what

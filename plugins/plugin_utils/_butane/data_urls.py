@@ -1,3 +1,5 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """``data:`` URLs: choosing one for some bytes, and checking one.
 
 Source: Butane's ``MakeDataURL``; the Go package dataurl, with which Ignition reads them.

@@ -1,3 +1,5 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """The header: which language the rest of the config is written in. Source: Butane's ``config`` and go-semver."""
 
 from __future__ import annotations

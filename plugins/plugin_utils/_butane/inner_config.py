@@ -1,3 +1,5 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Ignition configs that are given inline, to be merged or to replace: read and checked as JSON."""
 
 from __future__ import annotations

@@ -1,3 +1,5 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Butane configs as YAML text: values with the place where they stand.
 
 PyYAML's parser gives events; what a plain scalar means is decided here, because the reference follows YAML 1.2 with

@@ -1,3 +1,5 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Asks git about the repository of an inventory: reading alone, within a bound in time, and without what a repository could run.
 
 A repository is data of others. Its own configuration names programs (file monitors, filters, hooks, transports); none of them runs.

@@ -1,3 +1,5 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Where in the inventory a value stands.
 
 Ansible tags each value that it loads with its origin, and has no public call that tells it. It does have a public

@@ -1,3 +1,5 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """The survey: the whole inventory read and checked at once. Whatever is published or explained went through here."""
 
 from __future__ import annotations

@@ -1,3 +1,5 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Second opinions: the reference's programs, where they are installed, on configs that Kindling finds right."""
 
 from __future__ import annotations

@@ -1,3 +1,5 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Pairs of boot hosts: two that serve the same racks, so that one can fail. Any other rack and network has one boot host."""
 
 from __future__ import annotations

@@ -1,3 +1,5 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Where each part of a node's merged Butane comes from: the variable, and its place in the inventory.
 
 The layers are merged once more, each value in a wrapping that says where it is from.

@@ -1,3 +1,5 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """What a new generation changes, node by node: for people to read before it happens, configs decoded and without secrets."""
 
 from __future__ import annotations

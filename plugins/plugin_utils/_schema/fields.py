@@ -1,3 +1,5 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Typed variables as tables: one row a variable, read by one function.
 
 A table is the source for the checks and for the documentation. A row's reader takes the value from the inventory and

@@ -1,4 +1,5 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Chooses the machines to try, has them tried from the task's host, and says of each firmware how far it would get."""
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ class ActionModule(ActionBase):
 
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         super().run(tmp, task_vars)
-        _, options = self.validate_argument_spec(
+        _validation, options = self.validate_argument_spec(
             argument_spec={
                 **OUTPUT_OPTIONS,
                 "hosts": {"type": "list", "elements": "str"},
@@ -61,7 +62,7 @@ class ActionModule(ActionBase):
             )
         arguments = {key: options[key] for key in ("interface", "seconds") if options[key] is not None}
         result = self._execute_module(
-            module_name="kindling.flatcar.boot_probe",
+            module_name="kindling.flatcar.network_probe",
             module_args={**arguments, "networks": networks},
             task_vars=task_vars,
         )

@@ -1,5 +1,5 @@
-# Copyright: Kindling contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Runs the module ``flatcar_image`` in the background of the boot host and shows how far it is.
 
 A module's output is only seen when it has ended, and a download can take ten minutes. So the module writes its progress

@@ -1,4 +1,5 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Reads the whole inventory at once and checks it for all boot hosts, and publishes what the nodes of one boot."""
 
 from __future__ import annotations
@@ -58,7 +59,7 @@ class ActionModule(HostAction):
 
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         super().run(tmp, task_vars)
-        _, options = self.validate_argument_spec(
+        _validation, options = self.validate_argument_spec(
             argument_spec={
                 "state": {"type": "str", "choices": ["checked", "held", "published"], "default": "published"},
                 "hosts": {"type": "list", "elements": "str"},

@@ -1,4 +1,5 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """A boot host's provisioning networks, ready to print."""
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ description:
   - Checks the networks that a boot host shall serve, and completes them with its own addresses on their interfaces.
 version_added: 0.1.0
 author:
-  - The Kindling developers
+  - Kindling developers (@kindling-flatcar)
 positional: _input, facts, host
 options:
   _input:

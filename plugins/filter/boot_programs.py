@@ -1,4 +1,5 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Which boot program each kind of firmware is given, ready to print."""
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ description:
   - Joins a boot host's own choices with those that nodes can make by C(flatcar_boot_program).
 version_added: 0.1.0
 author:
-  - The Kindling developers
+  - Kindling developers (@kindling-flatcar)
 positional: _input, programs
 options:
   _input:

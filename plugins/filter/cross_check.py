@@ -1,4 +1,5 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Kindling's Butane against the reference's."""
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ description:
   - That both refuse a config is no difference.
 version_added: 0.1.0
 author:
-  - The Kindling developers
+  - Kindling developers (@kindling-flatcar)
 positional: _input
 options:
   _input:

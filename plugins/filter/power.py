@@ -1,4 +1,5 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """How a machine is switched on."""
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ description:
     defaults filled in.
 version_added: 0.1.0
 author:
-  - The Kindling developers
+  - Kindling developers (@kindling-flatcar)
 positional: _input, macs
 options:
   _input:

@@ -1,4 +1,5 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Host vars to Butane."""
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ description:
     winning field by field. An entry with a true C($delete) takes an inherited one away.
 version_added: 0.1.0
 author:
-  - The Kindling developers
+  - Kindling developers (@kindling-flatcar)
 positional: _input
 options:
   _input:

@@ -1,4 +1,5 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Butane to Ignition."""
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ description:
     Ansible knows them.
 version_added: 0.1.0
 author:
-  - The Kindling developers
+  - Kindling developers (@kindling-flatcar)
 positional: _input
 options:
   _input:

@@ -1,4 +1,5 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """The hosts that a play works on, where the limit leaves any."""
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ description:
     have C(connection=local) and tasks with C(run_once). It does so where the limit has C(localhost), too.
 version_added: 0.1.0
 author:
-  - The Kindling developers
+  - Kindling developers (@kindling-flatcar)
 options:
   _terms:
     description: The pattern of the play's hosts.

@@ -1,5 +1,6 @@
 #!/usr/bin/python
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Arms machines on the boot host, and tells what became of them."""
 
 from __future__ import annotations
@@ -15,16 +16,17 @@ description:
     call it directly.
 version_added: 0.1.0
 author:
-  - The Kindling developers
+  - Kindling developers (@kindling-flatcar)
 extends_documentation_fragment:
+  - kindling.flatcar.attributes
   - kindling.flatcar.places
 attributes:
   check_mode:
     support: full
-    description: Tells what would change.
+    details: Tells what would change.
   diff_mode:
     support: none
-    description: Every change is in the log on the boot host.
+    details: Every change is in the log on the boot host.
 options:
   state:
     description:

@@ -1,4 +1,5 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Documents the action plugin of the same name."""
 
 from __future__ import annotations
@@ -12,19 +13,12 @@ description:
   - With C(mode=proxy) the boot host tells what to boot; with C(mode=authoritative) no other server has to be told anything.
 version_added: 0.1.0
 author:
-  - The Kindling developers
-attributes:
-  check_mode:
-    support: full
-    description: The module never changes anything.
-  diff_mode:
-    support: none
-    description: There is nothing to differ.
+  - Kindling developers (@kindling-flatcar)
+extends_documentation_fragment:
+  - kindling.flatcar.attributes.read_only
+  - kindling.flatcar.networks
 options:
   networks:
-    description: The boot host's provisioning networks, as C(kindling_networks) in the inventory.
-    type: list
-    elements: dict
     required: true
   programs:
     description: The boot program for each architecture (C(bios), C(efi-x64), C(efi-arm64)).

@@ -1,5 +1,6 @@
 #!/usr/bin/python
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Fails while a DHCP server that nobody named answers on a provisioning network."""
 
 from __future__ import annotations
@@ -12,28 +13,17 @@ description:
     and lists the servers that offer one or a boot program. No offer is taken, so no server notes a lease. Changes nothing.
   - Fails with the addresses of the servers that would fight with this boot host over the racks' machines, and says how the two
     can be beside each other.
+  - The boot host's own C(address) and those in C(other_dhcp_servers) of a network belong there. With C(mode=proxy), any server that
+    gives addresses does while C(other_dhcp_servers) is empty, and it is a warning when none answers. With C(mode=none) the boot
+    host answers nobody, so nobody is looked for.
   - A server that answers known machines alone cannot be found this way.
 version_added: 0.1.0
 author:
-  - The Kindling developers
-attributes:
-  check_mode:
-    support: full
-    description: The module never changes anything.
-  diff_mode:
-    support: none
-    description: There is nothing to differ.
+  - Kindling developers (@kindling-flatcar)
+extends_documentation_fragment:
+  - kindling.flatcar.attributes.read_only
+  - kindling.flatcar.networks.read
 options:
-  networks:
-    description:
-      - The networks to look at, as the filter P(kindling.flatcar.boot_networks#filter) gives them. Of each, C(interface),
-        C(address), C(mode) and C(other_dhcp_servers) are used.
-      - The boot host's own C(address) and those in C(other_dhcp_servers) belong there. With C(mode=proxy), any server that gives
-        addresses does while C(other_dhcp_servers) is empty, and it is a warning when none answers. With C(mode=none) the boot host
-        answers nobody, so nobody is looked for.
-    type: list
-    elements: dict
-    required: true
   peers:
     description: The addresses of boot hosts that serve the same racks as this one.
     type: list

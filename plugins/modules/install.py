@@ -1,4 +1,5 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Documents the action plugin of the same name."""
 
 from __future__ import annotations
@@ -13,14 +14,16 @@ description:
   - Tokens are made for each arming and shipped in one archive; they are in no output and no log.
 version_added: 0.1.0
 author:
-  - The Kindling developers
+  - Kindling developers (@kindling-flatcar)
+extends_documentation_fragment:
+  - kindling.flatcar.attributes
 attributes:
   check_mode:
     support: full
-    description: Checks everything, and tells what would be armed.
+    details: Checks everything, and tells what would be armed.
   diff_mode:
     support: none
-    description: Every arming is in the log on the boot host.
+    details: Every arming is in the log on the boot host.
 options:
   state:
     description:

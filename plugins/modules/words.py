@@ -1,4 +1,5 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Documents the action plugin of the same name."""
 
 from __future__ import annotations
@@ -13,14 +14,9 @@ description:
   - What C(kindling_networks) says is checked wherever it is read.
 version_added: 0.1.0
 author:
-  - The Kindling developers
-attributes:
-  check_mode:
-    support: full
-    description: Changes nothing at all.
-  diff_mode:
-    support: none
-    description: Changes nothing at all.
+  - Kindling developers (@kindling-flatcar)
+extends_documentation_fragment:
+  - kindling.flatcar.attributes.read_only
 options:
   role:
     description: The role whose variables are checked.

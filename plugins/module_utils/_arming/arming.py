@@ -1,3 +1,5 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Armings: which machines may be installed now. Runs on the boot host; needs the standard library alone.
 
 The web server asks the file system at every request, and gives an installer only if all of this is there: the files of the

@@ -1,3 +1,5 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Gates: which armings may be used now. Runs on the boot host; needs the standard library alone.
 
 A gate is an empty file in memory. Those that were opened together lie in one directory, their batch, which is there only while

@@ -1,3 +1,5 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Leases that stand in the way of reservations. Needs the standard library alone; runs on the boot host.
 
 dnsmasq does not answer a machine that was removed, but keeps its address from whoever has it now until the lease ends, as

@@ -1,3 +1,5 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Addresses that dnsmasq gives nobody for a while, because somebody said that they are taken (DHCPDECLINE).
 
 Read out of its log. Needs the standard library alone; runs on the boot host.

@@ -1,3 +1,5 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Configs that are published no more and go on answering for a while: a machine may hold the script that names one, and
 Ignition takes the answer "not found" as final.
 

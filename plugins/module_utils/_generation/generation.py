@@ -1,3 +1,5 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Generations: immutable, complete trees of published files, of which a symlink names the served one.
 
 A generation is written beside the served one, made durable, and switched to by one rename. Whenever a run is killed, what

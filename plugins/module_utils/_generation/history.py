@@ -1,3 +1,5 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """In which order a boot host's generations were served, and whether the served one is held.
 
 One file beside the generations. It is written before each switch; what a killed run did not come to is made good from the

@@ -1,3 +1,5 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """What one generation changed of another, in a few words, out of their own indexes. Needs the standard library alone."""
 
 from __future__ import annotations
@@ -59,7 +61,7 @@ def _parts(before: Outline, after: Outline) -> Iterator[str]:
             alike.setdefault(found, []).append(name)
     kinds = sorted(alike.items(), key=lambda item: -len(item[1]))
     yield from (f"{_who(names)}: {', '.join(found)}" for found, names in kinds[:_KINDS])
-    more = [name for _, names in kinds[_KINDS:] for name in names]
+    more = [name for _kind, names in kinds[_KINDS:] for name in names]
     if more:
         yield f"{_who(more)}: in other ways"
 

@@ -1,3 +1,5 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """What was published on a boot host: from which commit, when and by whom, under a number that each publishing raises.
 
 One file beside the generations, for root alone. Nothing that is served is made of it. Needs the standard library alone; the part

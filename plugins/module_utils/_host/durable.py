@@ -1,3 +1,5 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Files that are on the disk when a call returns, and whole or not there whatever kills it. Needs the standard library alone."""
 
 from __future__ import annotations

@@ -1,3 +1,5 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Files and directories of a host, laid down together: all files are made and checked before the first takes its place.
 
 Each takes its place by one rename, so what is read is the old file or the new one, whole. Needs the standard library

@@ -1,3 +1,5 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Files in directories that another user may write, read by root. Needs the standard library alone; runs on the boot host.
 
 Such a user may put a pipe there, which keeps whoever opens it waiting for ever, or a link to what he may not read himself.

@@ -1,3 +1,5 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Who listens on a host's ports, as ``ss`` of iproute2 tells it, and who stands in the way. Runs on the boot host."""
 
 from __future__ import annotations
@@ -37,8 +39,8 @@ def parse(output: str) -> list[Listener]:
 def _parse_line(line: str) -> Listener:
     """``udp UNCONN 0 0 0.0.0.0%lan0:67 0.0.0.0:* users:(("dnsmasq",pid=7,fd=4))``"""
     protocol, _state, _received, _sent, local = line.split()[:5]
-    place, _, port = local.rpartition(":")
-    address, _, interface = place.partition("%")
+    place, _separator, port = local.rpartition(":")
+    address, _separator, interface = place.partition("%")
     process = _PROCESS.search(line)
     return Listener(
         protocol=protocol,

@@ -1,3 +1,5 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """What a unit notes of the files that it has taken up, held against what is in them now.
 
 A unit writes ``sha256sum`` of its files into its runtime directory, as it starts into ``started`` and as it starts or
@@ -66,7 +68,7 @@ def _outdated(note: Path, files: Iterable[str]) -> list[str]:
 def _read(note: Path) -> dict[str, str]:
     text = read_plain(note, _LARGEST) or b""  # in a directory that is the unit's user's
     noted = (line.partition("  ") for line in text.decode(errors="replace").splitlines())
-    return {path: digest for digest, _, path in noted}
+    return {path: digest for digest, _separator, path in noted}
 
 
 def _digest(path: Path) -> str:

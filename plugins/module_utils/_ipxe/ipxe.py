@@ -1,3 +1,5 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """The iPXE scripts: what a machine is told once iPXE runs on it.
 
 Every script ends at the machine's own disk unless it has booted something else. A test that may be false ends in ``||``,

@@ -1,5 +1,5 @@
-# Copyright: Kindling contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """What is to be said of the channels that a boot host follows: why one stands where it stands, and whether its mirrors moved.
 
 An entry is what a run found out, as the boot host keeps it: ``board``, ``channel``, ``version`` (in use), ``newest`` (as the

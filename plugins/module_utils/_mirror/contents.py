@@ -1,5 +1,5 @@
-# Copyright: Kindling contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """A release is what it says: its version and its board are read out of its verified files, and not believed by its name.
 
 The PXE image carries /usr, whose os-release names the version and the board. The kernel carries its own version, and belongs

@@ -1,5 +1,5 @@
-# Copyright: Kindling contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Taking one file out of an initrd: archives in cpio's format ``newc``, each plain or compressed by gzip, as the kernel reads
 them. Memory and the written bytes are bounded, whatever the archives say."""
 

@@ -1,5 +1,5 @@
-# Copyright: Kindling contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """What a kernel says of itself, in the two forms in which Flatcar publishes kernels.
 
 amd64: a bzImage, whose header points to its version (Linux' ``Documentation/arch/x86/boot.rst``). arm64: an uncompressed

@@ -1,5 +1,5 @@
-# Copyright: Kindling contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """What the mirrors offer: a channel's current release, and everything about a release's files but their content.
 
 All that is learnt here is signed: versions by ``version.txt.sig``, digests by ``DIGESTS.sig``.

@@ -1,5 +1,5 @@
-# Copyright: Kindling contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Receiving one large file: download, hash and signature check in one pass, resumed where it broke off."""
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
-# Copyright: Kindling contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Flatcar's releases as data: versions, channels, file names, and the two text files that describe a release.
 
 The rules are those of the project's release scripts (flatcar/scripts: build_image, ci-automation).

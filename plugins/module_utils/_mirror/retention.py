@@ -1,5 +1,5 @@
-# Copyright: Kindling contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Which releases may go."""
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
-# Copyright: Kindling contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Signatures: the key file, gpgv, and the rule by which gpgv's findings are accepted.
 
 gpgv's exit status is not the rule: it is 0 for a revoked key and for any key in the ring (seen with 2.2.40). What

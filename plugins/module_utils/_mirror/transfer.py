@@ -1,5 +1,5 @@
-# Copyright: Kindling contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Getting bytes from a mirror, with curl(1).
 
 curl follows redirects without taking credentials to another host, resumes by Range and says when a server ignores it,

@@ -1,3 +1,5 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """The kinds of firmware by the codes under which they ask (DHCP option 93): the one table of them.
 
 A new kind is one row here. Codes are IANA's ("Processor Architecture Types"); names of platforms are iPXE's, and boards Flatcar's.

@@ -1,3 +1,5 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Asking: for offers, as many kinds of machines at once; for a lease, and giving it back; at a boot server's own port."""
 
 from __future__ import annotations
@@ -72,7 +74,7 @@ def take(wire: Wire, client: Client, offer: Answer, seconds: float) -> Answer | 
     end = time.monotonic() + seconds
     while (left := end - time.monotonic()) > 0:
         wire.send(question)
-        for _, answer in listen([wire], lambda: False, min(_AGAIN, left)):
+        for _wire, answer in listen([wire], lambda: False, min(_AGAIN, left)):
             known = answer.packet.xid == question.xid and answer.packet.mac == client.mac
             if known and answer.packet.message in (Message.ACK, Message.NAK):
                 return answer

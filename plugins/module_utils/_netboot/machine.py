@@ -1,3 +1,5 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """This host in the place of another machine: a process whose only interface has that machine's MAC address.
 
 It is a network namespace with a macvlan on one of the host's interfaces. Neither has a name that lasts: both are gone with
@@ -150,7 +152,7 @@ def who_has(
 def _note(frame: bytes, own: bytes, wanted: set, found: dict[ipaddress.IPv4Address, set[bytes]]) -> None:
     if len(frame) < _ARP.size:
         return
-    *_, kind, operation, mac, address, _, _ = _ARP.unpack_from(frame)[2:]
+    *_formats, kind, operation, mac, address, _target_mac, _target = _ARP.unpack_from(frame)[2:]
     holder = ipaddress.IPv4Address(address)
     if kind == 4 and operation in (_ASKS, _TELLS) and holder in wanted and mac != own:
         found.setdefault(holder, set()).add(mac)

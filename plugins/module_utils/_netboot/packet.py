@@ -1,3 +1,5 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """DHCP packets (RFC 2131, 2132, 3396; PXE 2.1), to bytes and back.
 
 What comes from the network is anybody's: every length is checked, and whatever is no packet raises ``PacketError`` alone.

@@ -1,3 +1,5 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """What an iPXE script does on a machine: followed command by command, with every URL that it fetches really fetched.
 
 Commands that need a person or a disk end the way: what they do is said, not done. Nothing waits. Variables are those
@@ -162,7 +164,7 @@ class _Run:
         return line
 
     def _value(self, name: str) -> str:
-        key, _, kind = name.partition(":")
+        key, _separator, kind = name.partition(":")
         key = re.sub(r"^net[X0-9]+[./]", "", key)
         value = self._variables.get(key, "")
         return value.replace(":", "-") if kind == "hexhyp" else value.replace(":", "") if kind == "hexraw" else value
@@ -235,7 +237,7 @@ class _Run:
         return fine
 
     def _do_kernel(self, words: list[str], script: _Script) -> bool:
-        _, rest = _options(words)
+        _given, rest = _options(words)
         if not rest:
             return False
         url = _joined(script.url, rest[0])
@@ -258,7 +260,7 @@ class _Run:
     _do_imgselect = _do_kernel
 
     def _do_boot(self, words: list[str], script: _Script) -> bool:
-        _, rest = _options(words)
+        _given, rest = _options(words)
         if rest:
             return self.chain(_joined(script.url, rest[0]), script.depth + 1)
         if not self._kernel:
@@ -282,8 +284,8 @@ def _joined(base: str, url: str) -> str:
     """*url* as it is meant in the script at *base*."""
     if "://" in url:
         return url
-    scheme, _, rest = base.partition("://")
-    host, _, path = rest.partition("/")
+    scheme, _separator, rest = base.partition("://")
+    host, _separator, path = rest.partition("/")
     folder = "" if url.startswith("/") else path.rpartition("/")[0]
     return f"{scheme}://{host}/{folder}{'/' if folder else ''}{url.lstrip('/')}"
 

@@ -1,3 +1,5 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Who else answers DHCP on a boot host's networks, and who of them does not belong there."""
 
 from __future__ import annotations
@@ -57,7 +59,7 @@ def find_servers(interfaces: Iterable[str], seconds: float) -> list[Server]:
         for one in wires:
             one.close()
     servers: dict[tuple[str, str, str, bool], Server] = {}
-    for heard_on, _, answer in found:
+    for heard_on, _client, answer in found:
         server = Server(
             interface=heard_on.interface,
             address=str(answer.server),

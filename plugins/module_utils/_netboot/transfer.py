@@ -1,3 +1,5 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """TFTP and HTTP as firmware and iPXE use them: small clients with bounds, for whatever is at the other end."""
 
 from __future__ import annotations
@@ -99,7 +101,7 @@ class _Exchange:
         self.last = first
 
     def next(self) -> bytes:
-        for _ in range(_TRIES):
+        for _try in range(_TRIES):
             self._socket.sendto(self.last, self._server)
             again = time.monotonic() + 1
             while (left := min(again, self._end) - time.monotonic()) > 0:

@@ -1,3 +1,5 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Everything that a boot host serves and keeps, by its place: URLs, the files of a generation, the files of an order to install.
 
 Each is said here and nowhere else: publishing writes them, orders and scripts name them, nginx's and dnsmasq's configurations have

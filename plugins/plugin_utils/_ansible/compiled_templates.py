@@ -1,3 +1,5 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Each template compiled once, and not again for each host.
 
 Jinja compiles a group's template again for each of its hosts, which takes longer than all else that is done with it. What it

@@ -1,3 +1,5 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """What actions need of ``ActionBase`` and Ansible has no public name for: sending a file, and asking for secrets.
 
 All such names are here; ``tests/unit/plugin_utils/_ansible`` fails when Ansible changes them.

@@ -1,3 +1,5 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Boot programs: what a machine's firmware is given to start, by its architecture and by what the node asks for.
 
 They are iPXE, from Debian's package, or a file of the operator's. A node's choice is a tag that dnsmasq's configuration gives

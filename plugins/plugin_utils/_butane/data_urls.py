@@ -1,3 +1,5 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """``data:`` URLs: choosing one for some bytes, and checking one.
 
 Source: Butane's ``MakeDataURL``; the Go package dataurl, with which Ignition reads them.
@@ -158,7 +160,7 @@ def content_of(text: str, compression: str | None) -> bytes:
     """What a data URL holds. Raises ``ValueError`` where it is none, or where its content is damaged."""
     if not text.startswith("data:"):
         raise DataUrlError("missing data prefix")
-    head, _, data = text.partition(",")
+    head, _separator, data = text.partition(",")
     content = unquote_to_bytes(data)
     try:
         if head.endswith(";base64"):

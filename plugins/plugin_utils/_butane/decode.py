@@ -1,3 +1,5 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """The walker: reads a config by the table of the spec.
 
 Two trees are walked side by side. ``raw`` is what a value means. ``written`` is what stands at that path in the

@@ -1,3 +1,5 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """The files directory: local files and trees are read below it, and nothing else is, symbolic links included.
 
 The reference follows links to anywhere. Kindling publishes what it reads to a network, so it does not.

@@ -1,3 +1,5 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Ignition configs that are given inline, to be merged or to replace: read and checked as JSON."""
 
 from __future__ import annotations
@@ -54,7 +56,7 @@ def parse_once(text: str) -> Any:
 
 
 def _said_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    if len({name.casefold() for name, _ in pairs}) < len(pairs):
+    if len({name.casefold() for name, _value in pairs}) < len(pairs):
         raise _JsonError("a name stands twice")
     return dict(pairs)
 
@@ -113,7 +115,7 @@ class _Reader:
         if value is None:
             return ""
         if field.type is Scalar.INT:
-            fits = type(value) is int and _INT_MIN <= value < _INT_END
+            fits = isinstance(value, int) and not isinstance(value, bool) and _INT_MIN <= value < _INT_END
         else:
             fits = isinstance(value, str if field.type is Scalar.STRING else bool)
         if not fits:

@@ -1,3 +1,5 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Bounds on what one translation may cost, whatever its input says.
 
 They lie far above any config that a machine could boot with; they exist because a few hundred bytes of YAML aliases,

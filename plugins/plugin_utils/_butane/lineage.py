@@ -1,3 +1,5 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Where each part of the generated config came from in the author's: so that complaints name what a person wrote."""
 
 from __future__ import annotations

@@ -1,3 +1,5 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """``with_mount_unit``: mount and swap units for filesystems.
 
 Source: Butane's base translation of filesystems, and Ignition's merging of configs, by which an author's unit is laid

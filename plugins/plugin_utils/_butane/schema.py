@@ -1,3 +1,5 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """The table of the spec: every structure and field of the Flatcar variant of Butane, and of the Ignition it becomes.
 
 Read it beside the published spec page. One row is one field: its name, its type, and where that is not plain,

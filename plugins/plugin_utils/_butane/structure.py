@@ -1,3 +1,5 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """The words in which the table of the spec (``schema``) is written: spec versions, structures and fields."""
 
 from __future__ import annotations

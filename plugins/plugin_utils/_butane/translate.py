@@ -1,3 +1,5 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """The translation, phase by phase; each one stops it if it finds errors, as in the reference."""
 
 from __future__ import annotations

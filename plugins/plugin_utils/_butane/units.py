@@ -1,3 +1,5 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """systemd unit files: whether they lex as the reference's parser lexes them, and what options they have.
 
 Source: the lexer of go-systemd, with which Ignition reads units.

@@ -1,3 +1,5 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Single values: which of them a typed field accepts. Source: go-yaml 3 decoding into Butane's types."""
 
 from __future__ import annotations

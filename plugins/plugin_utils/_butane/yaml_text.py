@@ -1,3 +1,5 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Butane configs as YAML text: values with the place where they stand.
 
 PyYAML's parser gives events; what a plain scalar means is decided here, because the reference follows YAML 1.2 with
@@ -259,9 +261,10 @@ def _meaning(event: yaml.ScalarEvent, origin: Origin) -> Any:
     if wanted is None:
         return text
     value = _resolve(text)
-    if type(value) is int and float in wanted:
+    kind = type(value)  # bool is an int to isinstance()
+    if kind is int and float in wanted:
         return float(value)
-    if type(value) not in wanted:
+    if kind not in wanted:
         raise YamlError(f"cannot decode {text[:40]!r} as a !!{tag.removeprefix(_CORE)}", origin)
     return value
 

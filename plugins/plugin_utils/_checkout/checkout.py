@@ -1,3 +1,5 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """The checkout that an inventory is read from, and whether it is older than what a boot host serves.
 
 Git's ancestry says so where it can. Where it cannot, the number does that each publishing raises: an inventory that was published

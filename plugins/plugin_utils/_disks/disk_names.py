@@ -1,3 +1,5 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Names of disks: which of them mean one disk, and which a partition of it.
 
 Source: systemd's ``60-persistent-storage.rules`` and ``scsi_id``, which make the links below ``/dev/disk``.

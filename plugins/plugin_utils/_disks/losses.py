@@ -1,3 +1,5 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """What disks lose by a node's config, in words; and whether a node that runs in RAM has said that they may.
 
 Ignition runs at the first boot of an installed system, and at every boot in RAM. Without any ``wipe`` it reuses what is there

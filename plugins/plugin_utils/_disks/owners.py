@@ -1,3 +1,5 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """One thing has one owner: what there is once in the world, two machines of an inventory cannot both have."""
 
 from __future__ import annotations

@@ -1,3 +1,5 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Installing a node to its disk: the installer's config and script, and how an installed node reports.
 
     made = build(node, config, version="4593.2.5", hosts=["http://10.0.0.1"], token=token, key=key_text)

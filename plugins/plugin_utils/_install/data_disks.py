@@ -1,3 +1,5 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """What the installer has to look at besides the disk that it installs to: what the config does to others at its first start.
 
 Ignition makes what is missing there, once the machine's old system is gone already. So the install script looks before it

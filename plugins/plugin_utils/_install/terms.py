@@ -1,3 +1,5 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """The terms of an order: what the inventory says of an installation, and what ends the order when it says something else."""
 
 from __future__ import annotations

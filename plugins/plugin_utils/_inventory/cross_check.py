@@ -1,3 +1,5 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """A second opinion: runs the reference, where it is installed, and says on what it and Kindling differ."""
 
 from __future__ import annotations

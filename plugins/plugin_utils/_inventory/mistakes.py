@@ -1,3 +1,5 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Problems as a person or a program reads them: all of them, each with its place in the inventory."""
 
 from __future__ import annotations

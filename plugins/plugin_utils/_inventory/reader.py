@@ -1,3 +1,5 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """The survey: the whole inventory read and checked at once. Whatever is published or explained went through here."""
 
 from __future__ import annotations
@@ -335,7 +337,7 @@ def _read_node(name: str, variables: Variables) -> _NodeReading:
     if node is None:
         wrong = {variable_of(problem.path) for problem in (*failed, *found)}
         kept = PLACE | (OWNED - wrong)
-        node, _ = read_node(name, {variable: value for variable, value in values.items() if variable in kept})
+        node, _problems = read_node(name, {variable: value for variable, value in values.items() if variable in kept})
         rest = _what_is_right(name, values, wrong)
     elif node.ram_disks:
         given = node.given[_RAM_DISKS]

@@ -1,3 +1,5 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """A node: what the inventory says of one machine, typed and checked, and the Butane config that it becomes.
 
 ``model`` puts together what the other modules say, one concern each: a table of variables, what they cannot say together,

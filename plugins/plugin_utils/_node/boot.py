@@ -1,3 +1,5 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """What a machine runs: the boot mode, the release, the disk that it is installed to, and the kernel's arguments."""
 
 from __future__ import annotations

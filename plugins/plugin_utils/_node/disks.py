@@ -1,3 +1,5 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Disks besides the one that Flatcar is on: partitions, RAID, encryption, file systems and swap.
 
 Without ``wipe: true``, Ignition reuses what is there and fits, and makes what is missing: a disk that has no GPT, a device in

@@ -1,3 +1,5 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Merging Butane fragments by key: a later fragment changes an entry, it never replaces or repeats a list by accident.
 
 An entry ``{path: /etc/motd, "$delete": true}`` takes an inherited entry away, and ``{"$delete": value}`` a value out of a

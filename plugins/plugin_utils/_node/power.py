@@ -1,3 +1,5 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """How a machine is switched on from afar. Nothing of it becomes a part of the machine's config."""
 
 from __future__ import annotations

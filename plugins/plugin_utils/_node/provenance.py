@@ -1,3 +1,5 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Where each part of a node's merged Butane comes from: the variable, and its place in the inventory.
 
 The layers are merged once more, each value in a wrapping that says where it is from.
@@ -34,7 +36,7 @@ class Traced:
 def traced_butane(node: Node, origin_of: OriginOf) -> dict[str, Any]:
     """The node's merged config, each plain value in it but null a ``Traced``."""
     wrapped = (_trace_layer(node, layer, origin_of) for layer in layers(node))
-    return functools.reduce(functools.partial(merge, refuse=lambda *_: None), wrapped, {})
+    return functools.reduce(functools.partial(merge, refuse=lambda *_told: None), wrapped, {})
 
 
 def _trace_layer(node: Node, layer: Layer, origin_of: OriginOf) -> Any:

@@ -1,3 +1,5 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Flatcar's releases: how they are named, and which configs their Ignition reads.
 
 Sources, as of 2026-08-13: flatcar.org's list of releases (Ignition's version by release), Ignition's ``docs/specs.md`` (the

@@ -1,3 +1,5 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """How an installed machine updates itself. One in RAM never does: it boots what the boot host serves."""
 
 from __future__ import annotations

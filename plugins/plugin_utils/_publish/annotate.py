@@ -1,3 +1,5 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """A traced config as text for people: YAML, with a comment at each key that says where it comes from."""
 
 from __future__ import annotations

@@ -1,3 +1,5 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """What a new generation changes, node by node: for people to read before it happens, configs decoded and without secrets."""
 
 from __future__ import annotations
@@ -118,7 +120,7 @@ class Comparison:
         found = [*self._of_losses(), *self._coming_and_going(), *self._of_files(before)]
         for names, parts in list(alike.values())[:_SHOWN]:
             found += [_shown(f"{who(names)}: {part.title}", part.before, part.after) for part in parts]
-        more = [name for names, _ in list(alike.values())[_SHOWN:] for name in names]
+        more = [name for names, _parts in list(alike.values())[_SHOWN:] for name in names]
         if more:
             found.append({"prepared": f"{who(more)}: changed in yet other ways, not shown\n"})
         return found

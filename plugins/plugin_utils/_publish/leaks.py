@@ -1,3 +1,5 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Secrets in what is served: texts out of vaults are looked for in all that a node's config says, decoded."""
 
 from __future__ import annotations

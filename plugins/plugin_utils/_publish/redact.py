@@ -1,3 +1,5 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Ignition configs for people to read: decoded, as YAML, and without secrets.
 
 A secret is shown as a mark, another one for another secret, so that a change of it is seen.

@@ -1,3 +1,5 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Which values of a config are secret: the one table, in Butane's words, from which Ignition's are made.
 
 What comes out of a vault is secret wherever it stands; these are secret wherever they come from.

@@ -1,3 +1,5 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """The roles' variables that become configuration, scripts or lines on a screen: of each, the form of its words."""
 
 from __future__ import annotations

@@ -1,3 +1,5 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """The forms of the words that become configuration, scripts or lines on a screen: one table, a row for each kind of word.
 
 What reads a word on its way decides its form: dnsmasq and nginx end a setting at a line's end, at blanks, commas or semicolons;

@@ -1,3 +1,5 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """What is known of a node: what the inventory wants, what its boot hosts publish, and what it reported."""
 
 from __future__ import annotations

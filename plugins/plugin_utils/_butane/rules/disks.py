@@ -1,3 +1,5 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Disks, partitions, RAID, filesystems and LUKS.
 
 Source: Ignition's ``types/disk.go``, ``partition.go``, ``raid.go``, ``filesystem.go``, ``luks.go``, ``clevis.go`` and

@@ -1,3 +1,5 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """The section ``ignition``: proxies, and configs that are merged in or that replace this one.
 
 Source: Ignition's ``types/proxy.go``; Butane's ``base/util`` for the configs.

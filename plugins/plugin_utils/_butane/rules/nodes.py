@@ -1,3 +1,5 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Files, directories, links and trees.
 
 Source: Ignition's ``types/node.go``, ``file.go``, ``mode.go``, ``storage.go`` and ``config.go``; Butane's base validation.

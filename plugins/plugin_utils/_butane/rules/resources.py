@@ -1,3 +1,5 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Contents and where they come from.
 
 Source: Ignition's ``types/resource.go``, ``headers.go``, ``verification.go`` and ``url.go``; Butane's base validation.

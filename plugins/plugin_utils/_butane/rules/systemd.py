@@ -1,3 +1,5 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Units, drop-ins and quadlets. Source: Ignition's ``types/unit.go`` and ``systemd.go``; Butane's base validation."""
 
 from __future__ import annotations

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from ansible_collections.kindling.flatcar.plugins.module_utils._arming import arming
 from ansible_collections.kindling.flatcar.plugins.module_utils._arming.gates import Gates
+from ansible_collections.kindling.flatcar.plugins.module_utils._routes import routes
 
 
 @dataclass(frozen=True)
@@ -32,10 +33,10 @@ def make_places(root: Path, published: Path) -> arming.Places:
 def publish(places: arming.Places, *orders: arming.Order) -> None:
     """Have the served generation say what these were ordered for."""
     for order in orders:
-        path = places.published / arming.ORDERS / order.address / order.digest
+        path = places.published / routes.ORDERS / order.address / order.digest
         path.parent.mkdir(parents=True, exist_ok=True)
         path.touch()
 
 
 def withdraw(places: arming.Places, order: arming.Order) -> None:
-    (places.published / arming.ORDERS / order.address / order.digest).unlink()
+    (places.published / routes.ORDERS / order.address / order.digest).unlink()

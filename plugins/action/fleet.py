@@ -4,36 +4,31 @@
 from __future__ import annotations
 
 import dataclasses
-import tempfile
 from collections.abc import Iterable, Mapping
-from pathlib import Path
 from typing import Any
 
 from ansible.errors import AnsibleActionFail
-from ansible.plugins.action import ActionBase
 from ansible_collections.kindling.flatcar.plugins.module_utils._generation.generation import (
     changes,
     digest_of,
     manifest_of,
     pack,
 )
+from ansible_collections.kindling.flatcar.plugins.module_utils._routes import routes
+from ansible_collections.kindling.flatcar.plugins.plugin_utils._ansible.host_action import HostAction
 from ansible_collections.kindling.flatcar.plugins.plugin_utils._boot.programs import choices_of
 from ansible_collections.kindling.flatcar.plugins.plugin_utils._checkout.checkout import Checkout, judge, look
 from ansible_collections.kindling.flatcar.plugins.plugin_utils._inventory.hostvars import Variables
 from ansible_collections.kindling.flatcar.plugins.plugin_utils._inventory.mistakes import describe
 from ansible_collections.kindling.flatcar.plugins.plugin_utils._inventory.reader import Fleet, Known, fleet_of, survey
 from ansible_collections.kindling.flatcar.plugins.plugin_utils._publish import diff
-from ansible_collections.kindling.flatcar.plugins.plugin_utils._publish.redact import without_tokens
 from ansible_collections.kindling.flatcar.plugins.plugin_utils._publish.tree import (
-    INDEX,
-    SHOWN,
     build_files,
     wanted_images,
 )
 from ansible_collections.kindling.flatcar.plugins.plugin_utils._schema.problem import InventoryError
 from ansible_collections.kindling.flatcar.plugins.plugin_utils._schema.words import visible
 from ansible_collections.kindling.flatcar.plugins.plugin_utils._status.installs import (
-    MODULE,
     directories,
     ended_armings,
     signed_by,
@@ -42,7 +37,7 @@ from ansible_collections.kindling.flatcar.plugins.plugin_utils._status.installs 
 
 #: Tops of a generation: what the web server alone may read, and what nobody but root.
 PRIVATE = ["web"]
-SECRET = [INDEX, SHOWN]
+SECRET = [routes.INDEX, routes.SHOWN]
 
 _ENDED = "!!! ARMINGS END: WHAT WAS ORDERED IS NOT WHAT THE INVENTORY SAYS NOW !!!"
 
@@ -55,7 +50,7 @@ _REFUSED_LOSSES = (
 )
 
 
-class ActionModule(ActionBase):
+class ActionModule(HostAction):
     _requires_connection = True
 
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
@@ -137,7 +132,7 @@ class ActionModule(ActionBase):
         differing = changes(served["manifest"], manifest)
         result = {
             "changed": manifest != served["manifest"],
-            "changes": {kind: [without_tokens(path) for path in paths] for kind, paths in differing.items()},
+            "changes": {kind: [routes.without_tokens(path) for path in paths] for kind, paths in differing.items()},
         }
         if options["refuse_losses"]:
             self._refuse_losses(served["manifest"], files, options, task_vars)
@@ -152,11 +147,11 @@ class ActionModule(ActionBase):
             return result
         if not result["changed"]:
             if judgement.confirms or judgement.older:
-                self._ask_boot_tree({"path": options["path"], "checkout": checkout.note()}, task_vars)
+                self._ask({"path": options["path"], "checkout": checkout.note()}, task_vars)
             return result
         arguments = {
             "path": options["path"],
-            "src": self._ship(pack(files, held=set(served["manifest"].values()))),
+            "src": self.send("generation", pack(files, held=set(served["manifest"].values()))),
             "digest": digest_of(manifest),
             "private": PRIVATE,
             "secret": SECRET,
@@ -164,8 +159,8 @@ class ActionModule(ActionBase):
             "keep": options["keep"],
             "checkout": checkout.note(),
         }
-        published = self._boot_tree(arguments, task_vars)
-        return result | {key: published[key] for key in ("failed", "msg", "generation") if key in published}
+        published = self.ask("boot_tree", self._places | arguments, task_vars)
+        return result | {key: published[key] for key in ("generation",) if key in published}
 
     def _hold(self, fleet: Fleet, options: Mapping[str, Any], task_vars: dict[str, Any]) -> dict[str, Any]:
         """Publishes nothing; and yet nobody is installed any more but by what the inventory says now."""
@@ -175,15 +170,13 @@ class ActionModule(ActionBase):
         if ended:
             places = directories(task_vars["inventory_hostname"], self._variables)
             arguments = places | {"state": "disarmed", "machines": list(ended), "who": who()}
-            done = self._execute_module(module_name=MODULE, module_args=arguments, task_vars=task_vars)
-            if done.get("failed"):
-                return done
+            self.ask("arming", arguments, task_vars)
         return {"changed": bool(ended), "ended": list(ended)}
 
     def _served(self, options: Mapping[str, Any], task_vars: dict[str, Any]) -> tuple[dict[str, Any], bytes]:
         """What the boot host serves, and its key."""
         asked = {"path": options["path"], "key": True, "given_key": options["key"]}
-        served = self._ask_boot_tree(asked, task_vars)
+        served = self._ask(asked, task_vars)
         return served, bytes.fromhex(options["key"] or served["key"])  # a secret that was given is masked in the answer
 
     def _files(
@@ -217,7 +210,7 @@ class ActionModule(ActionBase):
 
         def texts(paths: list[str]) -> dict[str, str]:
             asked = {"path": options["path"], "read": paths}
-            return self._ask_boot_tree(asked, task_vars)["texts"] if paths else {}
+            return self._ask(asked, task_vars)["texts"] if paths else {}
 
         before = diff.tree(manifest, texts(diff.overview(manifest)))
         comparison = diff.Comparison(before, diff.tree(manifest_of(files), files), key)
@@ -230,9 +223,9 @@ class ActionModule(ActionBase):
         options: Mapping[str, Any],
         task_vars: dict[str, Any],
     ) -> None:
-        index = [path for path in (INDEX,) if path in manifest]
+        index = [path for path in (routes.INDEX,) if path in manifest]
         asked = {"path": options["path"], "read": index}
-        before = diff.tree(manifest, self._ask_boot_tree(asked, task_vars)["texts"])
+        before = diff.tree(manifest, self._ask(asked, task_vars)["texts"])
         lost = diff.newly_lost_unasked(before, diff.tree(manifest_of(files), files))
         if lost:
             raise AnsibleActionFail("\n".join((_REFUSED_LOSSES, *lost)))
@@ -240,33 +233,8 @@ class ActionModule(ActionBase):
     def _secrets(self, node: str) -> list[str]:
         return [secret.text for secret in self._variables.secrets(node)]
 
-    def _ask_boot_tree(self, arguments: dict[str, Any], task_vars: dict[str, Any]) -> dict[str, Any]:
-        """For an answer with secrets in it: with ``-vvv`` a connection prints what it gets, unless it is told not to."""
-        connection = self._connection._play_context
-        before, connection.no_log = connection.no_log, True
-        try:
-            answer = self._boot_tree(arguments, task_vars)
-        finally:
-            connection.no_log = before
-        if answer.get("failed"):
-            raise AnsibleActionFail(answer.get("msg", "the module boot_tree failed on the boot host"))
-        return answer
-
-    def _boot_tree(self, arguments: dict[str, Any], task_vars: dict[str, Any]) -> dict[str, Any]:
-        return self._execute_module(
-            module_name="kindling.flatcar.boot_tree", module_args=self._places | arguments, task_vars=task_vars
-        )
-
-    def _ship(self, archive: bytes) -> str:
-        """One transfer; the archive stays in Ansible's own temporary directory on the boot host."""
-        remote = self._connection._shell.join_path(
-            self._connection._shell.tmpdir or self._make_tmp_path(), "generation"
-        )
-        with tempfile.NamedTemporaryFile(prefix="kindling-") as local:
-            Path(local.name).write_bytes(archive)
-            self._transfer_file(local.name, remote)
-        self._fixup_perms2((self._connection._shell.tmpdir, remote))
-        return remote
+    def _ask(self, arguments: Mapping[str, Any], task_vars: Mapping[str, Any]) -> dict[str, Any]:
+        return self.ask("boot_tree", self._places | arguments, task_vars, secret=True)
 
 
 def _look(task_vars: Mapping[str, Any]) -> Checkout:

@@ -7,17 +7,15 @@ import base64
 import hashlib
 import hmac
 import secrets
-import tempfile
 import time
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from pathlib import Path
 from typing import Any
 
 from ansible.errors import AnsibleActionFail, AnsibleConnectionFailure
 from ansible.inventory.manager import split_host_pattern
-from ansible.plugins.action import ActionBase
 from ansible.plugins.loader import module_loader
 from ansible_collections.kindling.flatcar.plugins.module_utils._arming import arming
+from ansible_collections.kindling.flatcar.plugins.plugin_utils._ansible.host_action import HostAction
 from ansible_collections.kindling.flatcar.plugins.plugin_utils._install import config_digest
 from ansible_collections.kindling.flatcar.plugins.plugin_utils._install.order import TIMEOUT, key_text, order, witness
 from ansible_collections.kindling.flatcar.plugins.plugin_utils._install.terms import (
@@ -41,7 +39,6 @@ from ansible_collections.kindling.flatcar.plugins.plugin_utils._publish.tree imp
 from ansible_collections.kindling.flatcar.plugins.plugin_utils._schema import limits
 from ansible_collections.kindling.flatcar.plugins.plugin_utils._schema.problem import InventoryError
 from ansible_collections.kindling.flatcar.plugins.plugin_utils._status.installs import (
-    MODULE,
     clock,
     directories,
     given_key,
@@ -64,7 +61,7 @@ _OVERWRITTEN = {"flatcar": "an empty disk, or Flatcar", "any": "WHATEVER IS THER
 _SPEED = 1000
 
 
-class ActionModule(ActionBase):
+class ActionModule(HostAction):
     _requires_connection = True
 
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
@@ -397,20 +394,8 @@ class ActionModule(ActionBase):
             yield node, fleet, [f"http://{address}" for address in addresses], name_of(network)
 
     def _own_key(self) -> bytes:
-        """Secret: with ``-vvv`` a connection prints what it gets, unless it is told not to."""
-        connection = self._connection._play_context
-        before, connection.no_log = connection.no_log, True
-        try:
-            found = self._execute_module(
-                module_name="kindling.flatcar.boot_tree",
-                module_args={"path": directories(self._host, self._variables)["fleet_dir"], "key": True},
-                task_vars=self._task_vars,
-            )
-        finally:
-            connection.no_log = before
-        if found.get("failed"):
-            raise AnsibleActionFail(f"{self._host}: {found.get('msg', 'the module boot_tree failed')}")
-        return bytes.fromhex(found["key"])
+        place = directories(self._host, self._variables)["fleet_dir"]
+        return bytes.fromhex(self.ask("boot_tree", {"path": place, "key": True}, self._task_vars, secret=True)["key"])
 
     def _speed(self) -> int:
         """Of the slowest interface to machines that this boot host says the speed of, in megabits a second."""
@@ -421,32 +406,15 @@ class ActionModule(ActionBase):
     def _arm(self, orders: list[arming.Order], options: Mapping[str, Any], again: bool) -> dict[str, Any]:
         return self._module(
             state="armed",
-            src=self._ship(orders),
+            src=self.send("armings", arming.pack(orders)),
             who=who(),
             seconds=options["expires"],
             clock=time.time(),
             again=again,
         )
 
-    def _ship(self, orders: Iterable[arming.Order]) -> str:
-        """Tokens and configs in one file, which none but its owner reads: never in arguments, which everybody sees."""
-        shell = self._connection._shell
-        remote = shell.join_path(shell.tmpdir or self._make_tmp_path(), "armings")
-        with tempfile.NamedTemporaryFile(prefix="kindling-") as local:
-            Path(local.name).write_bytes(arming.pack(orders))
-            self._transfer_file(local.name, remote)
-        self._fixup_perms2((shell.tmpdir, remote))
-        return remote
-
     def _module(self, **arguments: Any) -> dict[str, Any]:
-        result = self._execute_module(
-            module_name=MODULE,
-            module_args=directories(self._host, self._variables) | arguments,
-            task_vars=self._task_vars,
-        )
-        if result.get("failed"):
-            raise AnsibleActionFail(f"{self._host}: {result.get('msg', 'the module failed')}")
-        return result
+        return self.ask("arming", directories(self._host, self._variables) | arguments, self._task_vars)
 
     def _ask(self, names: list[str]) -> list[dict[str, Any]] | None:
         """What was reported; None where the boot host cannot be asked now: machines go on without us."""

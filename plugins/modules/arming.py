@@ -156,6 +156,7 @@ from ansible_collections.kindling.flatcar.plugins.module_utils._generation impor
 from ansible_collections.kindling.flatcar.plugins.module_utils._generation.generation import served_name
 from ansible_collections.kindling.flatcar.plugins.module_utils._ipxe.ipxe import INITRD, KERNEL
 from ansible_collections.kindling.flatcar.plugins.module_utils._mirror.channels import read_channels
+from ansible_collections.kindling.flatcar.plugins.module_utils._routes import routes
 
 _DISK_IMAGE = "flatcar_production_image.bin.bz2"
 _CLOCKS_DIFFER = 300  # seconds
@@ -230,11 +231,11 @@ def _read(places: arming.Places, params: dict, _check_mode: bool) -> dict:
 
 def _index(fleet_dir: Path) -> dict:
     try:
-        return json.loads((fleet_dir / "current" / "index.json").read_text(encoding="utf-8"))["nodes"]
+        return json.loads((fleet_dir / "current" / routes.INDEX).read_text(encoding="utf-8"))["nodes"]
     except FileNotFoundError:
         return {}
     except (ValueError, KeyError):
-        raise arming.ArmingError(f"{fleet_dir}/current/index.json is damaged: run site.yml") from None
+        raise arming.ArmingError(f"{fleet_dir}/current/{routes.INDEX} is damaged: run site.yml") from None
 
 
 def _images(images_dir: Path) -> dict:

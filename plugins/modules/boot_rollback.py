@@ -109,6 +109,7 @@ from ansible_collections.kindling.flatcar.plugins.module_utils._arming import ar
 from ansible_collections.kindling.flatcar.plugins.module_utils._arming.gates import GateError
 from ansible_collections.kindling.flatcar.plugins.module_utils._arming.places import OPTIONS, places_of
 from ansible_collections.kindling.flatcar.plugins.module_utils._generation import generation
+from ansible_collections.kindling.flatcar.plugins.module_utils._routes import routes
 
 
 def main() -> None:
@@ -162,13 +163,13 @@ def _settle(places: arming.Places | None) -> None:
 
 
 def _is_ordered(root: Path, name: str | None, found: dict) -> bool:
-    orders = root / generation.GENERATIONS / (name or "") / "web" / arming.ORDERS
+    orders = root / generation.GENERATIONS / (name or "") / routes.WEB / routes.ORDERS
     return (orders / found["address"] / arming.digest_of(found["about"])).is_file()
 
 
 def _nodes(root: Path, name: str | None) -> list[str]:
     try:
-        index = json.loads((root / generation.GENERATIONS / (name or "") / "index.json").read_text(encoding="utf-8"))
+        index = json.loads((root / generation.GENERATIONS / (name or "") / routes.INDEX).read_text(encoding="utf-8"))
     except (FileNotFoundError, ValueError):
         return []
     return sorted(index["nodes"])

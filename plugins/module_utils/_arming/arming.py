@@ -28,41 +28,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from .._host import durable
 from .._host.locks import locked
+from .._routes import routes
 from .gates import Gates, new_batch
-
-#: What a machine reports, in the order in which it gets there.
-STAGES = ("started", "failed", "installed", "running")
-
-#: Those after which the installer is not given any more. Until they come, executable files stand in their places: only what is
-#: there opens, so that a report that was lost, or cannot be read, opens nothing.
-ENDS = ("failed", "installed", "running")
-
-#: What an install that has failed says after that where it had announced itself, and then has written nothing.
-_UNTOUCHED = "untouched"
 
 #: The shortest and the longest time for which machines are armed, in seconds.
 SHORTEST, LONGEST = 60, 24 * 3600
 
-#: Stands in scripts where the boot host, whose secret and clock count, fills in signature and time.
-UNSIGNED = "SIGNATURE/EXPIRES"
-
 #: Files of an arming that the web server gives to an armed machine alone.
-SERVED = ("install.ipxe", "install.ign")
+SERVED = (routes.INSTALL_SCRIPT, routes.INSTALL_CONFIG)
 
-#: Served as long as an install was begun and not ended: the machine's disk is half-written.
-UNFINISHED = "unfinished.ipxe"
-
-#: Below a generation's ``web``: ``orders/ADDRESS/DIGEST``.
-ORDERS = "orders"
-
-_RECORD = "arming.json"
 _SCRIPT = "script.ipxe"
-_HALF_WRITTEN = "half-written"
-_WITNESS = "witness"
-_GATE = "gate"
-_ORDER = "order"
-_FROM = "from"
 _NEW = ".new-"
 _TOKEN = re.compile(r"[A-Za-z0-9_-]{43}")
 _ADDRESS = re.compile(r"[0-9a-f.:]{2,45}")
@@ -93,11 +70,11 @@ class Places:
 
     @property
     def armed(self) -> Path:
-        return self.installs / "armed"
+        return self.installs / routes.ARMED
 
     @property
     def reports(self) -> Path:
-        return self.installs / "reports"
+        return self.installs / routes.REPORTS
 
 
 @dataclass(frozen=True)
@@ -165,7 +142,7 @@ def unpack(archive: bytes) -> list[Order]:
             )
         if not (_DIGEST.fullmatch(order.digest) and _NETWORK.fullmatch(order.network)):
             raise ArmingError(f"{order.node}: its digest or its network {order.network} is none")
-        expected = {UNFINISHED} if order.witness else {*SERVED, UNFINISHED}
+        expected = {routes.UNFINISHED} if order.witness else {*SERVED, routes.UNFINISHED}
         if set(order.files) != expected:
             raise ArmingError(
                 f"{order.node}: expected {', '.join(sorted(expected))}, got {', '.join(order.files) or 'nothing'}"
@@ -184,7 +161,7 @@ def digest_of(terms: Mapping[str, Any]) -> str:
 
 
 def sign(secret: str, token: str, network: str, until: int) -> str:
-    """What stands in place of ``UNSIGNED``: nginx's secure_link works out the same for the network that is asked from."""
+    """What stands in place of ``routes.UNSIGNED``: nginx's secure_link works out the same for the network that is asked from."""
     digest = hashlib.md5(f"{until} {token} {network} {secret}".encode(), usedforsecurity=False).digest()
     return f"{base64.urlsafe_b64encode(digest).decode().rstrip('=')}/{until}"
 
@@ -223,13 +200,13 @@ def arm(places: Places, orders: Collection[Order], who: str, secret: str, second
             arming = _recorded(order, number, who, now, until)
             signature = sign(secret, order.token, order.network, until)
             links = {
-                _GATE: places.gates.place(batch, order.token),
-                _ORDER: places.published / ORDERS / order.address / order.digest,
+                routes.GATE: places.gates.place(batch, order.token),
+                routes.ORDER: places.published / routes.ORDERS / order.address / order.digest,
             }
             _write_arming(places, arming, order, _signed(order, signature), links, history.left_half_written(arming))
             _hold_places(places, order.token)
-        _sync(places.reports)
-        _sync(places.armed)
+        durable.sync(places.reports)
+        durable.sync(places.armed)
         _log(places, [_entry("armed", who, now, order) | {"until": until} for order in orders])
         words = {word for order in orders for word in _words(order)}
         former = [arming.token for arming in armings if words.intersection(_words(arming))]
@@ -240,7 +217,7 @@ def arm(places: Places, orders: Collection[Order], who: str, secret: str, second
 
 def _check(places: Places, armings: Iterable[Arming], orders: Collection[Order], again: bool) -> None:
     for order in orders:
-        if not order.witness and not (places.published / ORDERS / order.address / order.digest).is_file():
+        if not order.witness and not (places.published / routes.ORDERS / order.address / order.digest).is_file():
             raise ArmingError(f"{order.node}: what is ordered is not what is published: run site.yml, then again")
     if again:
         return
@@ -331,7 +308,7 @@ def _is_meant(arming: Arming, words: Collection[str] | None) -> bool:
 
 
 def _signed(order: Order, signature: str) -> dict[str, str]:
-    unsigned, signed = f"/armed/{UNSIGNED}/{order.token}/", f"/armed/{signature}/{order.token}/"
+    unsigned, signed = (f"{routes.order_url('', order.token, text)}/" for text in (routes.UNSIGNED, signature))
     files = {_SCRIPT: order.script, **order.files}
     return {name: text.replace(unsigned, signed) for name, text in files.items()}
 
@@ -346,21 +323,21 @@ def _write_arming(
 ) -> None:
     """The arming's directory, complete before it has its name."""
     new = Path(tempfile.mkdtemp(prefix=_NEW, dir=places.armed))
-    _write(new / _RECORD, json.dumps(vars(arming), indent=0), 0o600)
-    marks = {_HALF_WRITTEN: json.dumps(half_written)} if half_written else {}
-    marks |= {_WITNESS: ""} if order.witness else {}
+    _write(new / routes.RECORD, json.dumps(vars(arming), indent=0), 0o600)
+    marks = {routes.HALF_WRITTEN: json.dumps(half_written)} if half_written else {}
+    marks |= {routes.WITNESS: ""} if order.witness else {}
     for name, text in (files | marks).items():
         _write(new / name, text, 0o640, places.gid)
     for name, target in ({} if order.witness else links).items():
         (new / name).symlink_to(target)
-    network = new / _FROM / order.network
+    network = new / routes.FROM / order.network
     network.mkdir(parents=True)
     for address in (order.address, *order.more_addresses):
         _write(network / address, "", 0o640, places.gid)
     for directory in (new, network.parent, network):
         os.chown(directory, -1, places.gid)
         directory.chmod(0o750)
-    _sync(new)
+    durable.sync(new)
     new.rename(places.armed / arming.token)
 
 
@@ -374,7 +351,7 @@ def _hold_places(places: Places, token: str) -> None:
     new = Path(tempfile.mkdtemp(prefix=_NEW, dir=places.reports))
     directory = _open_own(new)
     try:
-        for stage in ENDS:
+        for stage in routes.ENDS:
             place = os.open(stage, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o700, dir_fd=directory)
             try:
                 os.fchmod(place, 0o700)
@@ -492,9 +469,11 @@ def _settle(
             _mark(places, arming, half_written)
         if half_written or arming.token in armed or _is_witnessed(places, arming):
             addresses = (arming.address, *arming.more_addresses)
-            scripts |= {Path(address, f"{mac}.ipxe"): arming.token for address in addresses for mac in arming.macs}
+            scripts |= {
+                Path(address, routes.script_name(mac)): arming.token for address in addresses for mac in arming.macs
+            }
         if half_written:  # whatever address it has by now
-            scripts |= {Path(_HALF_WRITTEN, f"{mac}.ipxe"): arming.token for mac in arming.macs}
+            scripts |= {Path(routes.HALF_WRITTEN, routes.script_name(mac)): arming.token for mac in arming.macs}
     _point(places, scripts)
     if tokens:
         places.gates.open(batch, tokens)
@@ -503,13 +482,13 @@ def _settle(
 
 def _is_open(places: Places, arming: Arming) -> bool:
     """Whether the web server still honours it."""
-    awaited = all(_is_awaited(places, arming, stage) for stage in ENDS)
-    return awaited and time.time() <= arming.until and _file(places, arming, _ORDER).is_file()
+    awaited = all(_is_awaited(places, arming, stage) for stage in routes.ENDS)
+    return awaited and time.time() <= arming.until and _file(places, arming, routes.ORDER).is_file()
 
 
 def _is_witnessed(places: Places, arming: Arming) -> bool:
     """Whether the other boot host's install may begin at any time, without a word from anybody here but its machine."""
-    return arming.witness and all(_is_awaited(places, arming, stage) for stage in ENDS)
+    return arming.witness and all(_is_awaited(places, arming, stage) for stage in routes.ENDS)
 
 
 def _is_awaited(places: Places, arming: Arming, stage: str) -> bool:
@@ -518,14 +497,14 @@ def _is_awaited(places: Places, arming: Arming, stage: str) -> bool:
 
 def _is_under_way(places: Places, arming: Arming) -> bool:
     """Whether its install was begun, has not ended, and may still run."""
-    if not _reported(places, arming, "started") or any(_reported(places, arming, stage) for stage in ENDS):
+    if not _reported(places, arming, routes.STARTED) or any(_reported(places, arming, stage) for stage in routes.ENDS):
         return False
     return time.time() - _jump_since(arming) < _when_started(places, arming) + arming.limit
 
 
 def _has_begun(places: Places, arming: Arming) -> bool:
     """Whether its machine may have written to the disk: it has said so, and not taken that back before it wrote anything."""
-    return _reported(places, arming, "started") and not _reported(places, arming, _UNTOUCHED)
+    return _reported(places, arming, routes.STARTED) and not _reported(places, arming, routes.UNTOUCHED)
 
 
 def _jump_since(arming: Arming) -> int:
@@ -541,7 +520,7 @@ def _clock_offset() -> tuple[str, int]:
 
 
 def _when_started(places: Places, arming: Arming) -> int:
-    return int((places.reports / arming.token / "started").stat().st_ctime)
+    return int((places.reports / arming.token / routes.STARTED).stat().st_ctime)
 
 
 def _target(arming: Arming) -> dict[str, Any]:
@@ -552,7 +531,7 @@ def _target(arming: Arming) -> dict[str, Any]:
 def _marked(places: Places, arming: Arming) -> list[dict[str, Any]]:
     """What was half-written when it was armed, or was found to be later; a mark that says no disk is one all the same."""
     try:
-        text = _file(places, arming, _HALF_WRITTEN).read_text(encoding="utf-8")
+        text = _file(places, arming, routes.HALF_WRITTEN).read_text(encoding="utf-8")
     except FileNotFoundError:
         return []
     try:
@@ -562,25 +541,25 @@ def _marked(places: Places, arming: Arming) -> list[dict[str, Any]]:
 
 
 def _mark(places: Places, arming: Arming, half_written: list[dict[str, Any]]) -> None:
-    mark = _file(places, arming, _HALF_WRITTEN)
+    mark = _file(places, arming, routes.HALF_WRITTEN)
     if not mark.exists() and not _has_begun(places, arming):
         _write(mark, json.dumps(half_written), 0o640, places.gid)
-        _sync(mark.parent)
+        durable.sync(mark.parent)
 
 
 def _point(places: Places, wanted: Mapping[Path, str]) -> None:
     """Let exactly these scripts be, each a link to that of its arming."""
-    root = places.installs / "scripts"
+    root = places.installs / routes.ORDERED_SCRIPTS
     for script, token in wanted.items():
-        path, target = root / script, f"../../armed/{token}/{_SCRIPT}"
+        path, target = root / script, f"../../{routes.ARMED}/{token}/{_SCRIPT}"
         if not path.is_symlink() or str(path.readlink()) != target:
             path.parent.mkdir(mode=0o755, exist_ok=True)
             new = path.with_name(_NEW)
             new.unlink(missing_ok=True)
             new.symlink_to(target)
             new.replace(path)
-            _sync(path.parent)
-    _sync(root)
+            durable.sync(path.parent)
+    durable.sync(root)
     for directory in root.iterdir():
         for script in directory.iterdir():
             if script.relative_to(root) not in wanted:
@@ -607,7 +586,7 @@ def _armings(places: Places) -> list[Arming]:
     for directory in places.armed.iterdir():
         if _TOKEN.fullmatch(directory.name):
             try:
-                recorded = json.loads((directory / _RECORD).read_text(encoding="utf-8"))
+                recorded = json.loads((directory / routes.RECORD).read_text(encoding="utf-8"))
                 found.append(Arming(**_with_tuples(recorded)))
             except (FileNotFoundError, ValueError, TypeError, KeyError) as damage:
                 raise ArmingError(f"{directory} is damaged ({damage}): remove it, and arm its machine again") from None
@@ -703,7 +682,7 @@ def read_reports(places: Places, token: str) -> dict[str, dict[str, Any]]:
     Not the time of the file's content: whoever PUTs a file may set that.
     """
     reports = {}
-    for stage in STAGES:
+    for stage in routes.STAGES:
         try:
             handle = os.open(places.reports / token / stage, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
         except OSError as error:
@@ -758,31 +737,17 @@ def _locked(places: Places) -> Iterator[None]:
 
 
 def _write(path: Path, text: str, mode: int, gid: int = -1) -> None:
-    with path.open("x", encoding="utf-8") as file:
-        os.fchown(file.fileno(), -1, gid)
-        os.fchmod(file.fileno(), mode)
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
+    def own(handle: int) -> None:
+        os.fchown(handle, -1, gid)
+        os.fchmod(handle, mode)
 
-
-def _sync(directory: Path) -> None:
-    handle = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
+    durable.write_new(path, text.encode(), own)
 
 
 __all__ = (
-    "ENDS",
     "LONGEST",
-    "ORDERS",
     "SERVED",
     "SHORTEST",
-    "STAGES",
-    "UNFINISHED",
-    "UNSIGNED",
     "Arming",
     "ArmingError",
     "Order",

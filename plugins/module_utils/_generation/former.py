@@ -13,11 +13,10 @@ import shutil
 import stat
 from pathlib import Path
 
-FORMER = "former"
-SHELVES = ("1", "2")
+from .._routes import routes
 
 #: Directories of a generation whose own directories are named by what nobody can guess, and are asked for by it.
-_ROOMS = ("ignition", "nearby")
+_ROOMS = (routes.CONFIGS, routes.NEARBY)
 
 
 def put_aside(root: Path, before: Path, after: Path) -> bool:
@@ -26,9 +25,9 @@ def put_aside(root: Path, before: Path, after: Path) -> bool:
 
     *after* is not served yet, so there is no moment at which a name that a script has leads nowhere.
     """
-    left = [file for room in _ROOMS for file in _left(before / "web" / room, after / "web" / room)]
+    left = [file for room in _ROOMS for file in _left(before / routes.WEB / room, after / routes.WEB / room)]
     for file in left:
-        _put(root / FORMER / SHELVES[0], file, like=(after / "web").stat())
+        _put(root / routes.FORMER / routes.SHELVES[0], file, like=(after / routes.WEB).stat())
     return bool(left)
 
 
@@ -60,4 +59,4 @@ def _copy(file: Path, target: Path, like: os.stat_result) -> None:
     unfinished.replace(target)
 
 
-__all__ = ("FORMER", "SHELVES", "put_aside")
+__all__ = ("put_aside",)

@@ -7,7 +7,6 @@ is served is a complete generation: the old one or the new one. Needs the standa
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import hashlib
 import io
 import json
@@ -23,8 +22,10 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from .._host import durable
 from .._host.file_tree import make_directories
 from .._host.locks import locked
+from .._routes import routes
 from . import former, history, outline, publishings
 
 CURRENT = "current"
@@ -33,9 +34,6 @@ KEY = "key"
 KEY_FORM = re.compile("[0-9a-f]{64}")
 _MANIFEST = "manifest"
 _UNFINISHED = ".unfinished-"
-
-#: Where a script fetches a release from: its board and its version.
-_RELEASE = re.compile(r"/images/([A-Za-z0-9_-]+)/([A-Za-z0-9.+_-]+)/")
 
 
 class GenerationError(Exception):
@@ -115,13 +113,9 @@ def make_key(root: Path, given: str | None = None) -> str:
     if read_key(root) is None or given not in (None, read_key(root)):
         make_directories(root)
         with _locked(root):
-            new = root / f".{KEY}"
-            new.unlink(missing_ok=True)
             if given or read_key(root) is None:  # still: another run may have made it before we had the lock
-                _write(new, f"{given or new_key()}\n".encode(), -1, 0o600)
-                _sync_all(root)
-                new.replace(root / KEY)
-                _sync(root)
+                durable.replace(root / KEY, f"{given or new_key()}\n".encode())
+                durable.sync(root)
     return read_key(root)
 
 
@@ -151,7 +145,7 @@ def publish(
         try:
             _fill(unfinished, archive, digest, access)
             unfinished.rename(generation)
-            _sync(generations)
+            durable.sync(generations)
             now = history.now()
             record = record.served(generation.name, now)
             publishings.add(root, generation.name, checkout or {}, now)
@@ -282,7 +276,7 @@ def _note(root: Path, record: history.History) -> None:
     """Before the switch: what was noted for one that a killed run did not come to is found out from the symlink."""
     names = {path.name for path in (root / GENERATIONS).iterdir()}
     history.write(root, record.only(names))
-    _sync(root)
+    durable.sync(root)
 
 
 def _there(record: history.History, names: Iterable[str]) -> str:
@@ -328,9 +322,9 @@ def _check_whole(generation: Path, images: Path, record: history.History, names:
 
 
 def releases_of(generation: Path) -> list[tuple[str, str]]:
-    """The releases, by board and version, that a generation's scripts fetch."""
-    scripts = (path.read_text(encoding="utf-8") for path in generation.rglob("*.ipxe"))
-    return sorted({found for script in scripts for found in _RELEASE.findall(script)})
+    """The releases, by board and version, that a generation boots into RAM."""
+    nodes = json.loads((generation / routes.INDEX).read_text(encoding="utf-8"))["nodes"].values()
+    return sorted({(node["board"], node["version"]) for node in nodes if node["mode"] == "ram"})
 
 
 @contextlib.contextmanager
@@ -355,7 +349,7 @@ def _fill(unfinished: Path, archive: Path, digest: str, access: Access) -> None:
     if found != digest:
         raise GenerationError(f"the archive's files have the digest {found} instead of {digest}: run again")
     unfinished.chmod(0o755)
-    _sync_all(unfinished)
+    durable.sync_all(unfinished)
 
 
 def _unpack(archive: Path, target: Path, access: Access) -> None:
@@ -421,12 +415,12 @@ def _free_name(generations: Path, digest: str) -> Path:
 
 def _switch(root: Path, generation: Path) -> None:
     if former.put_aside(root, before=root / CURRENT, after=generation):
-        _sync_all(root)
+        durable.sync_all(root)
     new = root / f".{CURRENT}"
     new.unlink(missing_ok=True)
     new.symlink_to(generation.relative_to(root))
     new.replace(root / CURRENT)
-    _sync(root)
+    durable.sync(root)
 
 
 def _prune(generations: Path, record: history.History, keep: int) -> None:
@@ -445,26 +439,6 @@ def _prune(generations: Path, record: history.History, keep: int) -> None:
 
 def _sha256(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()
-
-
-def _sync_all(directory: Path) -> None:
-    """Everything that was written to the file system of *directory* is on the disk. For thousands of files, this one call
-    takes a fraction of what a sync of each does.
-    """
-    handle = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        if ctypes.CDLL(None, use_errno=True).syncfs(handle) != 0:
-            raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()), str(directory))
-    finally:
-        os.close(handle)
-
-
-def _sync(directory: Path) -> None:
-    handle = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
 
 
 def changes(before: Mapping[str, str], after: Mapping[str, str]) -> dict[str, Iterable[str]]:

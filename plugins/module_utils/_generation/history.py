@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import os
 import time
 from collections.abc import Collection
 from pathlib import Path
+
+from .._host import durable
 
 FILE = "history.json"
 
@@ -106,12 +107,7 @@ def write(root: Path, history: History) -> None:
         "held": history.held,
         "held_since": history.held_since,
     }
-    new = root / f".{FILE}"
-    with new.open("w", encoding="utf-8") as file:
-        json.dump(data, file, indent=1)
-        file.flush()
-        os.fsync(file.fileno())
-    new.replace(root / FILE)
+    durable.replace(root / FILE, json.dumps(data, indent=1).encode(), 0o644)
 
 
 __all__ = ("FILE", "Entry", "History", "HistoryError", "now", "read", "write")

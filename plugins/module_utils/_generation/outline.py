@@ -7,9 +7,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from .._routes import routes
 from .publishings import printable
-
-_INDEX = "index.json"
 
 #: How many different kinds of change are told. More of them nobody reads.
 _KINDS = 4
@@ -36,10 +35,10 @@ class Outline(NamedTuple):
 def read(generation: Path) -> Outline | None:
     """None where there is no such generation, or where its index cannot be read."""
     try:
-        nodes = json.loads((generation / _INDEX).read_text(encoding="utf-8"))["nodes"]
+        nodes = json.loads((generation / routes.INDEX).read_text(encoding="utf-8"))["nodes"]
     except (OSError, ValueError, KeyError, TypeError):
         return None
-    networks = (path.name.replace("-", "/") for path in generation.glob("web/reporters/*/*"))
+    networks = (path.name.replace("-", "/") for path in generation.glob(routes.served(routes.REPORTERS, "*", "*")))
     return Outline(nodes, frozenset(networks))
 
 

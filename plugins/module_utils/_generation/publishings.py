@@ -7,11 +7,12 @@ that reads and writes runs on the boot host.
 from __future__ import annotations
 
 import json
-import os
 import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
+
+from .._host import durable
 
 FILE = "publishings.json"
 
@@ -40,7 +41,12 @@ def add(root: Path, generation: str, checkout: Mapping[str, Any], at: str) -> No
     """Note, before it is switched to, that *generation* is published from *checkout*."""
     known = _read(root)
     number = max((entry["number"] for entry in known), default=0) + 1
-    _write(root, [*known, {"number": number, "generation": generation, "at": at, **_told(checkout)}][-_KEPT:])
+    durable.replace(
+        root / FILE,
+        json.dumps(
+            [*known, {"number": number, "generation": generation, "at": at, **_told(checkout)}][-_KEPT:], indent=1
+        ).encode(),
+    )
 
 
 def confirm(root: Path, generation: str, checkout: Mapping[str, Any], at: str) -> None:
@@ -124,15 +130,7 @@ def _is_whole(entry: Any) -> bool:
 
 
 def _write(root: Path, entries: list[dict[str, Any]]) -> None:
-    """Durably and by one rename."""
-    new = root / f".{FILE}"
-    new.unlink(missing_ok=True)
-    handle = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-    with os.fdopen(handle, "w", encoding="utf-8") as file:
-        json.dump(entries, file, indent=1)
-        file.flush()
-        os.fsync(file.fileno())
-    new.replace(root / FILE)
+    durable.replace(root / FILE, json.dumps(entries, indent=1).encode())
 
 
 __all__ = ("CHECKOUT", "COMMIT", "FILE", "add", "confirm", "in_words", "numbers", "printable", "publishing_of", "short")

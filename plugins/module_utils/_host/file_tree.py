@@ -19,6 +19,8 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from . import durable
+
 #: In the content of a file that is written once, what stands for random digits.
 RANDOM = "{random}"
 _KINDS = {stat.S_IFDIR: "directory", stat.S_IFREG: "file", stat.S_IFLNK: "link"}
@@ -169,7 +171,7 @@ def _make(entry: Entry, dry: bool, awaited: bool, staged: contextlib.ExitStack) 
         return _Made(entry, found, None, None)
     if not dry:
         staged.callback(new.unlink, missing_ok=True)
-        _write(new, content, entry.access)
+        durable.write_new(new, content, entry.access.give)
         if entry.validate:
             _run(entry.validate, {"{file}": new}, f"{path} failed to validate; what was there before stays")
     return _Made(entry, found, content, new)
@@ -208,7 +210,7 @@ def _lay_once(entry: Entry, dry: bool) -> Iterator[Change]:
     if found is None:
         if not dry:
             new = _staging(path, dry)
-            _write(new, entry.content.replace(RANDOM, secrets.token_hex(32)).encode(), access)
+            durable.write_new(new, entry.content.replace(RANDOM, secrets.token_hex(32)).encode(), access.give)
             new.replace(path)
         yield Change(str(path), _ABSENT, f"a secret; {access}\n")
     elif not stat.S_ISREG(found.st_mode):
@@ -236,14 +238,6 @@ def _staging(path: Path, dry: bool) -> Path:
     if not dry and _look(place):  # a file system that is read-only does not even remove what is not there
         place.unlink()
     return place
-
-
-def _write(path: Path, content: bytes, access: Access) -> None:
-    with path.open("xb") as file:
-        access.give(file.fileno())
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
 
 
 def _run(command: Sequence[str], places: dict[str, Path], failure: str) -> None:

@@ -8,13 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from .._routes import routes
+
 KERNEL = "flatcar_production_pxe.vmlinuz"
 INITRD = "flatcar_production_pxe_image.cpio.gz"
 TRIES = 5
 #: Before the other one of a pair of boot hosts is asked: a machine that waits for one that is off waits a minute each time.
 TRIES_OF_PAIR = 2
 #: The GRUB program that starts a UEFI machine's own disk where iPXE is too old to do it; boot hosts serve it.
-LOCAL_PROGRAM = "programs/localboot-x64.efi"
+LOCAL_PROGRAM = f"{routes.PROGRAMS}/localboot-x64.efi"
 
 #: Milliseconds without any progress, after which a download is begun anew.
 _STALLED = 60_000
@@ -53,7 +55,7 @@ def first_script() -> str:
     return (
         "#!ipxe\n"
         "echo Kindling: ${netX/mac} has ${netX/ip}\n"
-        f"{_chain('own', 'ipxe/${netX/mac:hexhyp}.ipxe')}"
+        f"{_chain('own', routes.OWN_SCRIPT)}"
         "echo Kindling: no script for this machine could be fetched; going on to its own disk\n"
         f"{LOCAL_DISK}"
     )
@@ -127,7 +129,7 @@ def over_script() -> str:
     return (
         "#!ipxe\n"
         "echo Kindling: ${netX/mac} is armed no more, and its disk is whole\n"
-        f"{_chain('own', '/ipxe/own/${netX/mac:hexhyp}.ipxe')}"
+        f"{_chain('own', f'/{routes.PLAIN_SCRIPT}')}"
         f"{LOCAL_DISK}"
     )
 

@@ -26,6 +26,7 @@ import shutil
 import time
 import typing
 
+from .._host import durable
 from .._host.file_tree import make_directories
 from .channels import read_channels
 from .errors import LockedError, RequestError, StorageError
@@ -207,18 +208,18 @@ class Store:
         if not place.parent.exists():
             place.parent.mkdir()
             place.parent.chmod(0o755)
-            _sync_directory(self.images)
+            durable.sync(self.images)
         if not place.exists():
             ready.chmod(0o755)
-            _sync_directory(ready)
+            durable.sync(ready)
             ready.rename(place)
         else:
             signatures = [path for path in ready.iterdir() if path.name not in names and path.name != MANIFEST]
             for path in (*signatures, *(ready / name for name in names), ready / MANIFEST):
                 path.rename(place / path.name)
             ready.rmdir()
-            _sync_directory(place)
-        _sync_directory(place.parent)
+            durable.sync(place)
+        durable.sync(place.parent)
         shutil.rmtree(self.work / "partial" / target.label, ignore_errors=True)
 
     def _remove_strays(self, ready: pathlib.Path, names: collections.abc.Sequence[str]) -> None:
@@ -233,7 +234,7 @@ class Store:
         aside.unlink(missing_ok=True)
         aside.symlink_to(str(version))
         aside.rename(self.images / board / channel.link)
-        _sync_directory(self.images / board)
+        durable.sync(self.images / board)
 
     # Tidying up ----------------------------------------------------------------------------------------------------
 
@@ -304,24 +305,10 @@ def _directories(path: pathlib.Path) -> list[pathlib.Path]:
 
 
 def _write_synced(path: pathlib.Path, content: bytes) -> None:
-    """Replace a file as a whole: aside, synced, renamed."""
-    aside = path.with_name(f".{path.name}.new")
+    """Replace a file as a whole."""
     try:
-        with aside.open("wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
+        durable.replace(path, content, 0o644)
     except OSError as problem:
         if problem.errno not in {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS}:
             raise
-        aside.unlink(missing_ok=True)
         raise StorageError(f"{path}: {problem.strerror}; make room on the file system and run again") from problem
-    aside.replace(path)
-
-
-def _sync_directory(path: pathlib.Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -28,6 +28,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 STATE = "state.json"
+#: As `_routes` has them, which a single file cannot import.
+_FIRST_SCRIPT, _IMAGES, _PROGRAMS = "/boot.ipxe", "/images/", "/programs/"
 _LOCK = "lock"
 #: Before anything that a machine has said: in a text, a quotation mark is written otherwise.
 _MARK = re.compile(r'"mark":(\d{1,15}(?:\.\d{1,20})?)[,}]')
@@ -236,9 +238,9 @@ def _reached(event: Event) -> int:
         return _FIRMWARE if event.who in ("firmware", "") else _IPXE
     if event.hop == "tftp":
         return _PROGRAM if event.what == "sent" else _FIRMWARE
-    if event.file.startswith("/programs/"):
+    if event.file.startswith(_PROGRAMS):
         return _PROGRAM
-    return _RELEASE if event.file.startswith("/images/") else _IPXE
+    return _RELEASE if event.file.startswith(_IMAGES) else _IPXE
 
 
 @dataclass
@@ -297,7 +299,7 @@ def _begins(when: float, event: Event, boot: Boot | None) -> bool:
     quiet = when - boot.last > _RETRY
     if event.hop == "dhcp":
         return event.who == "firmware" and event.what in ("discover", "pxe") and (boot.reached >= _IPXE or quiet)
-    return event.file == "/boot.ipxe" and not boot.asks and (boot.reached >= _RELEASE or quiet)
+    return event.file == _FIRST_SCRIPT and not boot.asks and (boot.reached >= _RELEASE or quiet)
 
 
 # Strangers ----------------------------------------------------------------------------------------------------------------

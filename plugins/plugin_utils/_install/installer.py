@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ansible_collections.kindling.flatcar.plugins.module_utils._ipxe import ipxe
+from ansible_collections.kindling.flatcar.plugins.module_utils._routes import routes
 
 from .._butane import dumps
 from .._node import Node, kernel_line
@@ -91,7 +92,7 @@ def build(
             ("version", version),
             ("digest", digest),
             ("sha512", hashlib.sha512(final.encode()).hexdigest()),
-            ("base", f"{hosts[0]}/images/{node.board}"),
+            ("base", routes.url(hosts[0], routes.IMAGES, node.board)),
             ("disk", node.install_disk),
             ("serial", node.install_disk_serial or ""),
             ("min_gib", node.install_disk_min_gib),
@@ -129,8 +130,8 @@ def _users(config: Mapping[str, Any]) -> dict[str, Any]:
 def script(node: Node, *, version: str, host: str, armed: str, refused: Sequence[str]) -> str:
     """The iPXE script of the installer. *armed* is the URL of the directory that has it and ``install.ign``, *host* that of the
     boot host, *refused* those that tell whether the disk is half written."""
-    images = f"{host}/images/{node.board}/{version}"
-    config = f"{armed}/install.ign"
+    images = routes.url(host, routes.IMAGES, node.board, version)
+    config = routes.url(armed, routes.INSTALL_CONFIG)
     return ipxe.install_script(node.hostname, version, images, config, kernel_line(node), refused)
 
 

@@ -7,8 +7,9 @@ import textwrap
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ansible_collections.kindling.flatcar.plugins.module_utils._arming.arming import UNSIGNED, Order, digest_of
+from ansible_collections.kindling.flatcar.plugins.module_utils._arming.arming import Order, digest_of
 from ansible_collections.kindling.flatcar.plugins.module_utils._ipxe import ipxe
+from ansible_collections.kindling.flatcar.plugins.module_utils._routes import routes
 
 from .._node import Node
 from .installer import build, script
@@ -45,8 +46,8 @@ def order(
     reports with, *timeout* how many seconds the writing of the disk may take, *half_written* whether an earlier order may have
     left the disk so. Raises ``ValueError`` as ``build`` does.
     """
-    armed = f"{hosts[0]}/armed/{UNSIGNED}/{token}"
-    asked = [f"{host}/armed/{token}/unfinished.ipxe" for host in hosts]
+    armed = routes.order_url(hosts[0], token)
+    asked = [routes.unfinished_url(host, token) for host in hosts]
     made = build(
         node,
         config,
@@ -64,11 +65,11 @@ def order(
         token=token,
         network=network,
         limit=timeout + _BESIDE,
-        script=ipxe.armed_script(node.hostname, [f"{armed}/install.ipxe", *asked[1:]]),
+        script=ipxe.armed_script(node.hostname, [routes.url(armed, routes.INSTALL_SCRIPT), *asked[1:]]),
         files={
-            "install.ipxe": script(node, version=version, host=hosts[0], armed=armed, refused=asked),
-            "install.ign": made.config,
-            "unfinished.ipxe": _unfinished(node, hosts),
+            routes.INSTALL_SCRIPT: script(node, version=version, host=hosts[0], armed=armed, refused=asked),
+            routes.INSTALL_CONFIG: made.config,
+            routes.UNFINISHED: _unfinished(node, hosts),
         },
     )
 
@@ -82,8 +83,8 @@ def witness(node: Node, *, token: str, hosts: Sequence[str], network: str, terms
         token=token,
         network=network,
         limit=TIMEOUT,
-        script=ipxe.armed_script(node.hostname, [f"{host}/armed/{token}/unfinished.ipxe" for host in own_first]),
-        files={"unfinished.ipxe": _unfinished(node, own_first)},
+        script=ipxe.armed_script(node.hostname, [routes.unfinished_url(host, token) for host in own_first]),
+        files={routes.UNFINISHED: _unfinished(node, own_first)},
         witness=True,
     )
 
@@ -102,7 +103,7 @@ def _order(terms: Mapping[str, Any], **more: Any) -> Order:
 
 
 def _unfinished(node: Node, hosts: Sequence[str]) -> str:
-    return ipxe.unfinished_script(node.name, [f"{host}/ipxe/${{netX/mac:hexhyp}}.ipxe" for host in hosts])
+    return ipxe.unfinished_script(node.name, [routes.url(host, routes.OWN_SCRIPT) for host in hosts])
 
 
 def key_text(keyring: bytes) -> str:

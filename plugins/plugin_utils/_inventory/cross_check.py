@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
-import gzip
 import json
 import os
 import re
@@ -12,14 +9,15 @@ import shutil
 import subprocess
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
-from urllib.parse import unquote_to_bytes
 
 from .._butane import Result
+from .._butane.data_urls import content_of
 
 _PROGRAM = "butane"
 _SECONDS = 60
 _NOT_PLAIN_IN_YAML = re.compile("[\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff]")
 _LONGEST_SHOWN = 80
+_GZIP = b"\x1f\x8b"
 
 
 class Difference(NamedTuple):
@@ -133,12 +131,11 @@ def _contents(value: Any) -> bytes | None:
     """The bytes that a data URL holds, decompressed; None for anything else. They may be secret: they are never shown."""
     if not isinstance(value, str) or not value.startswith("data:"):
         return None
-    kind, _comma, data = value.partition(",")
     try:
-        content = base64.b64decode(data) if kind.endswith(";base64") else unquote_to_bytes(data)
-        return gzip.decompress(content) if content.startswith(b"\x1f\x8b") else content
-    except (binascii.Error, OSError, EOFError, ValueError):
-        return data.encode("utf-8")
+        content = content_of(value, None)
+        return content_of(value, "gzip") if content.startswith(_GZIP) else content
+    except ValueError:
+        return value.encode("utf-8")
 
 
 def _shown(value: Any) -> str:

@@ -10,11 +10,11 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
-import jinja2
 from ansible.errors import AnsibleError
 from ansible.parsing.vault import EncryptedString, is_encrypted
 from ansible.template import Templar
 
+from .._ansible.compiled_templates import CompiledTemplates
 from .._publish.leaks import Secret
 from .._schema.problem import Problem
 from .origin import Origin, origin_of
@@ -24,9 +24,6 @@ Choose = Callable[[Iterable[str]], list[str]]
 
 #: Variables of Ansible's own that repeat those of all hosts.
 _MAGIC = frozenset({"ansible_facts", "groups", "hostvars", "vars"})
-
-#: How many compiled templates are kept: those of groups, which many hosts share.
-_COMPILED = 2000
 
 _ADVICE = "give its password, by --vault-password-file for one"
 
@@ -48,7 +45,7 @@ class Variables:
         self._groups = task_vars["groups"]
         self._loader = loader
         self._templar = Templar(loader=loader)
-        self._compile = functools.lru_cache(_COMPILED)(jinja2.Environment.compile)
+        self._templates = CompiledTemplates()
         self._last: tuple[str | None, Mapping[str, Any]] = (None, {})
         sources = [pathlib.Path(source) for source in task_vars.get("ansible_inventory_sources") or ()]
         folders = [source if source.is_dir() else source.parent for source in sources]
@@ -65,7 +62,7 @@ class Variables:
         templar = self._templar
         templar.available_variables = {**raw, "hostvars": self._hostvars}
         values, problems = {}, []
-        with _compiling_by(self._compile):
+        with self._templates.used():
             for name in choose(raw):
                 try:
                     values[name] = templar.template(raw[name])
@@ -168,19 +165,6 @@ class Variables:
         except AnsibleError as error:
             return f"{str(error.message).rstrip('.')}:"
         return None
-
-
-@contextlib.contextmanager
-def _compiling_by(compile_template: Callable[..., Any]) -> Iterator[None]:
-    """Jinja compiles a group's template again for each of its hosts, which takes longer than all else that is done with it.
-
-    What it compiles is the same whatever the host: where a template stands and what its variables are is asked when it runs.
-    """
-    original, jinja2.Environment.compile = jinja2.Environment.compile, compile_template
-    try:
-        yield
-    finally:
-        jinja2.Environment.compile = original
 
 
 def _beginning(file: pathlib.Path) -> bytes:

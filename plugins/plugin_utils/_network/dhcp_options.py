@@ -8,6 +8,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from ansible_collections.kindling.flatcar.plugins.module_utils._routes import routes
+
 from .._boot.programs import boot_table, tag_of
 from .._node import Node
 from .networks import Network
@@ -51,7 +53,7 @@ def wanted(network: Network, nodes: Iterable[Node], defaults: Mapping[str, str])
     return Wanted(
         network.subnet,
         network.address,
-        f"{base}/boot.ipxe",
+        routes.url(base, routes.FIRST_SCRIPT),
         tuple(_boots(base, defaults)),
         tuple(sorted(machines, key=lambda machine: machine.address)),
     )
@@ -77,7 +79,12 @@ def _boots(base: str, defaults: Mapping[str, str]) -> Iterator[Boot]:
         for file in files:
             yield Boot(entry["tag"], tuple(entry["codes"]), file)
             if entry["http_codes"]:
-                yield Boot(f"{entry['tag']}-http", tuple(entry["http_codes"]), f"{base}/programs/{file}", http=True)
+                yield Boot(
+                    f"{entry['tag']}-http",
+                    tuple(entry["http_codes"]),
+                    routes.url(base, routes.PROGRAMS, file),
+                    http=True,
+                )
 
 
 def isc(wanted: Wanted) -> str:

@@ -8,11 +8,13 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
+from ansible_collections.kindling.flatcar.plugins.module_utils._routes import routes
+
 from .._disks.losses import EACH_BOOT, Loss, lines, who
 from .._install import without_report
 from .._install.terms import text_of
 from .redact import Hiding, shown, shown_again, shown_both
-from .tree import INDEX, KNOWN, SHOWN, SecretsOf
+from .tree import SecretsOf
 
 _FIELDS = re.compile(r"[\s,]+")
 
@@ -21,10 +23,6 @@ _SHOWN = 20
 
 #: Of lines about disks that newly lose data, many more.
 _SHOWN_LOSSES = 200
-
-_OF_A_NODE = re.compile(rf"web/(ipxe|ignition|nearby|orders|reporters)/[^/]+/|{SHOWN}/|web/taken/")
-_SERVED = re.compile(r"web/ignition/[^/]+/(.+)\.ign")
-_RESERVATIONS = ("dnsmasq/dhcp-hosts", "dnsmasq/dns-hosts")
 
 
 class Tree(NamedTuple):
@@ -36,12 +34,12 @@ class Tree(NamedTuple):
 
 
 def tree(manifest: Mapping[str, str], texts: Mapping[str, str]) -> Tree:
-    return Tree(manifest, texts, json.loads(texts[INDEX])["nodes"] if INDEX in texts else {})
+    return Tree(manifest, texts, json.loads(texts[routes.INDEX])["nodes"] if routes.INDEX in texts else {})
 
 
 def overview(manifest: Mapping[str, str]) -> list[str]:
     """The paths in a served generation whose texts tell which nodes change."""
-    return [path for path in (INDEX, *_RESERVATIONS) if path in manifest]
+    return [path for path in (routes.INDEX, *routes.RESERVATIONS) if path in manifest]
 
 
 def newly_lost_unasked(before: Tree, after: Tree) -> list[str]:
@@ -88,8 +86,8 @@ class Comparison:
             path
             for path in sorted(before.keys() | after.keys())
             if before.get(path) != after.get(path)
-            and path not in (INDEX, KNOWN, *_RESERVATIONS)
-            and not _OF_A_NODE.match(path)
+            and path not in (routes.INDEX, routes.KNOWN, *routes.RESERVATIONS)
+            and not routes.is_of_a_node(path)
         ]
 
     def _old_config(self, name: str) -> str:
@@ -97,7 +95,7 @@ class Comparison:
         entry = self._before.nodes[name]
         if entry["mode"] == "ram":
             return self._served.get(entry["address"], "")
-        return f"{SHOWN}/{entry['address']}.yml"
+        return f"{routes.SHOWN}/{entry['address']}.yml"
 
     def _reserved(self, side: Tree, name: str) -> str:
         """The lines of DHCP and DNS that speak of the node."""
@@ -233,17 +231,17 @@ def _own_lines(part: _Part, words: Collection[str]) -> tuple[frozenset, frozense
 
 
 def _script(entry: Mapping[str, Any]) -> str:
-    return f"web/ipxe/{entry['address']}/{entry['macs'][0].replace(':', '-')}.ipxe"
+    return routes.script_file(entry["address"], entry["macs"][0])
 
 
 def _served_by_address(manifest: Mapping[str, str]) -> dict[str, str]:
     """The paths of what is served to nodes in RAM."""
-    return {found[1]: path for path in manifest if (found := _SERVED.fullmatch(path))}
+    return {found: path for path in manifest if (found := routes.address_of_config(path))}
 
 
 def _lines_by_field(texts: Mapping[str, str]) -> dict[str, list[str]]:
     found: dict[str, list[str]] = {}
-    for path in _RESERVATIONS:
+    for path in routes.RESERVATIONS:
         for line in texts.get(path, "").splitlines():
             for field in _FIELDS.split(line):
                 found.setdefault(field, []).append(line)

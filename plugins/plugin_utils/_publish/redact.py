@@ -13,6 +13,8 @@ import re
 from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
+from ansible_collections.kindling.flatcar.plugins.module_utils._routes import routes
+
 from .._butane.data_urls import content_of
 from .._node.provenance import Traced
 from .annotate import annotated
@@ -21,12 +23,6 @@ from .leaks import SHORTEST, name_of_entry
 #: Keys of an Ignition config, lists left out, whose values are secrets.
 _SECRET = re.compile(r"passwd\.(users|groups)\.passwordHash|storage\.luks\.keyFile\.source|.*\.httpHeaders\.value")
 _INNER = re.compile(r"ignition\.config\.(replace|merge)\.source")
-_TOKEN = re.compile(r"(?<=/ignition/)[\w-]+(?=[/.])|(?<=/reporters/)[\w-]+(?=/)|(?<=/nearby/)[\w-]+(?=/)")
-
-
-def without_tokens(text: str) -> str:
-    """A script or a path without what nobody can guess in it."""
-    return _TOKEN.sub("(token)", text)
 
 
 class Hiding:
@@ -52,16 +48,16 @@ class Hiding:
     def new(self, place: str, text: str) -> str:
         shown = self.without(text)
         self._new[place] = shown != text, frozenset(text.splitlines())
-        return without_tokens(shown)
+        return routes.without_tokens(shown)
 
     def old(self, place: str, text: str) -> str:
         if place not in self._new:
-            return f"({len(text):,} characters)" if "\n" in text else without_tokens(self.without(text))
+            return f"({len(text):,} characters)" if "\n" in text else routes.without_tokens(self.without(text))
         had_secrets, lines = self._new[place]
         if had_secrets:
             kept = [line if line in lines else self.mark(line) for line in text.splitlines()]
             text = "\n".join(kept) + ("\n" if text.endswith("\n") else "")
-        return without_tokens(self.without(text))
+        return routes.without_tokens(self.without(text))
 
     def without(self, text: str) -> str:
         for piece in self._pieces:
@@ -125,4 +121,4 @@ def _content(url: str, compression: str | None) -> str | None:
     return None
 
 
-__all__ = ("Hiding", "shown", "shown_again", "shown_both", "without_tokens")
+__all__ = ("Hiding", "shown", "shown_again", "shown_both")

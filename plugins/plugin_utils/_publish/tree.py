@@ -11,8 +11,9 @@ import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from typing import Any
 
-from ansible_collections.kindling.flatcar.plugins.module_utils._arming.arming import ORDERS, digest_of
+from ansible_collections.kindling.flatcar.plugins.module_utils._arming.arming import digest_of
 from ansible_collections.kindling.flatcar.plugins.module_utils._ipxe import ipxe
+from ansible_collections.kindling.flatcar.plugins.module_utils._routes import routes
 
 from .._butane import dumps, translate
 from .._disks.disk_names import world_identities
@@ -27,15 +28,6 @@ from .._node.provenance import OriginOf, source_at, traced_butane
 from .._schema.problem import Problem
 from . import config_words
 from .redact import shown
-
-#: The file of a generation that tells what is in it, node by node.
-INDEX = "index.json"
-
-#: Its directory of the configs that are not served, as people are shown them: what changes in them needs a reinstall.
-SHOWN = "configs"
-
-#: Its file for the host's packet filter, by the role dnsmasq's table: who is no stranger.
-KNOWN = "dnsmasq/known.nft"
 
 #: Host names that dnsmasq would read in a reservation as a lease's time, or as a word of its own.
 _NO_NAME_TO_DNSMASQ = re.compile(r"[0-9]+[smhdw]?|infinite|ignore")
@@ -194,36 +186,35 @@ def build_files(
     """
     nodes, networks = list(nodes), list(networks)
     files = {
-        "web/boot.ipxe": ipxe.first_script(),
-        "web/ipxe/unknown.ipxe": ipxe.unknown_script(),
-        "web/ipxe/over.ipxe": ipxe.over_script(),
+        routes.served(routes.FIRST_SCRIPT): ipxe.first_script(),
+        routes.served(routes.UNKNOWN_SCRIPT): ipxe.unknown_script(),
+        routes.served(routes.OVER_SCRIPT): ipxe.over_script(),
     }
     index = {}
     for node in nodes:
-        config = dumps(configs[node.name])
         network = network_of(node, networks)
         report_token = report_token_of(key, node.name)
         served = _served_config(node, network, configs[node.name], report_token)
         token = config_token_of(key, node.name, served) if served else None
         script = build_script(node, network, versions, token)
         for mac, address in node.nics():
-            files[f"web/ipxe/{address or node.address}/{mac.replace(':', '-')}.ipxe"] = script
+            files[routes.script_file(address or node.address, mac)] = script
         if served:
             # Flatcar asks DHCP on every NIC, and by whichever lease came first for its config
-            own = (f"web/ignition/{token}/{address}.ign" for address in (node.address, *node.more_addresses))
-            files |= dict.fromkeys((*own, f"web/nearby/{token}/{name_of(network)}"), served)
+            own = (routes.config_file(token, address) for address in (node.address, *node.more_addresses))
+            files |= dict.fromkeys((*own, routes.nearby_file(token, name_of(network))), served)
         else:
-            files[f"{SHOWN}/{node.address}.yml"] = shown(configs[node.name], secrets_of(node.name), key)
-        entry = _index_entry(node, versions, config, report_token)
+            files[f"{routes.SHOWN}/{node.address}.yml"] = shown(configs[node.name], secrets_of(node.name), key)
+        entry = _index_entry(node, versions, configs[node.name], report_token)
         if node.boot_mode == "install" and not network.standby:
             entry["order"] = _terms(node, network, versions, configs[node.name], signed_by)
-            files[f"web/{ORDERS}/{node.address}/{digest_of(entry['order'])}"] = f"{node.name}\n"
+            files[routes.order_file(node.address, digest_of(entry["order"]))] = f"{node.name}\n"
         for address in (node.address, *node.more_addresses):
-            files[f"web/reporters/{report_token}/{name_of(network)}/{address}"] = f"{node.name}\n"
+            files[routes.reporter_file(report_token, name_of(network), address)] = f"{node.name}\n"
         lost = [loss._asdict() for loss in losses(node, configs[node.name])]
         index[node.name] = entry | ({"losses": lost} if lost else {})
-    files |= {f"web/taken/{address}": f"{whose}\n" for address, whose in _taken(nodes, networks)}
-    files[INDEX] = json.dumps({"nodes": index}, indent=0, sort_keys=True) + "\n"
+    files |= {routes.taken_file(address): f"{whose}\n" for address, whose in _taken(nodes, networks)}
+    files[routes.INDEX] = json.dumps({"nodes": index}, indent=0, sort_keys=True) + "\n"
     return files | _reservations(nodes, networks)
 
 
@@ -293,12 +284,14 @@ def build_script(node: Node, network: Network, versions: Versions, token: str | 
     if node.boot_mode != "ram":
         return ipxe.disk_script(node.hostname, local)
     version = versions(node.image())
-    images, config = f"{base}/images/{node.board}/{version}", f"{base}/ignition/{token}.ign"
-    peer = f"http://{network.peer_address}/boot.ipxe" if network.peer_address else None
-    return ipxe.ram_script(node.hostname, version, images, config, kernel_line(node), local, peer)
+    images = routes.url(base, routes.IMAGES, node.board, version)
+    peer = routes.url(f"http://{network.peer_address}", routes.FIRST_SCRIPT) if network.peer_address else None
+    return ipxe.ram_script(
+        node.hostname, version, images, routes.config_url(base, token), kernel_line(node), local, peer
+    )
 
 
-def _index_entry(node: Node, versions: Versions, config: str, report_token: str) -> dict[str, Any]:
+def _index_entry(node: Node, versions: Versions, config: Mapping[str, Any], report_token: str) -> dict[str, Any]:
     """``version`` is the exact release that the boot host serves; of a node on its disk, the one that it asks for.
     ``token`` is the SHA-256 of the one that it reports with."""
     return {
@@ -310,7 +303,7 @@ def _index_entry(node: Node, versions: Versions, config: str, report_token: str)
         "board": node.board,
         "channel": node.channel,
         "version": node.version if node.boot_mode == "disk" else versions(node.image()),
-        "config": hashlib.sha256(config.encode()).hexdigest(),
+        "config": config_digest(config),
         "token": hashlib.sha256(report_token.encode()).hexdigest(),
     }
 
@@ -329,9 +322,9 @@ def _reservations(nodes: Iterable[Node], networks: Iterable[Network]) -> dict[st
         dhcp += [",".join(words) + "\n" for words in _reservation(node, network_of(node, networks), named)]
         dns.append(f"{node.address} {f'{node.hostname}.{domain} ' if domain else ''}{node.hostname}\n")
     return {
-        "dnsmasq/dhcp-hosts": "".join(sorted(dhcp)),
-        "dnsmasq/dns-hosts": "".join(sorted(dns)),
-        KNOWN: "".join(_known(nodes)),
+        routes.DHCP_HOSTS: "".join(sorted(dhcp)),
+        routes.DNS_HOSTS: "".join(sorted(dns)),
+        routes.KNOWN: "".join(_known(nodes)),
     }
 
 
@@ -356,9 +349,6 @@ def _reservation(node: Node, network: Network, named: list[str]) -> Iterator[tup
 
 
 __all__ = (
-    "INDEX",
-    "KNOWN",
-    "SHOWN",
     "build_config",
     "build_files",
     "build_script",

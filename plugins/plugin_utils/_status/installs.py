@@ -12,11 +12,10 @@ import time
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from ansible_collections.kindling.flatcar.plugins.module_utils._arming.arming import STAGES
+from ansible_collections.kindling.flatcar.plugins.module_utils._routes import routes
 
 from .._install.terms import differences
 from .._inventory.hostvars import Variables
-from .._publish.tree import INDEX
 
 MODULE = "kindling.flatcar.arming"
 
@@ -68,7 +67,7 @@ def signed_by(host: str, variables: Variables) -> str | None:
 
 def ended_armings(armings: Iterable[Mapping[str, Any]], files: Mapping[str, str]) -> dict[str, str]:
     """Why each of the open *armings* ends when *files* are published, by its node; those that stay are left out."""
-    nodes = json.loads(files[INDEX])["nodes"]
+    nodes = json.loads(files[routes.INDEX])["nodes"]
     ended = {}
     for arming in armings:
         entry = nodes.get(arming["node"])
@@ -110,7 +109,7 @@ def who() -> str:
 
 def last_report(reports: Mapping[str, Mapping[str, Any]]) -> tuple[str, Mapping[str, Any]] | None:
     """The report that came last, with its stage."""
-    return max(reports.items(), key=lambda item: (item[1]["when"], STAGES.index(item[0])), default=None)
+    return max(reports.items(), key=lambda item: (item[1]["when"], routes.STAGES.index(item[0])), default=None)
 
 
 def table(rows: list[tuple[str, ...]]) -> str:

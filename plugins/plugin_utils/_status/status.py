@@ -7,8 +7,8 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ansible_collections.kindling.flatcar.plugins.module_utils._arming.arming import STAGES
 from ansible_collections.kindling.flatcar.plugins.module_utils._generation.publishings import in_words
+from ansible_collections.kindling.flatcar.plugins.module_utils._routes import routes
 
 #: No machine's word: all armings.
 _ANY = ""
@@ -51,7 +51,7 @@ def status_of(name: str, wanted: Wanted | None, read: Mapping[str, Mapping[str, 
     reports = [(stage, report, arming["number"]) for arming in armings for stage, report in arming["reports"].items()]
     own = [answer["reports"][name] for answer in told if name in answer["reports"]]
     reports += [(stage, report, 0) for found in own for stage, report in found.items()]
-    last = max(reports, key=lambda found: (found[1]["when"], found[2], STAGES.index(found[0])), default=None)
+    last = max(reports, key=lambda found: (found[1]["when"], found[2], routes.STAGES.index(found[0])), default=None)
     running = max(
         (found for found in reports if found[0] == "running"), key=lambda found: found[1]["when"], default=None
     )

@@ -6,6 +6,7 @@ import json
 import types
 
 import pytest
+from ansible.errors import AnsibleActionFail
 from ansible_collections.kindling.flatcar.plugins.action import fleet as action_of_fleet
 from ansible_collections.kindling.flatcar.plugins.action.fleet import ActionModule
 
@@ -22,10 +23,19 @@ def held(monkeypatch):
         ran = []
         action = ActionModule.__new__(ActionModule)
         action._variables, action._display = None, types.SimpleNamespace(warning=lambda _: None)
-        action._ask_boot_tree = lambda *_: {"armings": [ARMING], "key": "00" * 32}
-        action._execute_module = lambda **given: ran.append(given["module_args"]) or {"failed": failed}
+        action._task, action._places = types.SimpleNamespace(delegate_to=None), {}
+        answers = {"boot_tree": {"armings": [ARMING], "key": "00" * 32}, "arming": {"failed": failed}}
+
+        def run(module_name, module_args, task_vars):
+            module = module_name.rpartition(".")[2]
+            if module == "arming":
+                ran.append(module_args)
+            return answers[module]
+
+        action._connection = types.SimpleNamespace(_play_context=types.SimpleNamespace(no_log=False))
+        action._execute_module = run
         index = {"nodes": {"a": {"mode": "install", "order": order}}}
-        action._files = lambda *_: {action_of_fleet.INDEX: json.dumps(index)}
+        action._files = lambda *_: {"index.json": json.dumps(index)}
         monkeypatch.setattr(action_of_fleet, "directories", lambda *_: {"installs_dir": "/srv/kindling/installs"})
         return action._hold(None, OPTIONS, {"inventory_hostname": "boot-a"}), ran
 
@@ -43,4 +53,5 @@ def test_one_for_what_it_says_stays(held):
 
 
 def test_one_that_cannot_be_ended_is_a_failure(held):
-    assert held(NEW, failed=True)[0]["failed"]
+    with pytest.raises(AnsibleActionFail, match="boot-a: the module arming failed"):
+        held(NEW, failed=True)

@@ -17,6 +17,7 @@ import pytest
 from ansible_collections.kindling.flatcar.plugins.module_utils._arming import arming
 from ansible_collections.kindling.flatcar.plugins.module_utils._arming.gates import GateError
 from ansible_collections.kindling.flatcar.plugins.module_utils._host.locks import locked
+from ansible_collections.kindling.flatcar.plugins.module_utils._routes import routes
 from armed_room import make_places, publish, withdraw
 from repetition import repetitions
 
@@ -31,7 +32,7 @@ MACHINES = {
 
 def order(node, number=1, address=None, macs=None, name=None, digest="d" * 32, witness=False):
     token = f"{node}{number}".ljust(43, "-")
-    names = (arming.UNFINISHED,) if witness else (*arming.SERVED, arming.UNFINISHED)
+    names = (routes.UNFINISHED,) if witness else (*arming.SERVED, routes.UNFINISHED)
     return arming.Order(
         token=token,
         node=name or node,
@@ -40,8 +41,8 @@ def order(node, number=1, address=None, macs=None, name=None, digest="d" * 32, w
         digest=digest,
         network="10.0.0.0-24",
         limit=600,
-        script=f"chain /armed/{arming.UNSIGNED}/{token}/install.ipxe",
-        files=dict.fromkeys(names, f"/armed/{arming.UNSIGNED}/{token}/ of {node}"),
+        script=f"chain /armed/{routes.UNSIGNED}/{token}/install.ipxe",
+        files=dict.fromkeys(names, f"/armed/{routes.UNSIGNED}/{token}/ of {node}"),
         about={"version": "9999.2.0"},
         witness=witness,
     )
@@ -83,7 +84,7 @@ def is_armed(places, node):
 
 def is_kept_from_its_disk(places, node):
     token = token_for(places, node)
-    if not token or not (places.armed / token / arming.UNFINISHED).exists():
+    if not token or not (places.armed / token / routes.UNFINISHED).exists():
         return False
     if any(reported(places, token, stage) for stage in ("installed", "running")):
         return False
@@ -95,7 +96,7 @@ def gate(places, token):
 
 
 def awaited(places, token):
-    return all(os.access(places.reports / token / stage, os.X_OK) for stage in arming.ENDS)
+    return all(os.access(places.reports / token / stage, os.X_OK) for stage in routes.ENDS)
 
 
 def reported(places, token, stage):
@@ -710,7 +711,7 @@ def test_an_install_that_has_begun_is_not_replaced_unless_somebody_says_so(place
     assert token_for(places, "a") == order("a", 2).token
 
 
-@pytest.mark.parametrize("stage", arming.ENDS)
+@pytest.mark.parametrize("stage", routes.ENDS)
 def test_one_that_has_ended_is_not_under_way(places, stage):
     arm(places, order("a", 1))
     report(places, order("a", 1), "started")

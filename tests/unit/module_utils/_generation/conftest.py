@@ -14,6 +14,7 @@ FILES = {
     "web/ipxe/10.0.0.1/52-54-00-00-00-01.ipxe": "kernel http://10.0.0.254/images/amd64-usr/4593.2.5/vmlinuz\n",
     "web/ignition/token/10.0.0.1.ign": "{}",
     "dnsmasq/dhcp-hosts": "52:54:00:00:00:01,id:*,10.0.0.1,n1\n",
+    "index.json": '{"nodes": {"n1": {"mode": "ram", "board": "amd64-usr", "version": "4593.2.5"}}}',
 }
 
 #: What is written is told to audit hooks before it happens; of files that are opened, those for writing are counted.

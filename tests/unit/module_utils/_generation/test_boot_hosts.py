@@ -12,6 +12,7 @@ import sys
 
 import pytest
 from ansible_collections.kindling.flatcar.plugins.module_utils._arming import arming
+from ansible_collections.kindling.flatcar.plugins.module_utils._routes import routes
 from armed_room import make_places, publish
 
 pytestmark = pytest.mark.slow
@@ -191,7 +192,7 @@ def half_written(site, host, name, mac):
         network="10.2.0.0-24",
         limit=600,
         script="",
-        files=dict.fromkeys((*arming.SERVED, arming.UNFINISHED), ""),
+        files=dict.fromkeys((*arming.SERVED, routes.UNFINISHED), ""),
         about={},
     )
     publish(places, order)

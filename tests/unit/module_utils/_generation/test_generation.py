@@ -248,7 +248,7 @@ def test_all_is_on_the_disk_before_the_switch(root, monkeypatch):
         assert served_below(directory) == FILES | {"web/more": "x"}
         raise OSError(5, "Input/output error")
 
-    monkeypatch.setattr(generation, "_sync_all", refuse)
+    monkeypatch.setattr(generation.durable, "sync_all", refuse)
     with pytest.raises(OSError, match="Input/output error"):
         publish(root, FILES | {"web/more": "x"})
     assert served(root) == FILES

@@ -6,6 +6,7 @@ import json
 
 import pytest
 from ansible_collections.kindling.flatcar.plugins.module_utils._records import records
+from ansible_collections.kindling.flatcar.plugins.module_utils._routes import routes
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -613,3 +614,11 @@ def test_the_program_says_what_it_needs(tmp_path, capsys, monkeypatch):
     reservations.mkdir()
     assert records.main(arguments) == 1
     assert "dhcp-hosts" in capsys.readouterr().err
+
+
+def test_what_machines_fetch_is_known_by_its_place():
+    assert (f"/{routes.FIRST_SCRIPT}", f"/{routes.IMAGES}/", f"/{routes.PROGRAMS}/") == (
+        records._FIRST_SCRIPT,
+        records._IMAGES,
+        records._PROGRAMS,
+    )

@@ -8,6 +8,7 @@ import re
 
 import pytest
 from ansible_collections.kindling.flatcar.plugins.module_utils._arming import arming
+from ansible_collections.kindling.flatcar.plugins.module_utils._routes import routes
 from ansible_collections.kindling.flatcar.plugins.plugin_utils._install.order import order, witness
 from ansible_collections.kindling.flatcar.plugins.plugin_utils._install.terms import (
     differences,
@@ -50,7 +51,7 @@ def test_its_digest_is_that_of_what_is_published():
 
 def test_an_armed_machine_asks_the_boot_host_that_decides_and_then_its_peer():
     assert chained(an_order().script) == [
-        f"{HOSTS[0]}/armed/{arming.UNSIGNED}/{TOKEN}/install.ipxe",
+        f"{HOSTS[0]}/armed/{routes.UNSIGNED}/{TOKEN}/install.ipxe",
         f"{HOSTS[1]}/armed/{TOKEN}/unfinished.ipxe",
     ]
     assert len(chained(an_order(hosts=HOSTS[:1]).script)) == 1
@@ -60,10 +61,10 @@ def test_the_peer_is_sent_no_installer_and_answers_for_itself_first():
     one = node()
     terms = terms_of(one, version="", config="", host=HOSTS[0], peer=None, signed_by=None)
     made = witness(one, token=TOKEN, hosts=HOSTS, network="10.1.0.0-24", terms=terms)
-    assert (made.witness, set(made.files)) == (True, {arming.UNFINISHED})
+    assert (made.witness, set(made.files)) == (True, {routes.UNFINISHED})
     assert arming.unpack(arming.pack([made])) == [made]
     assert chained(made.script) == [f"{host}/armed/{TOKEN}/unfinished.ipxe" for host in reversed(HOSTS)]
-    assert chained(made.files[arming.UNFINISHED])[0].startswith(HOSTS[1])
+    assert chained(made.files[routes.UNFINISHED])[0].startswith(HOSTS[1])
 
 
 def test_both_boot_hosts_are_told_of_the_install_and_by_the_system_that_it_makes():

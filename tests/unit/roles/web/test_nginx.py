@@ -23,6 +23,7 @@ import yaml
 from ansible.parsing.dataloader import DataLoader
 from ansible.template import Templar, trust_as_template
 from ansible_collections.kindling.flatcar.plugins.module_utils._arming import arming
+from ansible_collections.kindling.flatcar.plugins.module_utils._routes import routes
 from armed_room import make_places, publish, withdraw
 
 pytestmark = pytest.mark.slow
@@ -145,7 +146,7 @@ class Web:
 def an_order(node, address, mac, witness=False):
     token = secrets.token_urlsafe(32)
     files = {
-        "install.ipxe": f"config /armed/{arming.UNSIGNED}/{token}/install.ign",
+        "install.ipxe": f"config /armed/{routes.UNSIGNED}/{token}/install.ign",
         "install.ign": f"the secrets of {node}",
         "unfinished.ipxe": f"{node} is half-written",
     }
@@ -154,7 +155,7 @@ def an_order(node, address, mac, witness=False):
         node=node,
         address=address,
         macs=(mac,) if isinstance(mac, str) else mac,
-        script=f"#!ipxe\nchain /armed/{arming.UNSIGNED}/{token}/install.ipxe\n",
+        script=f"#!ipxe\nchain /armed/{routes.UNSIGNED}/{token}/install.ipxe\n",
         files={name: text for name, text in files.items() if name == "unfinished.ipxe" or not witness},
         digest=secrets.token_hex(16),
         network="127.0.0.0-24",
@@ -273,7 +274,7 @@ def test_what_is_published_no_more_is_given_no_more(web):
     assert report(web, A, order.token, "started") == 409
 
 
-@pytest.mark.parametrize("stage", [*arming.ENDS, None])
+@pytest.mark.parametrize("stage", [*routes.ENDS, None])
 def test_reports_that_are_lost_open_nothing(web, stage):
     token = web.arm("a", A, MAC_A)
     url = web.config_of(A, MAC_A)
@@ -514,7 +515,7 @@ def test_a_report_has_its_limit(web, length, chunked):
     except (BrokenPipeError, ConnectionResetError):  # it does not wait for the end of what is too long
         status = 413
     assert status == 413
-    assert stored(web, token) == sorted(arming.ENDS)
+    assert stored(web, token) == sorted(routes.ENDS)
     assert report(web, A, token, "started", "x" * 16 * 1024) == 201
 
 
@@ -527,7 +528,7 @@ def test_reports_are_left_and_nothing_else(web, method):
         answer = web.ask(A, path, method, headers=headers)
         assert answer.status in (403, 404, 405)
         assert "hidden" not in answer.body
-    assert stored(web, token) == sorted({*arming.ENDS, "started"})
+    assert stored(web, token) == sorted({*routes.ENDS, "started"})
 
 
 def test_the_time_of_a_report_is_the_boot_hosts(web):

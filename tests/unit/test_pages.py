@@ -79,12 +79,8 @@ def test_what_a_page_links_to_is_there(page):
         assert not anchor or anchor in anchors(target), link
 
 
-def test_the_readme_is_one_page_and_links_to_what_is_packed():
-    lines = (ROOT / "README.md").read_text().splitlines()
-    assert len(lines) <= 100
-    packed = {"docs", "inventories", "playbooks", "roles", "LICENSE"}
-    tops = {link.partition("#")[0].split("/")[0] for link in links(ROOT / "README.md")}
-    assert {top for top in tops if not top.endswith(".md")} <= packed
+def test_the_readme_is_one_page():
+    assert len((ROOT / "README.md").read_text().splitlines()) <= 100
 
 
 def test_pictures_are_drawn_from_their_texts():
@@ -115,7 +111,9 @@ def commands(page):
     return [part.strip() for line in shown for part in line.split("&&") if part.strip().startswith(STARTS)]
 
 
-COMMANDS = [(page, command) for page in PAGES for command in dict.fromkeys(commands(page))]
+#: What was typed before is in the history of changes
+TYPED = [page for page in PAGES if page.name != "CHANGELOG.md"]
+COMMANDS = [(page, command) for page in TYPED for command in dict.fromkeys(commands(page))]
 MAKEFILE = (ROOT / "Makefile").read_text()
 TARGETS = set(re.findall(r"^([a-z][a-z-]*):", MAKEFILE, re.MULTILINE))
 
@@ -172,7 +170,7 @@ def test_a_playbook_that_is_shown_exists_and_takes_the_options_that_are_shown(pa
     assert set(options) <= known
 
 
-@every_page
+@pytest.mark.parametrize("page", TYPED, ids=name_of)
 def test_an_option_that_is_named_alone_is_one_of_some_playbook(page):
     playbooks = [options_of(path.name) for path in ROOT.glob("playbooks/*.yml")]
     known = set().union(*playbooks, variables_of_roles())

@@ -26,11 +26,12 @@ include_patterns = [
     "docs/**",
     "roles/*/README.md",
     "inventories/README.md",
+    "playbooks/README.md",
     "container/README.md",
     "tests/README.md",
     "*.md",
 ]
-exclude_patterns = [".*", "molecule", "tests/[!R]*", "docs/docsite", "README.md"]
+exclude_patterns = [".*", "changelogs", "molecule", "tests/[!R]*", "docs/docsite", "README.md"]
 
 extensions = ["myst_parser", "sphinx_antsibull_ext"]
 myst_enable_extensions = ["attrs_block"]
@@ -46,6 +47,8 @@ highlight_language = "none"
 # Ansible's own pages that those of plugins refer to. No inventory of that site is fetched: a build needs no network.
 _ANSIBLE = "https://docs.ansible.com/ansible/latest/"
 _LABELS = {
+    "action_plugins": "plugins/action.html",
+    "ansible_configuration_settings": "reference_appendices/config.html",
     "common_return_values": "reference_appendices/common_return_values.html",
 }
 

@@ -29,9 +29,16 @@ OUTSIDE = re.compile(r"[a-z]+:|//")
 FENCE = re.compile(r"^( *)```.*?^\1```$", re.DOTALL | re.MULTILINE)
 LINK = re.compile(r"\]\(\s*<?([^)\s>]+)>?\s*\)")
 
-_spec = importlib.util.spec_from_file_location("picture", ROOT / "tests" / "picture.py")
-picture = importlib.util.module_from_spec(_spec)
-_spec.loader.exec_module(picture)
+
+def load(path):
+    spec = importlib.util.spec_from_file_location(path.stem, path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+picture = load(ROOT / "tests" / "picture.py")
+readme = load(ROOT / "tests" / "inclusion" / "readme.py")
 
 
 def name_of(page):
@@ -81,6 +88,16 @@ def test_what_a_page_links_to_is_there(page):
 
 def test_the_readme_is_one_page():
     assert len((ROOT / "README.md").read_text().splitlines()) <= 100
+
+
+def test_a_packed_readme_has_no_link_that_is_relative():
+    text = (ROOT / "README.md").read_text()
+    made = readme.absolute(text, "https://git.example.com/kindling/flatcar")
+    targets = LINK.findall(made)
+    assert len(targets) == len(LINK.findall(text)) > 20
+    assert all(OUTSIDE.match(target) for target in targets)
+    assert "![A terminal" in made and "(https://git.example.com/kindling/flatcar/raw/main/docs/images/demo.svg)" in made
+    assert "(https://git.example.com/kindling/flatcar/blob/main/docs/boot-host.md#go-back)" in made
 
 
 def test_pictures_are_drawn_from_their_texts():
@@ -223,7 +240,7 @@ def shown_variables():
             yield pytest.param(yaml.safe_load(text), id=f"{page.stem} {number}")
 
 
-@pytest.mark.parametrize("shown", shown_variables())
+@pytest.mark.parametrize("shown", list(shown_variables()))
 def test_variables_of_a_node_that_are_shown_are_taken(shown):
     own = {"flatcar_rack": "rack-a", "flatcar_mac": "52:54:00:12:a0:01", "flatcar_address": "10.10.0.11"}
     node, problems = read_node("a01", {"flatcar_boot_mode": "ram", **own, **shown})

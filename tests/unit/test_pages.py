@@ -202,6 +202,17 @@ def test_a_module_that_is_shown_exists(page, command):
     assert (ROOT / "plugins" / "modules" / f"{module.removeprefix('kindling.flatcar.')}.py").is_file()
 
 
+#: Files of examples that a reader makes
+MADE = re.compile(r"NAME|inventories/mine|playbooks/leases\.yml")
+PATH = re.compile(r"`((?:container|docs|inventories|molecule|playbooks|plugins|roles|tests)/[\w./-]+)`")
+
+
+@pytest.mark.parametrize("page", TYPED, ids=name_of)
+def test_a_file_of_the_repository_that_is_named_is_there(page):
+    named = [path for path in PATH.findall(FENCE.sub("", page.read_text())) if not MADE.search(path)]
+    assert [path for path in named if not (ROOT / path).exists()] == []
+
+
 # The first rack -----------------------------------------------------------------------------------------------------------
 
 

@@ -60,7 +60,9 @@ def anchors(page):
 
 
 def links(page):
-    return [link for link in LINK.findall(FENCE.sub("", page.read_text())) if not OUTSIDE.match(link)]
+    """Those within the repository. What generates a page may have escaped every character that is no letter."""
+    found = LINK.findall(re.sub(r"\\([!-/:-@[-`{-~])", r"\1", FENCE.sub("", page.read_text())))
+    return [link for link in found if not OUTSIDE.match(link)]
 
 
 def toctree():
@@ -116,7 +118,7 @@ def test_a_pictures_text_is_in_it_to_the_letter():
 # Commands -----------------------------------------------------------------------------------------------------------------
 
 
-STARTS = ("ansible-playbook ", "make ", "ansible ")
+STARTS = ("ansible-playbook ", "make ", "ansible boot_hosts ")
 
 
 def commands(page):

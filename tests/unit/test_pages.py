@@ -225,6 +225,7 @@ def typed_files(page):
         yield found[1], found[2]
 
 
+@pytest.mark.slow
 def test_the_files_of_the_first_rack_are_an_inventory_without_mistakes(tmp_path):
     (tmp_path / ".ssh").mkdir()
     key = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIPbmxO9DGDIfwNh4WSVmWrMQkRlQVY8Znnm3P1OD0aJ2 you@controller\n"

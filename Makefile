@@ -30,7 +30,7 @@ VERSION := $(shell sed -n 's/^version: //p' galaxy.yml)
 SOURCE_DATE_EPOCH ?= $(shell git log -1 --format=%ct 2>/dev/null || echo 0)
 WHEELS := .cache/container/wheels
 
-.PHONY: help setup lock advisories validate build run push buildpush registry lab-setup demo demo-down test test-long test-fast lint docs unit-setup unit unit-fast bench collection clean
+.PHONY: help setup lock advisories validate build run push buildpush registry lab-setup demo demo-down test test-long test-fast lint docs inclusion newer unit-setup unit unit-fast bench changelog collection clean
 
 help: ## List the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -121,6 +121,16 @@ lint: setup
 	yamllint --strict .
 	ansible-lint --config-file .config/ansible-lint.yml
 	check-jsonschema --builtin-schema vendor.compose-spec docker-compose.yml
+	antsibull-changelog lint
+	antsibull-changelog generate --output .cache/CHANGELOG.md
+	diff CHANGELOG.md .cache/CHANGELOG.md  # make changelog writes it
+	python tests/inclusion docs
+
+inclusion: setup ## Check the collection's archive as Galaxy and the Ansible package do
+	python tests/inclusion
+
+newer: lab-setup ## Run the unit tests that start nothing on the newest ansible-core, with Debian 13's Python
+	python tests/newer
 
 # Needs no network: links to other sites are not fetched. A warning is an error
 docs: setup ## Build the documentation's site, .cache/docs/html
@@ -147,8 +157,11 @@ bench: setup ## Measure the transpiler, validation, publishing, images and a sto
 	python tests/bench/hostile.py
 	python tests/bench/records.py
 
-collection: setup ## Build the collection's archive
-	ansible-galaxy collection build --force
+changelog: setup ## Move changelogs/fragments into the release that galaxy.yml names, and write CHANGELOG.md
+	antsibull-changelog release --update-existing --reload-plugins --refresh-plugins
+
+collection: setup ## Build the collection's archive, out of the files that git has
+	python tests/inclusion/archive.py .
 
 clean: ## Remove everything that is not in git, and what the lab cached
 	@if [ -x $(BIN)/python ]; then $(LAB) clean; fi

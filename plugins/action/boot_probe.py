@@ -29,7 +29,7 @@ class ActionModule(ActionBase):
 
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         super().run(tmp, task_vars)
-        _, options = self.validate_argument_spec(
+        _validation, options = self.validate_argument_spec(
             argument_spec={
                 **OUTPUT_OPTIONS,
                 "nodes": {"type": "list", "elements": "str", "default": ["few"]},
@@ -59,7 +59,7 @@ class ActionModule(ActionBase):
             )
         arguments = {key: options[key] for key in ("interface", "seconds") if options[key] is not None}
         result = self._execute_module(
-            module_name="kindling.flatcar.boot_probe",
+            module_name="kindling.flatcar.network_probe",
             module_args={**arguments, "networks": networks},
             task_vars=task_vars,
         )

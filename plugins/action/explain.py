@@ -40,15 +40,15 @@ class ActionModule(ActionBase):
 
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         super().run(tmp, task_vars)
-        _, options = self.validate_argument_spec(
+        _validation, options = self.validate_argument_spec(
             argument_spec={**OUTPUT_OPTIONS, "nodes": {"type": "list", "elements": "str", "required": True}}
         )
         variables = Variables(task_vars, self._loader)
         for name in options["nodes"]:
             _check_known(name, variables.group(NODES))
         explained = [_explained(name, variables) for name in options["nodes"]]
-        data = [data for data, _ in explained]
-        put_out(options, "\n\n".join(text for _, text in explained), data[0] if len(data) == 1 else data)
+        data = [data for data, _text in explained]
+        put_out(options, "\n\n".join(text for _data, text in explained), data[0] if len(data) == 1 else data)
         sizes = (f"{one['node']}: Ignition config of {one['ignition_bytes']:,} bytes" for one in data)
         return {"changed": False, "msg": "; ".join(sizes)}
 

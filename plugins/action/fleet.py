@@ -55,7 +55,7 @@ class ActionModule(HostAction):
 
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         super().run(tmp, task_vars)
-        _, options = self.validate_argument_spec(
+        _validation, options = self.validate_argument_spec(
             argument_spec={
                 "state": {"type": "str", "choices": ["checked", "held", "published"], "default": "published"},
                 "hosts": {"type": "list", "elements": "str"},

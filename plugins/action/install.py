@@ -66,7 +66,7 @@ class ActionModule(HostAction):
 
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         super().run(tmp, task_vars)
-        _, options = self.validate_argument_spec(
+        _validation, options = self.validate_argument_spec(
             argument_spec={
                 "state": {
                     "type": "str",
@@ -227,7 +227,7 @@ class ActionModule(HostAction):
         if not names or self._task.check_mode:
             return {"changed": bool(names)}
         orders = []
-        for node, _, hosts, network in self._machines(names):
+        for node, _fleet, hosts, network in self._machines(names):
             terms = terms_of(node, version="", config="", host=hosts[0], peer=None, signed_by=None)
             # Here the boot host is the peer: the one that decides is the other
             orders.append(witness(node, token=_token(options, node), hosts=hosts[::-1], network=network, terms=terms))

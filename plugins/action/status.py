@@ -39,7 +39,7 @@ class ActionModule(ActionBase):
 
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         super().run(tmp, task_vars)
-        _, options = self.validate_argument_spec(
+        _validation, options = self.validate_argument_spec(
             argument_spec={
                 **OUTPUT_OPTIONS,
                 "register": {"type": "str", "required": True},
@@ -87,7 +87,7 @@ def _wanted(found: Survey) -> dict[str, Wanted]:
             mode=node.boot_mode,
             version=node.version,
             config=config_digest(config),
-            boot_hosts=tuple(host for _, host in sorted(serving[name])),
+            boot_hosts=tuple(host for _standby, host in sorted(serving[name])),
             known_as=(*map(str, (node.address, *node.more_addresses)), *(mac.replace(":", "-") for mac in node.mac)),
         )
         for name, (node, config) in made.items()

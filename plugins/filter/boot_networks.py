@@ -10,7 +10,7 @@ description:
   - Checks the networks that a boot host shall serve, and completes them with its own addresses on their interfaces.
 version_added: 0.1.0
 author:
-  - The Kindling developers
+  - Kindling developers (@kindling-flatcar)
 positional: _input, facts, host
 options:
   _input:

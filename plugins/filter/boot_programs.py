@@ -10,7 +10,7 @@ description:
   - Joins a boot host's own choices with those that nodes can make by C(flatcar_boot_program).
 version_added: 0.1.0
 author:
-  - The Kindling developers
+  - Kindling developers (@kindling-flatcar)
 positional: _input, programs
 options:
   _input:

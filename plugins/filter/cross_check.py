@@ -12,7 +12,7 @@ description:
   - That both refuse a config is no difference.
 version_added: 0.1.0
 author:
-  - The Kindling developers
+  - Kindling developers (@kindling-flatcar)
 positional: _input
 options:
   _input:

@@ -11,7 +11,7 @@ description:
     defaults filled in.
 version_added: 0.1.0
 author:
-  - The Kindling developers
+  - Kindling developers (@kindling-flatcar)
 positional: _input, macs
 options:
   _input:

@@ -13,7 +13,7 @@ description:
     winning field by field. An entry with a true C($delete) takes an inherited one away.
 version_added: 0.1.0
 author:
-  - The Kindling developers
+  - Kindling developers (@kindling-flatcar)
 positional: _input
 options:
   _input:

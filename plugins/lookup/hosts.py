@@ -13,7 +13,7 @@ description:
     have C(connection=local) and tasks with C(run_once).
 version_added: 0.1.0
 author:
-  - The Kindling developers
+  - Kindling developers (@kindling-flatcar)
 options:
   _terms:
     description: The pattern of the play's hosts.

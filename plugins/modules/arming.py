@@ -15,16 +15,17 @@ description:
     call it directly.
 version_added: 0.1.0
 author:
-  - The Kindling developers
+  - Kindling developers (@kindling-flatcar)
 extends_documentation_fragment:
+  - kindling.flatcar.attributes
   - kindling.flatcar.places
 attributes:
   check_mode:
     support: full
-    description: Tells what would change.
+    details: Tells what would change.
   diff_mode:
     support: none
-    description: Every change is in the log on the boot host.
+    details: Every change is in the log on the boot host.
 options:
   state:
     description:

@@ -12,14 +12,9 @@ description:
   - All of it was said by somebody in a machine's name, by its MAC address or its address. Texts are short and printable.
 version_added: 0.1.0
 author:
-  - The Kindling developers
-attributes:
-  check_mode:
-    support: full
-    description: The module never changes anything.
-  diff_mode:
-    support: none
-    description: There is nothing to differ.
+  - Kindling developers (@kindling-flatcar)
+extends_documentation_fragment:
+  - kindling.flatcar.attributes.read_only
 options:
   macs:
     description: The MAC addresses of the machines to tell of. All machines and strangers when not given.

@@ -15,16 +15,17 @@ description:
   - Armings whose order the served generation does not have are ended for good, before the switch and after it.
 version_added: 0.1.0
 author:
-  - The Kindling developers
+  - Kindling developers (@kindling-flatcar)
 extends_documentation_fragment:
+  - kindling.flatcar.attributes
   - kindling.flatcar.places
 attributes:
   check_mode:
     support: full
-    description: Checks the generation all the same, and tells whether it would be switched to.
+    details: Checks the generation all the same, and tells whether it would be switched to.
   diff_mode:
     support: none
-    description: RV(generations) tells what is served before and after.
+    details: RV(generations) tells what is served before and after.
 options:
   path:
     description: The directory that holds the generations and the symlink C(current).
@@ -126,7 +127,7 @@ def main() -> None:
     )
     root = Path(module.params["path"])
     try:
-        before, _ = generation.served_history(root)
+        before, _names = generation.served_history(root)
         places = places_of(module.params, str(root))
         settling = places if module.params["state"] == "switched" and not module.check_mode else None
         _settle(settling)

@@ -18,16 +18,17 @@ description:
   - The action plugin M(kindling.flatcar.fleet) calls this module; there is rarely a reason to call it directly.
 version_added: 0.1.0
 author:
-  - The Kindling developers
+  - Kindling developers (@kindling-flatcar)
 extends_documentation_fragment:
+  - kindling.flatcar.attributes
   - kindling.flatcar.places
 attributes:
   check_mode:
     support: full
-    description: Tells the state and whether a generation would be published.
+    details: Tells the state and whether a generation would be published.
   diff_mode:
     support: none
-    description: The action plugin that calls this module shows the difference.
+    details: The action plugin that calls this module shows the difference.
 options:
   path:
     description: The directory that holds the generations and the symlink C(current).
@@ -155,7 +156,7 @@ def main() -> None:
             "src": {"type": "path"},
             "digest": {"type": "str"},
             "private": {"type": "list", "elements": "str", "default": []},
-            "secret": {"type": "list", "elements": "str", "default": []},
+            "secret": {"type": "list", "elements": "str", "default": [], "no_log": False},  # names of directories
             "group": {"type": "str", "default": "kindling-web"},
             "keep": {"type": "int", "default": 5},
             "read": {"type": "list", "elements": "str", "default": []},

@@ -12,19 +12,12 @@ description:
   - With C(mode=proxy) the reservations alone are needed; with C(mode=none) all of it.
 version_added: 0.1.0
 author:
-  - The Kindling developers
-attributes:
-  check_mode:
-    support: full
-    description: The module never changes anything.
-  diff_mode:
-    support: none
-    description: There is nothing to differ.
+  - Kindling developers (@kindling-flatcar)
+extends_documentation_fragment:
+  - kindling.flatcar.attributes.read_only
+  - kindling.flatcar.networks
 options:
   networks:
-    description: The boot host's provisioning networks, as C(kindling_networks) in the inventory.
-    type: list
-    elements: dict
     required: true
   programs:
     description: The boot program for each architecture (C(bios), C(efi-x64), C(efi-arm64)).

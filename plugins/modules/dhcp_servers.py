@@ -11,28 +11,17 @@ description:
   - Asks for an address on each network, as a plain machine and as the firmware of each architecture, with a made-up MAC address,
     and lists the servers that offer one or a boot program. No offer is taken, so no server notes a lease. Changes nothing.
   - Fails with the addresses of the servers that would fight with this boot host over the racks' machines.
+  - The boot host's own C(address) and those in C(other_dhcp_servers) of a network belong there. With C(mode=proxy), any server that
+    gives addresses does while C(other_dhcp_servers) is empty, and it is a warning when none answers. With C(mode=none) the boot
+    host answers nobody, so nobody is looked for.
   - A server that answers known machines alone cannot be found this way.
 version_added: 0.1.0
 author:
-  - The Kindling developers
-attributes:
-  check_mode:
-    support: full
-    description: The module never changes anything.
-  diff_mode:
-    support: none
-    description: There is nothing to differ.
+  - Kindling developers (@kindling-flatcar)
+extends_documentation_fragment:
+  - kindling.flatcar.attributes.read_only
+  - kindling.flatcar.networks.read
 options:
-  networks:
-    description:
-      - The networks to look at, as the filter P(kindling.flatcar.boot_networks#filter) gives them. Of each, C(interface),
-        C(address), C(mode) and C(other_dhcp_servers) are used.
-      - The boot host's own C(address) and those in C(other_dhcp_servers) belong there. With C(mode=proxy), any server that gives
-        addresses does while C(other_dhcp_servers) is empty, and it is a warning when none answers. With C(mode=none) the boot host
-        answers nobody, so nobody is looked for.
-    type: list
-    elements: dict
-    required: true
   peers:
     description: The addresses of boot hosts that serve the same racks as this one.
     type: list

@@ -8,33 +8,21 @@ module: explain
 short_description: Show what nodes' variables become, and where each part comes from
 description:
   - Shows each node's merged Butane with, for each key, the variable, the file and the line of the inventory that it comes from, its
-    iPXE script, and the size of its Ignition config.
+    iPXE script, and the size of its Ignition config. As JSON, it is a list where there are several nodes.
   - Password hashes and LUKS keys are masked, as is every value of the Butane that has a text out of a vault in it.
   - Reads the inventory on the controller, and connects to nothing.
 version_added: 0.1.0
 author:
-  - The Kindling developers
-attributes:
-  check_mode:
-    support: full
-    description: Changes nothing at all.
-  diff_mode:
-    support: none
-    description: Changes nothing at all.
+  - Kindling developers (@kindling-flatcar)
+extends_documentation_fragment:
+  - kindling.flatcar.attributes.read_only
+  - kindling.flatcar.output
 options:
   nodes:
     description: The nodes, hosts of the group C(flatcar_nodes).
     type: list
     elements: str
     required: true
-  format:
-    description: Text for people, or one JSON document for programs; it is a list where there are several nodes.
-    type: str
-    choices: [text, json]
-    default: text
-  output:
-    description: The file on the controller to write to. Printed when not given.
-    type: path
 """
 
 EXAMPLES = r"""

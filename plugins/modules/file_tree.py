@@ -13,14 +13,16 @@ description:
     rename, so whoever reads a file reads the old or the new one, whole. A run that was killed is completed by the next one.
 version_added: 0.1.0
 author:
-  - The Kindling developers
+  - Kindling developers (@kindling-flatcar)
+extends_documentation_fragment:
+  - kindling.flatcar.attributes
 attributes:
   check_mode:
     support: full
-    description: Tells what would change. Nothing is validated, since a validator may write.
+    details: Tells what would change. Nothing is validated, since a validator may write.
   diff_mode:
     support: full
-    description: Shows each text that changes, and owner, group and mode where they do. What is written once is never shown.
+    details: Shows each text that changes, and owner, group and mode where they do. What is written once is never shown.
 options:
   entries:
     description: What shall be there, in the order in which it is laid down.

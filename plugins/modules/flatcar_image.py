@@ -20,7 +20,9 @@ description:
   - An action plugin of the same name runs the module in the background and shows its progress during the run.
 version_added: 0.1.0
 author:
-  - The Kindling developers
+  - Kindling developers (@kindling-flatcar)
+extends_documentation_fragment:
+  - kindling.flatcar.attributes
 requirements:
   - curl, gpg, gpgv and unsquashfs on the managed host (Debian packages curl, gpg, gpgv and squashfs-tools)
 options:
@@ -158,11 +160,11 @@ options:
     default: true
 attributes:
   check_mode:
-    description: Tells what it would fetch and remove. What describes the releases is downloaded, to memory only.
     support: full
+    details: Tells what it would fetch and remove. What describes the releases is downloaded, to memory only.
   diff_mode:
-    description: Shows the served releases and links before and after.
     support: full
+    details: Shows the served releases and links before and after.
 """
 
 EXAMPLES = r"""

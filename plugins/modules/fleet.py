@@ -17,14 +17,17 @@ description:
     one transfer, and switches to it with one rename. The same inventory changes nothing.
 version_added: 0.1.0
 author:
-  - The Kindling developers
+  - Kindling developers (@kindling-flatcar)
+extends_documentation_fragment:
+  - kindling.flatcar.attributes
+  - kindling.flatcar.networks
 attributes:
   check_mode:
     support: full
-    description: Tells what would be published.
+    details: Tells what would be published.
   diff_mode:
     support: full
-    description:
+    details:
       - Shows for each node what changes of its reservation, script and decoded Ignition config, and when that acts. What many
         nodes have alike is shown once.
       - Before all else says which disks of which nodes lose data that did not by what is served, then which do as before.
@@ -35,8 +38,9 @@ options:
   state:
     description:
       - V(checked) reads and checks, for all O(hosts) at once, and touches nothing but the controller's memory.
-      - V(published) publishes on one boot host.
-      - V(held) publishes nothing, and ends the armings there that are for something else than what the inventory says now.
+      - V(published) publishes on one boot host. It needs O(networks) and O(images).
+      - V(held) publishes nothing, and ends the armings there that are for something else than what the inventory says now. It
+        needs O(networks).
     type: str
     choices: [checked, held, published]
     default: published
@@ -46,12 +50,6 @@ options:
       - The boot host that the task is for when not given.
     type: list
     elements: str
-  networks:
-    description:
-      - The boot host's provisioning networks, as C(kindling_networks) in the inventory.
-      - Needed for O(state=published) and V(held).
-    type: list
-    elements: dict
   nodes:
     description:
       - With O(state=published), the nodes of this boot host, as RV(fleets) told them in this run. Only they are read again, each
@@ -61,28 +59,11 @@ options:
     elements: str
   images:
     description:
-      - The releases that the boot host serves, as the role P(kindling.flatcar.flatcar_images#role) tells them.
-      - Needed for O(state=published).
+      - The releases that the boot host serves, as the role P(kindling.flatcar.flatcar_images#role) tells them. Of each, C(board),
+        C(channel), C(requested) and C(version) are used.
     type: list
     elements: dict
     default: []
-    suboptions:
-      board:
-        description: The board.
-        type: str
-        required: true
-      channel:
-        description: The channel that was asked for.
-        type: str
-        required: true
-      requested:
-        description: The version that was asked for, or V(current).
-        type: str
-        required: true
-      version:
-        description: The exact version that is served.
-        type: str
-        required: true
   path:
     description: The directory on the boot host that holds the generations.
     type: path

@@ -8,19 +8,16 @@ DOCUMENTATION = r"""
 module: free_ports
 short_description: Check that no other service holds the ports that a service needs
 description:
-  - Fails with the names of the services that hold one of the ports on the given networks. Changes nothing.
+  - Fails with the names of the services that hold one of the ports on the given networks, where the service needs them. Changes
+    nothing.
 version_added: 0.1.0
 author:
-  - The Kindling developers
+  - Kindling developers (@kindling-flatcar)
+extends_documentation_fragment:
+  - kindling.flatcar.attributes.read_only
+  - kindling.flatcar.networks.read
 requirements:
   - iproute2 on the host
-attributes:
-  check_mode:
-    support: full
-    description: The module never changes anything.
-  diff_mode:
-    support: none
-    description: There is nothing to differ.
 options:
   ports:
     description: The ports.
@@ -37,11 +34,6 @@ options:
         description: The number.
         type: int
         required: true
-  networks:
-    description: The networks on which the service needs them, as the filter P(kindling.flatcar.boot_networks#filter) gives them.
-    type: list
-    elements: dict
-    required: true
   unit:
     description: The service's own systemd unit, which may hold the ports.
     type: str
@@ -85,7 +77,7 @@ def main() -> None:
         supports_check_mode=True,
     )
     module.get_bin_path(listeners.COMMAND[0], required=True)
-    _, output, _ = module.run_command(list(listeners.COMMAND), check_rc=True)
+    _code, output, _error = module.run_command(list(listeners.COMMAND), check_rc=True)
     networks = module.params["networks"]
     addresses = [network["address"] for network in networks]
     found = listeners.conflicts(
@@ -126,8 +118,8 @@ def _owned_under_systemd(module: AnsibleModule) -> Callable[[int | None], bool]:
 
 def _owned_under_s6(module: AnsibleModule) -> Callable[[int | None], bool]:
     """The same where s6 runs the service: it starts each one in a session of its own."""
-    _, status, _ = module.run_command(["s6-svstat", "-o", "up,pid", module.params["supervised"]])
-    up, _, pid = status.strip().partition(" ")
+    _code, status, _error = module.run_command(["s6-svstat", "-o", "up,pid", module.params["supervised"]])
+    up, _separator, pid = status.strip().partition(" ")
 
     def owns(other: int | None) -> bool:
         if other is None:

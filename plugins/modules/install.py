@@ -13,14 +13,16 @@ description:
   - Tokens are made for each arming and shipped in one archive; they are in no output and no log.
 version_added: 0.1.0
 author:
-  - The Kindling developers
+  - Kindling developers (@kindling-flatcar)
+extends_documentation_fragment:
+  - kindling.flatcar.attributes
 attributes:
   check_mode:
     support: full
-    description: Checks everything, and tells what would be armed.
+    details: Checks everything, and tells what would be armed.
   diff_mode:
     support: none
-    description: Every arming is in the log on the boot host.
+    details: Every arming is in the log on the boot host.
 options:
   state:
     description:

@@ -14,16 +14,18 @@ description:
   - A machine that was removed and still runs keeps using its address until its lease would have ended; it is not answered any more.
 version_added: 0.1.0
 author:
-  - The Kindling developers
+  - Kindling developers (@kindling-flatcar)
+extends_documentation_fragment:
+  - kindling.flatcar.attributes
 requirements:
   - iproute2 on the host
 attributes:
   check_mode:
     support: full
-    description: Tells which leases would end.
+    details: Tells which leases would end.
   diff_mode:
     support: none
-    description: RV(released) tells what ended.
+    details: RV(released) tells what ended.
 options:
   leases:
     description: dnsmasq's file of leases. Where there is none, there is nothing to do.
@@ -89,7 +91,7 @@ def stale(options: dict) -> list[leases.Lease]:
 def end(module: AnsibleModule, found: list[leases.Lease]) -> list[leases.Lease]:
     """Give them back; returns those that are still there after a while."""
     for lease in found:
-        _, output, _ = module.run_command(["ip", "-json", "route", "get", str(lease.address)], check_rc=True)
+        _code, output, _error = module.run_command(["ip", "-json", "route", "get", str(lease.address)], check_rc=True)
         (route,) = json.loads(output)
         leases.give_back(lease, route["dev"], ipaddress.IPv4Address(route["prefsrc"]))
     deadline = time.monotonic() + PATIENCE

@@ -13,18 +13,20 @@ description:
   - What a unit has read is told by its own notes, so a service takes up what a run changed that was killed before it came to
     that. The notes are what C(sha256sum) prints, in C(started) and C(loaded) of its runtime directory. It writes both in
     C(ExecStartPre), and C(loaded) in C(ExecReload) too, before it reads the files.
-  - A timer takes no notes: systemd alone reads it, and tells whether it has read its units, O(restart_for), as they are now.
+  - A timer takes no notes. systemd alone reads it, and tells whether it has read its units, O(restart_for), as they are now.
   - A service of s6 takes no notes. It is told of what this run has written, and is brought up by whoever runs s6.
 version_added: 0.1.0
 author:
-  - The Kindling developers
+  - Kindling developers (@kindling-flatcar)
+extends_documentation_fragment:
+  - kindling.flatcar.attributes
 attributes:
   check_mode:
     support: full
-    description: Tells what would be done.
+    details: Tells what would be done.
   diff_mode:
     support: none
-    description: There is nothing to differ.
+    details: There is nothing to differ.
 options:
   name:
     description: The unit, a service or a timer. A service's runtime directory has its name, without the suffix.

@@ -12,14 +12,10 @@ description:
   - A boot host that did not answer is said of each of its nodes. So is a mistake in the inventory.
 version_added: 0.1.0
 author:
-  - The Kindling developers
-attributes:
-  check_mode:
-    support: full
-    description: Changes nothing at all.
-  diff_mode:
-    support: none
-    description: Changes nothing at all.
+  - Kindling developers (@kindling-flatcar)
+extends_documentation_fragment:
+  - kindling.flatcar.attributes.read_only
+  - kindling.flatcar.output
 options:
   register:
     description: The variable of each boot host that has what M(kindling.flatcar.arming) returned there.
@@ -34,14 +30,6 @@ options:
     description: The names of the nodes to show, and of boot hosts whose nodes are shown. All nodes when not given.
     type: list
     elements: str
-  format:
-    description: A table for people, or one JSON document for programs.
-    type: str
-    choices: [text, json]
-    default: text
-  output:
-    description: The file on the controller to write to. Printed when not given.
-    type: path
 """
 
 EXAMPLES = r"""

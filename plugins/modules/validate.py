@@ -14,23 +14,11 @@ description:
   - What is right is also shown to the programs C(butane) and C(ignition-validate), where they are on the controller's PATH.
 version_added: 0.1.0
 author:
-  - The Kindling developers
-attributes:
-  check_mode:
-    support: full
-    description: Changes nothing at all.
-  diff_mode:
-    support: none
-    description: Changes nothing at all.
+  - Kindling developers (@kindling-flatcar)
+extends_documentation_fragment:
+  - kindling.flatcar.attributes.read_only
+  - kindling.flatcar.output
 options:
-  format:
-    description: Problems by file and a summary for people, or one JSON document for programs.
-    type: str
-    choices: [text, json]
-    default: text
-  output:
-    description: The file on the controller to write to. Printed when not given.
-    type: path
   hosts:
     description:
       - The hosts whose problems and losses are shown, and decide whether it fails. The whole inventory is checked all the same.

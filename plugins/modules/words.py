@@ -13,14 +13,9 @@ description:
   - What C(kindling_networks) says is checked wherever it is read.
 version_added: 0.1.0
 author:
-  - The Kindling developers
-attributes:
-  check_mode:
-    support: full
-    description: Changes nothing at all.
-  diff_mode:
-    support: none
-    description: Changes nothing at all.
+  - Kindling developers (@kindling-flatcar)
+extends_documentation_fragment:
+  - kindling.flatcar.attributes.read_only
 options:
   role:
     description: The role whose variables are checked.

@@ -35,7 +35,7 @@ def _scenario(name: str) -> Part:
     return Part(name, ("molecule", "test", "--scenario-name", name), racks)
 
 
-CHECKS = (_make("lint"), _make("unit"))
+CHECKS = (_make("lint"), _make("unit"), _make("inclusion"), Part("newer", ("python", "tests/newer")))
 """What is over soon, and uses every core by itself."""
 
 ANSIBLE = (_scenario("default"), Part("container", ("pytest", "tests/container"), ("box",)))
@@ -44,7 +44,12 @@ ANSIBLE = (_scenario("default"), Part("container", ("pytest", "tests/container")
 MACHINES = (_scenario("install"), _scenario("boot"), _scenario("firmware"))
 """What computes most of its time: emulated machines. The longest first, so that the lanes end together."""
 
-SET_UP = {part.name: "lab-setup" for part in (*ANSIBLE, *MACHINES)} | {"unit": "unit-setup", "lint": "setup"}
+SET_UP = {part.name: "lab-setup" for part in (*ANSIBLE, *MACHINES)} | {
+    "lint": "setup",
+    "unit": "unit-setup",
+    "inclusion": "setup",
+    "newer": "lab-setup",
+}
 """Which target of the Makefile lays the ground for a part."""
 
 

@@ -59,7 +59,7 @@ def _parts(before: Outline, after: Outline) -> Iterator[str]:
             alike.setdefault(found, []).append(name)
     kinds = sorted(alike.items(), key=lambda item: -len(item[1]))
     yield from (f"{_who(names)}: {', '.join(found)}" for found, names in kinds[:_KINDS])
-    more = [name for _, names in kinds[_KINDS:] for name in names]
+    more = [name for _kind, names in kinds[_KINDS:] for name in names]
     if more:
         yield f"{_who(more)}: in other ways"
 

@@ -37,8 +37,8 @@ def parse(output: str) -> list[Listener]:
 def _parse_line(line: str) -> Listener:
     """``udp UNCONN 0 0 0.0.0.0%lan0:67 0.0.0.0:* users:(("dnsmasq",pid=7,fd=4))``"""
     protocol, _state, _received, _sent, local = line.split()[:5]
-    place, _, port = local.rpartition(":")
-    address, _, interface = place.partition("%")
+    place, _separator, port = local.rpartition(":")
+    address, _separator, interface = place.partition("%")
     process = _PROCESS.search(line)
     return Listener(
         protocol=protocol,

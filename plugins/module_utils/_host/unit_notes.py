@@ -66,7 +66,7 @@ def _outdated(note: Path, files: Iterable[str]) -> list[str]:
 def _read(note: Path) -> dict[str, str]:
     text = read_plain(note, _LARGEST) or b""  # in a directory that is the unit's user's
     noted = (line.partition("  ") for line in text.decode(errors="replace").splitlines())
-    return {path: digest for digest, _, path in noted}
+    return {path: digest for digest, _separator, path in noted}
 
 
 def _digest(path: Path) -> str:

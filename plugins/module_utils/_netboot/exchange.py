@@ -72,7 +72,7 @@ def take(wire: Wire, client: Client, offer: Answer, seconds: float) -> Answer | 
     end = time.monotonic() + seconds
     while (left := end - time.monotonic()) > 0:
         wire.send(question)
-        for _, answer in listen([wire], lambda: False, min(_AGAIN, left)):
+        for _wire, answer in listen([wire], lambda: False, min(_AGAIN, left)):
             known = answer.packet.xid == question.xid and answer.packet.mac == client.mac
             if known and answer.packet.message in (Message.ACK, Message.NAK):
                 return answer

@@ -51,13 +51,13 @@ def decode(frame: bytes) -> Datagram:
         raise PacketError("too short for IPv4 over Ethernet")
     target_mac, source_mac, kind = _ETHERNET.unpack_from(frame)
     packet = frame[_ETHERNET.size :]
-    version, _, total, _, fragment, _, protocol, _, source, target = _IP.unpack_from(packet)
+    version, _tos, total, _id, fragment, _ttl, protocol, _checksum, source, target = _IP.unpack_from(packet)
     start = (version & 15) * 4
     if kind != _IPV4 or version >> 4 != 4 or protocol != _UDP_PROTOCOL or fragment & _FRAGMENT:
         raise PacketError("not a whole UDP datagram over IPv4")
     if start < _IP.size or not start + _UDP.size <= total <= len(packet):
         raise PacketError("a length in the IPv4 header is wrong")
-    source_port, target_port, length, _ = _UDP.unpack_from(packet, start)
+    source_port, target_port, length, _checksum = _UDP.unpack_from(packet, start)
     if not _UDP.size <= length <= total - start:
         raise PacketError("the length in the UDP header is wrong")
     return Datagram(

@@ -150,7 +150,7 @@ def who_has(
 def _note(frame: bytes, own: bytes, wanted: set, found: dict[ipaddress.IPv4Address, set[bytes]]) -> None:
     if len(frame) < _ARP.size:
         return
-    *_, kind, operation, mac, address, _, _ = _ARP.unpack_from(frame)[2:]
+    *_formats, kind, operation, mac, address, _target_mac, _target = _ARP.unpack_from(frame)[2:]
     holder = ipaddress.IPv4Address(address)
     if kind == 4 and operation in (_ASKS, _TELLS) and holder in wanted and mac != own:
         found.setdefault(holder, set()).add(mac)

@@ -76,7 +76,7 @@ class Prober:
         """What a machine is told that nobody knows."""
         client = Client(FIRMWARES[2], wire.random_mac())
         with Wire(self._interface) as speaking:
-            heard = [answer for _, _, answer in exchange.offers([speaking], [client], self._seconds, _SETTLE)]
+            heard = [answer for _wire, _client, answer in exchange.offers([speaking], [client], self._seconds, _SETTLE)]
         row = Row(name, packet.mac_text(client.mac), client.firmware.code, client.firmware.name, needed=False)
         choice = boot.choose(client.firmware, heard)
         _tell(row, choice)
@@ -113,7 +113,7 @@ class Prober:
         kinds = [PLAIN, *FIRMWARES, *(firmware.as_ipxe() for firmware in FIRMWARES)]
         asking = [Client(kind, target.mac) for kind in kinds]
         heard: dict[Firmware, list[Answer]] = {kind: [] for kind in kinds}
-        for _, client, answer in exchange.offers([speaking], asking, self._seconds, _SETTLE):
+        for _wire, client, answer in exchange.offers([speaking], asking, self._seconds, _SETTLE):
             heard[client.firmware].append(answer)
         return heard
 

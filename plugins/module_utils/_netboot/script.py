@@ -162,7 +162,7 @@ class _Run:
         return line
 
     def _value(self, name: str) -> str:
-        key, _, kind = name.partition(":")
+        key, _separator, kind = name.partition(":")
         key = re.sub(r"^net[X0-9]+[./]", "", key)
         value = self._variables.get(key, "")
         return value.replace(":", "-") if kind == "hexhyp" else value.replace(":", "") if kind == "hexraw" else value
@@ -235,7 +235,7 @@ class _Run:
         return fine
 
     def _do_kernel(self, words: list[str], script: _Script) -> bool:
-        _, rest = _options(words)
+        _given, rest = _options(words)
         if not rest:
             return False
         url = _joined(script.url, rest[0])
@@ -258,7 +258,7 @@ class _Run:
     _do_imgselect = _do_kernel
 
     def _do_boot(self, words: list[str], script: _Script) -> bool:
-        _, rest = _options(words)
+        _given, rest = _options(words)
         if rest:
             return self.chain(_joined(script.url, rest[0]), script.depth + 1)
         if not self._kernel:
@@ -282,8 +282,8 @@ def _joined(base: str, url: str) -> str:
     """*url* as it is meant in the script at *base*."""
     if "://" in url:
         return url
-    scheme, _, rest = base.partition("://")
-    host, _, path = rest.partition("/")
+    scheme, _separator, rest = base.partition("://")
+    host, _separator, path = rest.partition("/")
     folder = "" if url.startswith("/") else path.rpartition("/")[0]
     return f"{scheme}://{host}/{folder}{'/' if folder else ''}{url.lstrip('/')}"
 

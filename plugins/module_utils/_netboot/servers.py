@@ -57,7 +57,7 @@ def find_servers(interfaces: Iterable[str], seconds: float) -> list[Server]:
         for one in wires:
             one.close()
     servers: dict[tuple[str, str, str, bool], Server] = {}
-    for heard_on, _, answer in found:
+    for heard_on, _client, answer in found:
         server = Server(
             interface=heard_on.interface,
             address=str(answer.server),

@@ -99,7 +99,7 @@ class _Exchange:
         self.last = first
 
     def next(self) -> bytes:
-        for _ in range(_TRIES):
+        for _try in range(_TRIES):
             self._socket.sendto(self.last, self._server)
             again = time.monotonic() + 1
             while (left := min(again, self._end) - time.monotonic()) > 0:

@@ -117,7 +117,7 @@ class Wire:
 
     def heard(self) -> Iterator[Answer]:
         """What has come in by now: whole DHCP replies; what is none is left out."""
-        for _ in range(_BURST):
+        for _packet in range(_BURST):
             try:
                 data = self._socket.recv(_LARGEST_FRAME)
             except BlockingIOError:
@@ -140,7 +140,7 @@ def listen(wires: Iterable[Wire], until: Callable[[], bool], seconds: float) -> 
         for wire in wires:
             selector.register(wire, selectors.EVENT_READ, wire)
         while not until() and (left := end - time.monotonic()) > 0:
-            for key, _ in selector.select(left):
+            for key, _events in selector.select(left):
                 for answer in key.data.heard():
                     yield key.data, answer
 

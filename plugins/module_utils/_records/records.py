@@ -21,6 +21,7 @@ import os
 import re
 import subprocess
 import sys
+import types
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
@@ -116,7 +117,10 @@ class Packet:
 
     def is_over(self, heard: Heard) -> bool:
         """dnsmasq tells all of a packet before it answers, so whoever has its answer is heard after that."""
-        return any(address == heard.address or heard.when - when > _BURST for when, _, _, address, _ in self.messages)
+        return any(
+            address == heard.address or heard.when - when > _BURST
+            for when, _what, _mac, address, _rest in self.messages
+        )
 
 
 _OWN_PREFIX = re.compile(r"dnsmasq[a-z-]{0,8}\[\d{1,10}\]: ")
@@ -176,7 +180,7 @@ class Listener:
         elif found := _BOOT_FILE.fullmatch(text):
             self.packet.said["bootfile name"] = clean(found[1])
         else:
-            key, _, value = text.partition(": ")
+            key, _separator, value = text.partition(": ")
             if key in _SAID:
                 self.packet.said[key] = clean(value)
 
@@ -316,11 +320,14 @@ class Stranger:
     address: str = ""
 
 
+_NOBODY: Mapping[str, Stranger] = types.MappingProxyType({})
+
+
 class Strangers:
     """Who is in no inventory, those that were heard last. Whoever has come back later is kept from those who were there once: these
     leave first, however many they are, until only ``RETURNED`` have come back."""
 
-    def __init__(self, once: Mapping[str, Stranger] = {}, returned: Mapping[str, Stranger] = {}) -> None:
+    def __init__(self, once: Mapping[str, Stranger] = _NOBODY, returned: Mapping[str, Stranger] = _NOBODY) -> None:
         self.once, self.returned = dict(once), dict(returned)
 
     def hear(self, mac: str, heard: Heard, elapsed: float) -> None:
@@ -571,12 +578,12 @@ def _course(boot: Mapping[str, Any]) -> list:
 def _bounded(lines: list[str], oldest: float) -> list[str]:
     """None that are too old; and of too many, the first of the day that has most, so that no day takes the others' away."""
     kept = [(mark, line) for line in lines if (mark := _mark(line)) is not None and mark >= oldest]
-    days = Counter(mark // _STEP for mark, _ in kept)
+    days = Counter(mark // _STEP for mark, _line in kept)
     while len(kept) > _THINNED:
         fullest = max(days, key=lambda day: (days[day], -day))
         days[fullest] -= 1
-        del kept[next(number for number, (mark, _) in enumerate(kept) if mark // _STEP == fullest)]
-    return [line for _, line in kept]
+        del kept[next(number for number, (mark, _line) in enumerate(kept) if mark // _STEP == fullest)]
+    return [line for _mark, line in kept]
 
 
 def _mark(line: str) -> float | None:
@@ -746,11 +753,11 @@ def main(arguments: list[str] | None = None) -> int:
         with (told.directory / _LOCK).open("w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             for sentence in _round(told.directory, told.reservations, told.weeks):
-                print(sentence)
+                sys.stdout.write(f"{sentence}\n")
     except BlockingIOError:
-        print("Another round is under way")
+        sys.stdout.write("Another round is under way\n")
     except (RecordsError, OSError) as error:
-        print(f"Nothing was recorded: {error}", file=sys.stderr)
+        sys.stderr.write(f"Nothing was recorded: {error}\n")
         return 1
     return 0
 
@@ -770,4 +777,4 @@ __all__ = (
 )
 
 if __name__ == "__main__":
-    sys.exit(main())
+    raise SystemExit(main())

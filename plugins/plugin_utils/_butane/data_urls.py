@@ -158,7 +158,7 @@ def content_of(text: str, compression: str | None) -> bytes:
     """What a data URL holds. Raises ``ValueError`` where it is none, or where its content is damaged."""
     if not text.startswith("data:"):
         raise DataUrlError("missing data prefix")
-    head, _, data = text.partition(",")
+    head, _separator, data = text.partition(",")
     content = unquote_to_bytes(data)
     try:
         if head.endswith(";base64"):

@@ -21,8 +21,8 @@ class HeaderError(ValueError):
 
 def normalized_version(text: str) -> str | None:
     """A semantic version as the reference prints it back (``01.1.0-`` is ``1.1.0``); None if it is none."""
-    rest, _, metadata = text.partition("+")
-    numbers, _, prerelease = rest.partition("-")
+    rest, _separator, metadata = text.partition("+")
+    numbers, _separator, prerelease = rest.partition("-")
     parts = numbers.split(".", 2)
     if len(parts) != 3 or not all(_INTEGER.match(part) and int(part) < 1 << 63 for part in parts):
         return None

@@ -54,7 +54,7 @@ def parse_once(text: str) -> Any:
 
 
 def _said_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    if len({name.casefold() for name, _ in pairs}) < len(pairs):
+    if len({name.casefold() for name, _value in pairs}) < len(pairs):
         raise _JsonError("a name stands twice")
     return dict(pairs)
 
@@ -113,7 +113,7 @@ class _Reader:
         if value is None:
             return ""
         if field.type is Scalar.INT:
-            fits = type(value) is int and _INT_MIN <= value < _INT_END
+            fits = isinstance(value, int) and not isinstance(value, bool) and _INT_MIN <= value < _INT_END
         else:
             fits = isinstance(value, str if field.type is Scalar.STRING else bool)
         if not fits:

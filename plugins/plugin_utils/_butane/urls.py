@@ -35,11 +35,11 @@ class Url(NamedTuple):
 
 def parse(text: str) -> Url:
     """The parts that rules look at. Raises UrlError where Go's parser refuses."""
-    text, _, fragment = text.partition("#")
+    text, _separator, fragment = text.partition("#")
     _refuse_if(_BAD_ESCAPE.search(fragment))
     _refuse_if(_CONTROL.search(text))
     scheme, rest = _split_scheme(text)
-    rest, _, query = rest.partition("?")
+    rest, _separator, query = rest.partition("?")
     if not rest.startswith("/"):
         if scheme:
             return Url(scheme, rest, query)
@@ -130,7 +130,7 @@ def _check_version_id(url: Url) -> None:
     for pair in url.query.split("&"):
         if ";" in pair or _BAD_ESCAPE.search(pair):
             continue
-        key, _, value = pair.partition("=")
+        key, _separator, value = pair.partition("=")
         if unquote_to_bytes(key.replace("+", " ")) == b"versionId":
             if not value:
                 raise UrlError(BAD_VERSION_ID)

@@ -259,9 +259,10 @@ def _meaning(event: yaml.ScalarEvent, origin: Origin) -> Any:
     if wanted is None:
         return text
     value = _resolve(text)
-    if type(value) is int and float in wanted:
+    kind = type(value)  # bool is an int to isinstance()
+    if kind is int and float in wanted:
         return float(value)
-    if type(value) not in wanted:
+    if kind not in wanted:
         raise YamlError(f"cannot decode {text[:40]!r} as a !!{tag.removeprefix(_CORE)}", origin)
     return value
 

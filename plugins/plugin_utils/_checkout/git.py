@@ -78,7 +78,7 @@ class Git:
 
     def commit(self) -> str | None:
         """The commit that is checked out; None where there is none yet."""
-        code, out, _ = self._run("rev-parse", "--verify", "--quiet", "HEAD^{commit}")
+        code, out, _error = self._run("rev-parse", "--verify", "--quiet", "HEAD^{commit}")
         return out.strip() if code == 0 else None
 
     def is_dirty(self, paths: Iterable[str]) -> bool:
@@ -90,16 +90,16 @@ class Git:
         return self._out("rev-parse", "--is-shallow-repository").strip() != "false"
 
     def user(self) -> str:
-        code, out, _ = self._run("config", "--get", "user.name")
+        code, out, _error = self._run("config", "--get", "user.name")
         return out.strip() if code == 0 else ""
 
     def is_ancestor(self, older: str, newer: str) -> bool | None:
         """Whether the commit *older* is *newer* or comes before it; None where one of them is not there."""
-        code, _, _ = self._run("merge-base", "--is-ancestor", older, newer)
+        code, _out, _error = self._run("merge-base", "--is-ancestor", older, newer)
         return {0: True, 1: False}.get(code)
 
     def _filters_off(self) -> list[str]:
-        code, out, _ = self._run("config", "-z", "--name-only", "--get-regexp", _FILTERS)
+        code, out, _error = self._run("config", "-z", "--name-only", "--get-regexp", _FILTERS)
         keys = {key for key in out.split("\0") if key} if code == 0 else set()
         names = {key.removeprefix("filter.").rpartition(".")[0] for key in keys}
         if any("=" in name for name in names):

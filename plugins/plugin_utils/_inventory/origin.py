@@ -6,6 +6,7 @@ encoder that writes values with their tags, for fact caches; the origin is read 
 
 from __future__ import annotations
 
+import functools
 import json
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -14,8 +15,12 @@ from ansible.module_utils.common.json import get_encoder
 
 from .._butane import Origin
 
-_KEEPS_TAGS = get_encoder("cache_persistence")
 _LOOK_INTO = 8
+
+
+@functools.cache
+def _keeps_tags() -> type[json.JSONEncoder]:
+    return get_encoder("cache_persistence")
 
 
 def origin_of(value: Any) -> Origin | None:
@@ -36,7 +41,7 @@ def _tagged_origin(value: Any) -> Origin | None:
     if value is None or isinstance(value, bool | bytes):
         return None
     try:
-        tagged = json.loads(json.dumps(value, cls=_KEEPS_TAGS))
+        tagged = json.loads(json.dumps(value, cls=_keeps_tags()))
     except (TypeError, ValueError):  # not a value that an inventory can hold
         return None
     tags: Sequence[Mapping[str, Any]] = tagged.get("tags", ()) if isinstance(tagged, dict) else ()

@@ -249,7 +249,7 @@ def _read_node(name: str, variables: Variables) -> _NodeReading:
     if node is None:
         wrong = {variable_of(problem.path) for problem in (*failed, *found)}
         kept = PLACE | (OWNED - wrong)
-        node, _ = read_node(name, {variable: value for variable, value in values.items() if variable in kept})
+        node, _problems = read_node(name, {variable: value for variable, value in values.items() if variable in kept})
     elif node.ram_disks:
         given = node.given[_RAM_DISKS]
         own = variables.own(name, _RAM_DISKS, given if isinstance(given, list | tuple) else [given])

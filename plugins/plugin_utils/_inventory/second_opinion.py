@@ -47,7 +47,8 @@ def second_opinions(fleets: Iterable[Fleet]) -> Opinions:
     if validator:
         asked.append(_VALIDATOR)
         readable = {
-            version: _can_read(validator, version) for version in {_version(config) for _, config, _ in configs}
+            version: _can_read(validator, version)
+            for version in {_version(config) for _node, config, _files in configs}
         }
         notes = [f"{_VALIDATOR} here is too old for Ignition {v}" for v, can in sorted(readable.items()) if not can]
         fitting = [entry for entry in configs if readable[_version(entry[1])]]
@@ -57,7 +58,9 @@ def second_opinions(fleets: Iterable[Fleet]) -> Opinions:
 
 def _ask_all(name: str, ask: Callable[..., list[str]], configs: list[tuple]) -> Iterator[Problem]:
     with concurrent.futures.ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
-        for (node, _, _), messages in zip(configs, pool.map(lambda entry: ask(*entry), configs), strict=True):
+        for (node, _config, _files), messages in zip(
+            configs, pool.map(lambda entry: ask(*entry), configs), strict=True
+        ):
             yield from (Problem(node.name, f"cross-check with {name}", message) for message in messages)
 
 

@@ -116,7 +116,7 @@ def check_homes(nodes: Iterable[Node], networks: Networks) -> list[Problem]:
         for network in own:
             for rack in network.racks:
                 homes[rack].append((host, network))
-    shared = {rack: [host for host, _ in found] for rack, found in homes.items() if not _paired(found)}
+    shared = {rack: [host for host, _network in found] for rack, found in homes.items() if not _paired(found)}
     return [
         Problem(node.name, "flatcar_rack", _homes_message(node.rack, shared[node.rack]), node.given["flatcar_rack"])
         for node in nodes
@@ -126,8 +126,8 @@ def check_homes(nodes: Iterable[Node], networks: Networks) -> list[Problem]:
 
 def _paired(homes: Sequence[tuple[str, Network]]) -> bool:
     """Whether one boot host has the rack, or two of which one at least says so: ``check_pairs`` tells the rest."""
-    hosts = {host for host, _ in homes}
-    return len(homes) == 1 or (len(homes) == 2 and any(network.peer in hosts for _, network in homes))
+    hosts = {host for host, _network in homes}
+    return len(homes) == 1 or (len(homes) == 2 and any(network.peer in hosts for _host, network in homes))
 
 
 def _homes_message(rack: str, hosts: Iterable[str]) -> str:

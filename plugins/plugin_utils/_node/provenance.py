@@ -34,7 +34,7 @@ class Traced:
 def traced_butane(node: Node, origin_of: OriginOf) -> dict[str, Any]:
     """The node's merged config, each plain value in it but null a ``Traced``."""
     wrapped = (_trace_layer(node, layer, origin_of) for layer in layers(node))
-    return functools.reduce(functools.partial(merge, refuse=lambda *_: None), wrapped, {})
+    return functools.reduce(functools.partial(merge, refuse=lambda *_told: None), wrapped, {})
 
 
 def _trace_layer(node: Node, layer: Layer, origin_of: OriginOf) -> Any:

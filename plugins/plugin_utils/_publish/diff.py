@@ -118,7 +118,7 @@ class Comparison:
         found = [*self._of_losses(), *self._coming_and_going(), *self._of_files(before)]
         for names, parts in list(alike.values())[:_SHOWN]:
             found += [_shown(f"{who(names)}: {part.title}", part.before, part.after) for part in parts]
-        more = [name for names, _ in list(alike.values())[_SHOWN:] for name in names]
+        more = [name for names, _parts in list(alike.values())[_SHOWN:] for name in names]
         if more:
             found.append({"prepared": f"{who(more)}: changed in yet other ways, not shown\n"})
         return found

@@ -12,17 +12,20 @@ import difflib
 import functools
 import ipaddress
 import re
+import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
+
+from ansible.errors import AnsibleError
 
 from . import words
 from .problem import Problem
 
 try:
     import netaddr
-except ImportError as error:
-    raise ImportError("Kindling needs the Python package netaddr on the controller: install it with pip") from error
+except ImportError:  # said once, where it is needed first: whoever only looks at the documentation needs none
+    netaddr = None
 
 Reader = Callable[[Any], Any]
 
@@ -162,7 +165,7 @@ class AddressRange(NamedTuple):
 
 def address_range(value: Any) -> AddressRange:
     """``10.0.0.100-10.0.0.199``, or one address."""
-    first, _, last = value.replace(" ", "").partition("-") if isinstance(value, str) else ("", "", "")
+    first, _separator, last = value.replace(" ", "").partition("-") if isinstance(value, str) else ("", "", "")
     try:
         found = AddressRange(ipaddress.IPv4Address(first), ipaddress.IPv4Address(last or first))
     except ValueError:
@@ -174,6 +177,11 @@ def address_range(value: Any) -> AddressRange:
 
 def mac(value: Any) -> str:
     """A unicast hardware address in any usual way of writing; lower case with colons comes back."""
+    if netaddr is None:
+        raise AnsibleError(
+            "Kindling needs the Python package netaddr on the controller, and the Python that runs Ansible there has none: "
+            f"{sys.executable} -m pip install netaddr"
+        )
     if (
         not isinstance(value, str)
         or words.has_control(value)
@@ -255,7 +263,7 @@ class MappingOf:
 
     def __call__(self, value: Any) -> dict[str, Any]:
         items = mapping(value).items()
-        names = _read_parts((f".{key}", key, self.read_key) for key, _ in items)
+        names = _read_parts((f".{key}", key, self.read_key) for key, _value in items)
         return dict(zip(names, _read_parts((f".{key}", item, self.read_value) for key, item in items), strict=True))
 
 

@@ -36,7 +36,7 @@ _SERVICES = "/run/kindling/services"
 
 def directories(host: str, variables: Variables) -> dict[str, str]:
     """The module's options that say where the boot host *host* has what the roles made there, and what keeps its armings."""
-    names = [*(name for name, _ in _DIRECTORIES.values()), _WORK_DIR, _MANAGER]
+    names = [*(name for name, _default in _DIRECTORIES.values()), _WORK_DIR, _MANAGER]
     values = variables.read(host, lambda known: [name for name in names if name in known]).values
     found = {option: str(values.get(name) or default) for option, (name, default) in _DIRECTORIES.items()}
     work_dir = values.get(_WORK_DIR) or f"{found['images_dir']}.partial"

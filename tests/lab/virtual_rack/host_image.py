@@ -1,6 +1,6 @@
 """The base images: a bare Debian with systemd, SSH and an operator, which boot hosts are made from; the same with the packages
-that the roles would install, for who tests what comes after that; and one with nothing at all, which the container image is
-made from."""
+that the roles would install, for who tests what comes after that; one with nothing at all, which the container image is made
+from; and one with what unit tests start, to run them by its Python."""
 
 from __future__ import annotations
 
@@ -65,6 +65,13 @@ BOOT_HOST = System("boot-host", INCLUDED, CUSTOMIZE, "/sbin/init")
 # The hook merges /usr without the package usrmerge, which would bring all of Perl.
 FURNISHED = System("boot-host-furnished", (), "", BOOT_HOST.command)
 BARE = System("slim", ("ca-certificates",), SLIM, "/bin/bash", ("--hook-dir=/usr/share/mmdebstrap/hooks/merged-usr",))
+
+UNIT_TESTS = System(
+    "unit-tests",
+    ("python3", "python3-pip", "ca-certificates", "cpio", "git", "make", "openssl", "shellcheck", "squashfs-tools"),
+    ': > "$1/etc/machine-id"\n',
+    "/bin/bash",
+)
 
 
 def recipe(system: System, suite: str, sources: str, options: str) -> str:
@@ -149,6 +156,6 @@ def drop_older(system: System, suite: str, image: str) -> None:
 
 def remove_all() -> None:
     """Remove all base systems."""
-    for system in (FURNISHED, BOOT_HOST, BARE):
+    for system in (FURNISHED, BOOT_HOST, BARE, UNIT_TESTS):
         for image in output("podman", "images", "--format", "{{.Repository}}:{{.Tag}}", system.repository).split():
             run("podman", "rmi", "--force", image)

@@ -203,7 +203,10 @@ def test_every_scenario_is_a_part_and_has_its_racks():
     scenarios = {path.parent.name for path in (parts.PROJECT / "molecule").glob("*/molecule.yml")}
     assert scenarios <= set(parts.names())
     stages = parts.plan([])
-    assert [[part.name for lane in stage for part in lane] for stage in stages[:2]] == [["set-up"], ["lint", "unit"]]
+    assert [[part.name for lane in stage for part in lane] for stage in stages[:2]] == [
+        ["set-up"],
+        ["lint", "unit", "inclusion", "newer"],
+    ]
     assert len(stages[2]) == 2
     racks = [rack for lane in stages[2] for part in lane for rack in part.racks]
     assert len(racks) == len(set(racks)), "parts that run beside one another need racks of their own"

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
+import signal
 import stat
-import subprocess
 import time
 
 import pytest
@@ -64,7 +64,7 @@ def test_under_s6_gates_go_when_their_process_ends(s6):
     assert gates.place(batch, "a").is_file()
     assert stat.S_IMODE((s6.live / batch).stat().st_mode) == 0o750
     (pid,) = [(service / "pid").read_text() for service in s6.services.iterdir()]
-    subprocess.run(["kill", "-9", pid.strip()], check=True)
+    os.kill(int(pid), signal.SIGKILL)
     until(lambda: not list(s6.live.iterdir()))
     assert gates.tokens() == set()
 

@@ -21,7 +21,7 @@ def boot_host(room):
 def probe(room, *names, codes=(0, 7, 9), host="tester", seconds=2, **changes):
     nodes = [{"name": name, "mac": MACHINES[name][0], "address": MACHINES[name][1], "codes": codes} for name in names]
     wanted = {"boot_host": "boot", "subnet": "10.9.0.0/24", "nodes": nodes} | changes
-    result = room.module("boot_probe", host, networks=[wanted], seconds=seconds)
+    result = room.module("network_probe", host, networks=[wanted], seconds=seconds)
     assert "networks" in result, result
     (network,) = result["networks"]
     return network
@@ -173,7 +173,7 @@ def test_a_killed_run_leaves_nothing(room, boot_host):
     room.run("kill", "-STOP", *nginx)
     nodes = [{"name": "ram", "mac": MACHINES["ram"][0], "address": MACHINES["ram"][1], "codes": [7]}]
     wanted = {"boot_host": "boot", "subnet": "10.9.0.0/24", "nodes": nodes}
-    pid, _ = room.start_module("boot_probe", "tester", networks=[wanted], seconds=30)
+    pid, _ = room.start_module("network_probe", "tester", networks=[wanted], seconds=30)
     wait_for(lambda: "DHCPACK(lan0) 10.9.0.11" in boot_host.log.read_text())
     (machine,) = room.run("cat", f"/proc/{pid}/task/{pid}/children").stdout.split()
     assert "kindling0" in room.run("cat", f"/proc/{machine}/net/dev").stdout

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import pickle
+import sys
+
 import pytest
+from ansible.errors import AnsibleError
 from ansible_collections.kindling.flatcar.plugins.plugin_utils._schema import fields
 from ansible_collections.kindling.flatcar.plugins.plugin_utils._schema.fields import (
     Field,
@@ -94,3 +98,13 @@ def test_readers(reader, value, text):
 def test_readers_refuse(reader, value):
     with pytest.raises(ValueError, match=r"^expected "):
         reader(value)
+
+
+def test_a_controller_without_netaddr_is_told_so_once_in_one_sentence(monkeypatch):
+    """The error comes back whole out of the processes that read nodes."""
+    monkeypatch.setattr(fields, "netaddr", None)
+    with pytest.raises(AnsibleError) as missing:
+        fields.mac("52:54:00:12:34:56")
+    sentence = f"{sys.executable} -m pip install netaddr"
+    assert str(missing.value).endswith(sentence)
+    assert str(pickle.loads(pickle.dumps(missing.value))).endswith(sentence)  # noqa: S301  # our own

@@ -29,16 +29,9 @@ OUTSIDE = re.compile(r"[a-z]+:|//")
 FENCE = re.compile(r"^( *)```.*?^\1```$", re.DOTALL | re.MULTILINE)
 LINK = re.compile(r"\]\(\s*<?([^)\s>]+)>?\s*\)")
 
-
-def load(path):
-    spec = importlib.util.spec_from_file_location(path.stem, path)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-picture = load(ROOT / "tests" / "picture.py")
-readme = load(ROOT / "tests" / "inclusion" / "readme.py")
+_spec = importlib.util.spec_from_file_location("picture", ROOT / "tests" / "picture.py")
+picture = importlib.util.module_from_spec(_spec)
+_spec.loader.exec_module(picture)
 
 
 def name_of(page):
@@ -90,16 +83,6 @@ def test_what_a_page_links_to_is_there(page):
 
 def test_the_readme_is_one_page():
     assert len((ROOT / "README.md").read_text().splitlines()) <= 100
-
-
-def test_a_packed_readme_has_no_link_that_is_relative():
-    text = (ROOT / "README.md").read_text()
-    made = readme.absolute(text, "https://git.example.com/kindling/flatcar")
-    targets = LINK.findall(made)
-    assert len(targets) == len(LINK.findall(text)) > 20
-    assert all(OUTSIDE.match(target) for target in targets)
-    assert "![A terminal" in made and "(https://git.example.com/kindling/flatcar/raw/main/docs/images/demo.svg)" in made
-    assert "(https://git.example.com/kindling/flatcar/blob/main/docs/boot-host.md#go-back)" in made
 
 
 def test_pictures_are_drawn_from_their_texts():

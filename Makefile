@@ -29,7 +29,7 @@ VERSION := $(shell sed -n 's/^version: //p' galaxy.yml)
 SOURCE_DATE_EPOCH ?= $(shell git log -1 --format=%ct 2>/dev/null || echo 0)
 WHEELS := .cache/container/wheels
 
-.PHONY: help setup python inventory runnable lock advisories validate build run push buildpush registry lab-setup demo demo-down test test-long test-fast lint unit-setup unit unit-fast bench collection clean inclusion newer changelog
+.PHONY: help setup python inventory runnable lock advisories validate build run push buildpush registry lab-setup demo demo-down test test-long test-fast lint unit-setup unit unit-fast bench collection clean inclusion newer changelog docs
 
 help: ## List the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -151,6 +151,14 @@ inclusion: setup ## Check the collection's archive as Galaxy and the Ansible pac
 
 newer: lab-setup ## Run the unit tests that start nothing on the newest ansible-core, with Debian 13's Python
 	python tests/newer
+
+# Needs no network: links to other sites are not fetched. A warning is an error
+docs: setup ## Build the documentation's site, .cache/docs/html
+	@rm -rf docs/collections
+	@install --directory --mode 0755 docs/collections
+	antsibull-docs collection --use-current --squash-hierarchy --fail-on-error --dest-dir docs/collections kindling.flatcar
+	sphinx-build --quiet --fail-on-warning --keep-going --conf-dir docs --doctree-dir .cache/docs/doctrees . .cache/docs/html
+	@echo "The site is $(CURDIR)/.cache/docs/html/index.html"
 
 unit-setup: setup
 	@sed 's/#.*//' tests/packages.txt | xargs tests/install-packages.sh

@@ -13,6 +13,9 @@ import subprocess
 import sys
 import tempfile
 
+import readme
+import yaml
+
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 
 
@@ -34,12 +37,20 @@ def copy(root: pathlib.Path, target: pathlib.Path) -> None:
         shutil.copy2(root / name, target / name, follow_symlinks=False)
 
 
+def lead_to_the_repository(copied: pathlib.Path) -> None:
+    """Galaxy shows README.md alone: its links to other files have to be links to the repository's."""
+    galaxy = yaml.safe_load((copied / "galaxy.yml").read_text(encoding="utf-8"))
+    page = copied / galaxy["readme"]
+    page.write_text(readme.absolute(page.read_text(encoding="utf-8"), galaxy["repository"]), encoding="utf-8")
+
+
 def build(target: pathlib.Path, root: pathlib.Path = ROOT) -> pathlib.Path:
     """The archive's path."""
     target = target.resolve()
     target.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="kindling-archive-") as name:
         copy(root, pathlib.Path(name))
+        lead_to_the_repository(pathlib.Path(name))
         done = subprocess.run(
             ["ansible-galaxy", "collection", "build", name, "--force", "--output-path", str(target)],
             stdout=subprocess.PIPE,

@@ -35,7 +35,7 @@ def _scenario(name: str) -> Part:
     return Part(name, ("molecule", "test", "--scenario-name", name), racks)
 
 
-CHECKS = (_make("lint"), _make("unit"), _make("inclusion"), Part("newer", ("python", "tests/newer")))
+CHECKS = (_make("lint"), _make("docs"), _make("unit"), _make("inclusion"), Part("newer", ("python", "tests/newer")))
 """What is over soon, and uses every core by itself."""
 
 ANSIBLE = (_scenario("default"), Part("container", ("pytest", "tests/container"), ("box",)))
@@ -46,6 +46,7 @@ MACHINES = (_scenario("install"), _scenario("boot"), _scenario("firmware"))
 
 SET_UP = {part.name: "lab-setup" for part in (*ANSIBLE, *MACHINES)} | {
     "lint": "setup",
+    "docs": "setup",
     "unit": "unit-setup",
     "inclusion": "setup",
     "newer": "lab-setup",

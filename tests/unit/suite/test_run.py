@@ -205,7 +205,7 @@ def test_every_scenario_is_a_part_and_has_its_racks():
     stages = parts.plan([])
     assert [[part.name for lane in stage for part in lane] for stage in stages[:2]] == [
         ["set-up"],
-        ["lint", "unit", "inclusion", "newer"],
+        ["lint", "docs", "unit", "inclusion", "newer"],
     ]
     assert len(stages[2]) == 2
     racks = [rack for lane in stages[2] for part in lane for rack in part.racks]

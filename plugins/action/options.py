@@ -1,4 +1,5 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Checks what was chosen for this run of a playbook, with -e."""
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ class ActionModule(ActionBase):
 
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         super().run(tmp, task_vars)
-        _, options = self.validate_argument_spec(
+        _result, options = self.validate_argument_spec(
             argument_spec={"playbook": {"type": "str", "choices": list(playbook_options.OPTIONS), "required": True}}
         )
         playbook = options["playbook"]

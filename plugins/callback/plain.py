@@ -1,4 +1,5 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Ansible's own output, with each failure once and without the lines of the playbook that it stands in."""
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ description:
   - This prints the result alone. With C(-vvv) nothing is left out.
 version_added: 0.1.0
 author:
-  - The Kindling developers
+  - Kindling developers (@kindling-flatcar)
 extends_documentation_fragment:
   - default_callback
   - result_format_callback

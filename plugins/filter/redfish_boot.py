@@ -1,4 +1,5 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """How a machine with Redfish is told to boot from the network."""
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ description:
   - Fails where no one system is meant, with the names of all, and where that one can be told no boot from the network.
 version_added: 0.1.0
 author:
-  - The Kindling developers
+  - Kindling developers (@kindling-flatcar)
 positional: _input, system, network
 options:
   _input:

@@ -1,4 +1,5 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """What was chosen for this run of a playbook, with -e."""
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ description:
   - Reads what was given with C(-e) alone. A variable of that name in an inventory is none, and M(kindling.flatcar.options) says so.
 version_added: 0.1.0
 author:
-  - The Kindling developers
+  - Kindling developers (@kindling-flatcar)
 options:
   _terms:
     description: The playbook, by its name without C(.yml).

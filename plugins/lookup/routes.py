@@ -12,7 +12,7 @@ description:
     code has for them. For the roles' templates, so that each place is said once.
 version_added: 0.1.0
 author:
-  - The Kindling developers
+  - Kindling developers (@kindling-flatcar)
 options: {}
 """
 

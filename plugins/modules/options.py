@@ -1,4 +1,5 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Documents the action plugin of the same name."""
 
 from __future__ import annotations
@@ -15,14 +16,9 @@ description:
   - Variables of other names are never looked at.
 version_added: 0.1.0
 author:
-  - The Kindling developers
-attributes:
-  check_mode:
-    support: full
-    description: Changes nothing at all.
-  diff_mode:
-    support: none
-    description: Changes nothing at all.
+  - Kindling developers (@kindling-flatcar)
+extends_documentation_fragment:
+  - kindling.flatcar.attributes.read_only
 options:
   playbook:
     description: Whose options are checked. C(check.yml) and C(images.yml) have those of C(site.yml).

@@ -1,3 +1,5 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Where things lie on a boot host, unless its variables say otherwise: each place once. Needs the standard library alone."""
 
 from __future__ import annotations

@@ -1,3 +1,5 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Configs in local files, to be merged or to replace: those in Butane are translated on the way.
 
 The reference puts whatever is in the file into the config, and Ignition refuses it on the machine.

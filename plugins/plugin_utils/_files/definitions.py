@@ -1,3 +1,5 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """All that the files of an inventory say: which variable, of which host or group, in which file and line."""
 
 from __future__ import annotations
@@ -154,7 +156,7 @@ def _read_inventory(source: Source, document: Document, expand: Expand, files: F
     if document.root is None:
         _read_ini(source, document, expand, files)
         return
-    if any(meaning(key) == "plugin" for key, _ in pairs(document.root)):
+    if any(meaning(key) == "plugin" for key, _value in pairs(document.root)):
         return
     waiting = list(pairs(document.root))
     while waiting:

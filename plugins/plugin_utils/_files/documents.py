@@ -1,3 +1,5 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """A file of variables as it was written: PyYAML's nodes, each with its line and column, and what Ansible makes of them.
 
 Ansible's own loading keeps of a key that is given twice one value, and of ``0123`` the number 83. Here both are still there.
@@ -99,7 +101,7 @@ def read(file: str, text: str, sealed: bool = False) -> Document:
         raise UnreadableError(_of_reader(file, text, error), f"this is not YAML: {why}") from None
     document = Document(file, text, root, sealed, _is_json(text))
     for mapping in mappings(root):
-        for key, _ in mapping.value:
+        for key, _value in mapping.value:
             if not isinstance(key, yaml.ScalarNode):
                 message = (
                     "a mapping or list stands where a name has to; a value that begins with {{ has to be in quotes"

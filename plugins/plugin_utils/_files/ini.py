@@ -1,3 +1,5 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Inventories in INI's form, as Ansible's plugin ``ini`` reads them, as nodes like those of YAML."""
 
 from __future__ import annotations

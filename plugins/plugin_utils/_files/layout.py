@@ -1,3 +1,5 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Which files Ansible reads variables from, for whom, and which of them it leaves aside without a word.
 
 As Ansible's inventory manager and its plugin ``host_group_vars`` have it: of ``a01/``, ``a01.yml``, ``a01.yaml`` and ``a01.json``

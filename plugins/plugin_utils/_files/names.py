@@ -1,3 +1,5 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Names that are given twice where Ansible keeps one, and those that nobody has."""
 
 from __future__ import annotations
@@ -126,8 +128,8 @@ def _missing(far: yaml.Node, near: yaml.Node) -> int:
     if isinstance(far, yaml.SequenceNode) and isinstance(near, yaml.SequenceNode):
         return sum(not any(same(item, other) for other in near.value) for item in far.value)
     if isinstance(far, yaml.MappingNode) and isinstance(near, yaml.MappingNode):
-        kept = {key.value for key, _ in pairs(near)}
-        return sum(key.value not in kept for key, _ in pairs(far))
+        kept = {key.value for key, _value in pairs(near)}
+        return sum(key.value not in kept for key, _value in pairs(far))
     return 0
 
 

@@ -1,3 +1,5 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Text that a template takes for a comment of its own, and swallows: ``${#var}`` in a script begins one."""
 
 from __future__ import annotations
@@ -27,13 +29,13 @@ def swallowed(node: yaml.Node) -> Iterator[tuple[str, yaml.ScalarNode, str]]:
 
 def has_comment(node: yaml.Node) -> bool:
     """Whether there may be one."""
-    return any(_OPEN in scalar.value for _, scalar in _texts(node, "", set()))
+    return any(_OPEN in scalar.value for _path, scalar in _texts(node, "", set()))
 
 
 def names_in(node: yaml.Node) -> set[str]:
     """All words of the templates in *node*: the names of variables are among them."""
     return {
-        word for _, scalar in _texts(node, "", set()) if "{" in scalar.value for word in _WORD.findall(scalar.value)
+        word for _path, scalar in _texts(node, "", set()) if "{" in scalar.value for word in _WORD.findall(scalar.value)
     }
 
 

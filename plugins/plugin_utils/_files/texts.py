@@ -1,3 +1,5 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Values that YAML turns into something else than what is written, where a text is wanted: ``0123`` is 83, ``12:30`` is 750.
 
 What is wanted at a place, the tables of variables say, and Butane's. ``mode: 0644`` and ``enabled: yes`` are right: a number and a

@@ -1,3 +1,5 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Keys that a mapping has twice: Ansible keeps the last, and what stood at the first is gone."""
 
 from __future__ import annotations
@@ -23,7 +25,7 @@ class Twice(NamedTuple):
 
 def keys_given_twice(document: Document) -> Iterator[Twice]:
     for mapping in mappings(document.root):
-        keys = [key for key, _ in mapping.value if isinstance(key, yaml.ScalarNode) and key.tag != _MERGE]
+        keys = [key for key, _value in mapping.value if isinstance(key, yaml.ScalarNode) and key.tag != _MERGE]
         if len({key.value for key in keys}) == len(keys) and all(key.tag == _STR for key in keys):
             continue
         first: dict[tuple[type, object], yaml.ScalarNode] = {}

@@ -1,3 +1,5 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Certificates in PEM: whether they are whole, and until when they hold.
 
 ansible-core comes with ``cryptography``, which reads them; it takes a while to import, and few configs have certificates.
@@ -30,7 +32,7 @@ def ends_of(text: str, of_authority: bool) -> tuple[tuple[str, datetime.datetime
             "expected a certificate: this has a private key in it, which would be served to the network. Take it out of the "
             "inventory and of its history"
         )
-    if of_authority and not any(name == _CERTIFICATE for name, _ in blocks):
+    if of_authority and not any(name == _CERTIFICATE for name, _block in blocks):
         raise CertificateError(
             "expected a certificate in PEM, from -----BEGIN CERTIFICATE----- to -----END CERTIFICATE-----"
         )

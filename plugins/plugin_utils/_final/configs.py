@@ -1,3 +1,5 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """A node's final Ignition config, and the configs in it that are to be merged or to replace it."""
 
 from __future__ import annotations
@@ -62,7 +64,7 @@ def _resources(config: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, An
 
 def has_unread(configs: Iterable[Config]) -> bool:
     """Whether one of them names a config that is elsewhere."""
-    sources = (resource.get("source") or "data:" for config in configs for _, resource in _resources(config.json))
+    sources = (resource.get("source") or "data:" for config in configs for _path, resource in _resources(config.json))
     return not all(source.startswith("data:") for source in sources)
 
 

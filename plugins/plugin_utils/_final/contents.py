@@ -1,3 +1,5 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Contents that are not what they say: compressed, of a hash, a certificate."""
 
 from __future__ import annotations
@@ -82,7 +84,7 @@ def _why_not(source: str | None, compression: str | None, digest: str | None) ->
             "the contents are not what compression: gzip says, and Ignition stops there: leave compression out (Kindling "
             "compresses by itself what becomes shorter by it), or give what gzip has made",
         )
-    kind, _, wanted = (digest or "").partition("-")
+    kind, _separator, wanted = (digest or "").partition("-")
     if kind not in ("sha256", "sha512") or hashlib.new(kind, content).hexdigest() == wanted.lower():
         return None
     return (

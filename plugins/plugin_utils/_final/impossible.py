@@ -1,3 +1,5 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """What a node's final config asks of Flatcar and cannot have, by the tables of ``facts``.
 
 Each finding is a path in the node's Butane and a message with the way out.
@@ -73,7 +75,7 @@ def _written(config: Config) -> Iterator[Written]:
 
 
 def _mounts(configs: Iterable[Config]) -> set[str]:
-    found = (entry.get("path") for config in configs for _, entry in config.entries("storage", "filesystems"))
+    found = (entry.get("path") for config in configs for _path, entry in config.entries("storage", "filesystems"))
     return {path.rstrip("/") for path in found if path and path != "/"}
 
 
@@ -174,7 +176,7 @@ def _values(config: Config, entries: Iterable[Written]) -> Iterator[tuple[str, s
 
 def _units(node: Node, config: Config, entries: Iterable[Written]) -> Found:
     units = list(config.entries("systemd", "units"))
-    enabled = {unit.get("name") for _, unit in units if unit.get("enabled") and not unit.get("mask")}
+    enabled = {unit.get("name") for _path, unit in units if unit.get("enabled") and not unit.get("mask")}
     for place, unit in units:
         name = unit.get("name", "")
         if unit.get("mask"):

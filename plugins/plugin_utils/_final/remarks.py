@@ -1,3 +1,5 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """What people should know of a node's final config, though Flatcar can do it."""
 
 from __future__ import annotations
@@ -50,7 +52,7 @@ _KEYS_ELSEWHERE = re.compile(r".*/authorized_keys.*|/etc/ssh/.*")
 
 def _can_be_entered(node: Node, configs: Sequence[Config]) -> bool:
     """By a key, by a password, by the kernel's line, or by whatever files say that sshd reads."""
-    users = (user for config in configs for _, user in config.entries("passwd", "users"))
+    users = (user for config in configs for _path, user in config.entries("passwd", "users"))
     if any(_may_log_in(user) for user in users):
         return True
     arguments = (
@@ -61,7 +63,7 @@ def _can_be_entered(node: Node, configs: Sequence[Config]) -> bool:
     return any(
         _KEYS_ELSEWHERE.fullmatch(entry.get("path", ""))
         for config in configs
-        for _, entry in config.entries("storage", "files")
+        for _path, entry in config.entries("storage", "files")
     )
 
 
@@ -144,7 +146,7 @@ def _masked_updates(node: Node, config: Config) -> Iterator[Remark]:
 
 def _no_root(node: Node, configs: Sequence[Config]) -> Iterator[Remark]:
     """An installed system without its root file system, where no other is made for it."""
-    entries = [entry for config in configs for _, entry in config.entries("storage", "filesystems")]
+    entries = [entry for config in configs for _path, entry in config.entries("storage", "filesystems")]
     made = any(entry.get("label") == facts.ROOT for entry in entries)
     if node.boot_mode == "ram" or made or not any(entry.get("format") in facts.NO_ROOT for entry in entries):
         return
@@ -159,8 +161,8 @@ def _no_root(node: Node, configs: Sequence[Config]) -> Iterator[Remark]:
 
 def _accounts(config: Config, configs: Sequence[Config]) -> Iterator[Remark]:
     """Groups and shells that are not there: a newer image may have them."""
-    own = {group.get("name") for one in configs for _, group in one.entries("passwd", "groups")}
-    own |= {user.get("name") for one in configs for _, user in one.entries("passwd", "users")}
+    own = {group.get("name") for one in configs for _path, group in one.entries("passwd", "groups")}
+    own |= {user.get("name") for one in configs for _path, user in one.entries("passwd", "users")}
     for place, user in config.entries("passwd", "users"):
         named = [("groups", number, name) for number, name in enumerate(user.get("groups") or ())]
         named += [("primary_group", None, user["primaryGroup"])] if user.get("primaryGroup") else []
@@ -169,7 +171,7 @@ def _accounts(config: Config, configs: Sequence[Config]) -> Iterator[Remark]:
                 said = f"Flatcar's image has no group {name}, and Ignition stops where there is none: make it in `passwd.groups`"
                 path = f"{place}.{field}" if number is None else f"{place}.{field}.{number}"
                 yield Remark(*config.at(path, said))
-        folder, _, shell = (user.get("shell") or "").rpartition("/")
+        folder, _separator, shell = (user.get("shell") or "").rpartition("/")
         if folder in facts.SHELL_FOLDERS and shell not in facts.SHELLS:
             said = f"Flatcar's image has no {folder}/{shell}, and sshd lets nobody in whose shell is not there: take /bin/bash"
             yield Remark(*config.at(f"{place}.shell", said))

@@ -1,3 +1,5 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """What variables make and a fragment makes otherwise: one of the two would count for nothing, and nobody would be told."""
 
 from __future__ import annotations
@@ -55,8 +57,8 @@ def message(found: Contradiction) -> str:
 def _spoken_of(node: Node) -> Iterator[str]:
     """The names of entries in the node's own Butane."""
     for butane in (*node.fragments.values(), {"systemd": {"units": list(node.units)}}):
-        for section, kind, key, _ in _LISTS:
-            yield from (str(entry.get(key)) for _, entry in _entries(butane, section, kind))
+        for section, kind, key, _variables in _LISTS:
+            yield from (str(entry.get(key)) for _path, entry in _entries(butane, section, kind))
 
 
 def _entries(butane: Any, section: str, kind: str) -> Iterator[tuple[int, Mapping[str, Any]]]:

@@ -1,3 +1,5 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Units as systemd reads them: sections that it knows, and what it starts nothing without.
 
 The transpiler has looked whether they can be read at all. Source: systemd.unit(5) and the pages that it names.

@@ -1,3 +1,5 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """What Flatcar is and cannot do, as tables: a row is one fact, with where it is known from.
 
 Sources are named by repository and file: ``baselayout``, ``bootengine``, ``init``, ``locksmith``, ``mantle`` and ``scripts`` are

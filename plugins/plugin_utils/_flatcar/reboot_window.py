@@ -1,3 +1,5 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """The window in which locksmithd may restart a machine, as it reads it. Source: locksmith: pkg/timeutil/periodic.go."""
 
 from __future__ import annotations

@@ -132,7 +132,7 @@ class Variables:
         """Those names that stand in the inventory as a variable, or anywhere in the text of its files."""
         if not names:
             return set()
-        texts = [file.read_bytes() for _, file in self._variable_files()]
+        texts = [file.read_bytes() for _owner, file in self._variable_files()]
         texts += [source.read_bytes() for source in self._sources if source.is_file()]
         inside = (file for source in self._sources if source.is_dir() for file in source.iterdir())
         texts += [file.read_bytes() for file in inside if file.is_file()]

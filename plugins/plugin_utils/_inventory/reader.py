@@ -362,7 +362,7 @@ def _what_is_right(name: str, values: Mapping[str, Any], wrong: Collection[str])
     fragments = {variable: value for variable, value in right.items() if FRAGMENT.fullmatch(variable)}
     if not fragments:
         return None
-    node, _ = read_node(name, _STAND_INS | right)
+    node, _problems = read_node(name, _STAND_INS | right)
     return node or read_node(name, _STAND_INS | fragments)[0]
 
 

@@ -69,7 +69,7 @@ def _ask_all(name: str, ask: Callable[..., list[str]], configs: list[tuple]) -> 
 
 def _ask_butane(program: str, node: Node, config: Mapping[str, Any], files_dir: str | None) -> list[str]:
     try:
-        butane, _ = with_local_configs(to_butane(node), files_dir)
+        butane, _refused = with_local_configs(to_butane(node), files_dir)
         return [str(found) for found in cross_check(butane, Result(config, Report()), files_dir, True, program)]
     except CrossCheckError as failure:
         return [str(failure)]

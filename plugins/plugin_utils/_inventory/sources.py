@@ -1,3 +1,5 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """The files that an inventory was loaded from, as they are written, by Ansible's own settings and with its vaults."""
 
 from __future__ import annotations

@@ -64,9 +64,9 @@ class _Published(NamedTuple):
 
     @classmethod
     def of(cls, port: str) -> _Published:
-        numbers, _, protocol = port.partition("/")
-        outside, _, inside = numbers.rpartition(":")
-        address, _, outside = outside.rpartition(":")
+        numbers, _separator, protocol = port.partition("/")
+        outside, _separator, inside = numbers.rpartition(":")
+        address, _separator, outside = outside.rpartition(":")
         return cls(address, protocol or "tcp", _range(outside), _range(inside))
 
     def collides(self, other: _Published) -> bool:
@@ -76,7 +76,7 @@ class _Published(NamedTuple):
 
 
 def _range(text: str) -> range:
-    first, _, last = text.partition("-")
+    first, _separator, last = text.partition("-")
     return range(int(first), int(last or first) + 1)
 
 

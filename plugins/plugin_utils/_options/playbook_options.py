@@ -1,3 +1,5 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """What is chosen for one run of a playbook, with ``-e``: one table, a row an option.
 
 An option carries its playbook's name, and is read from the command line alone: no variable of an inventory is taken for one.
@@ -338,7 +340,7 @@ def _former(playbook: str) -> dict[str, Callable[[Any], str]]:
     for option in OPTIONS[playbook]:
         for name in (*option.former, *option.names()[1:]):
             found[name] = lambda value, now=option.name: _said(now, value)
-    for name, _, _ in _FORMER_CHOICES.get(playbook, ()):
+    for name, _new, _sentence in _FORMER_CHOICES.get(playbook, ()):
         found[name] = lambda value, name=name: _choice_now(playbook, name, value)
     return found
 

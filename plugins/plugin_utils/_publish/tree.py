@@ -160,7 +160,7 @@ def _config_mistakes(node: Node, config: Mapping[str, Any]) -> Iterator[tuple[st
 
 def remarks_on(node: Node, config: Mapping[str, Any], origin_of: OriginOf | None = None) -> list[tuple[Problem, bool]]:
     """What people should know of a right *config*, each with whether it is a placeholder, which is not published."""
-    configs, _ = configs_in(node, config)
+    configs, _wrong = configs_in(node, config)
     found = list(remarks.remarks(node, configs, unread=has_unread(configs)))
     places = [(_path_of(one.path), one.message, None) for one in found]
     problems = _with_sources(node, places, origin_of or (lambda _value: None))

@@ -90,7 +90,9 @@ def status_of(name: str, wanted: Wanted | None, read: Mapping[str, Mapping[str, 
 def _serial(reports: Iterable[tuple[str, Mapping[str, Any], int]]) -> str | None:
     """That of the disk that an installer has written last, as the disk itself says it."""
     told = [
-        (report["when"], report["serial"]) for stage, report, _ in reports if stage != "failed" and report.get("serial")
+        (report["when"], report["serial"])
+        for stage, report, _boot_host in reports
+        if stage != "failed" and report.get("serial")
     ]
     return max(told)[1] if told else None
 

@@ -64,6 +64,10 @@ _OVERWRITTEN = {"flatcar": "an empty disk, or Flatcar", "any": "WHATEVER IS THER
 _SPEED = 1000
 
 
+#: The steps of install.yml and disarm.yml, in their order.
+COMMANDS = ("check_limit", "plan", "check", "show", "draw_seed", "witness", "arm", "wait", "disarm")
+
+
 class ActionModule(HostAction):
     _requires_connection = True
 
@@ -71,13 +75,7 @@ class ActionModule(HostAction):
         super().run(tmp, task_vars)
         _validation, options = self.validate_argument_spec(
             argument_spec={
-                "state": {
-                    "type": "str",
-                    "choices": [
-                        *("meant", "planned", "checked", "told", "drawn", "witnessed", "armed", "awaited", "disarmed"),
-                    ],
-                    "required": True,
-                },
+                "command": {"type": "str", "choices": list(COMMANDS), "required": True},
                 "nodes": {"type": "list", "elements": "str"},
                 "limit": {"type": "str", "default": ""},
                 "plan": {"type": "dict"},
@@ -100,11 +98,11 @@ class ActionModule(HostAction):
         self._task_vars = task_vars
         self._variables = Variables(task_vars, self._loader)
         self._host = self._task.delegate_to or task_vars["inventory_hostname"]
-        return getattr(self, f"_{options['state']}")(options)
+        return getattr(self, f"_{options['command']}")(options)
 
     # The whole inventory, once
 
-    def _meant(self, options: Mapping[str, Any]) -> dict[str, Any]:
+    def _check_limit(self, options: Mapping[str, Any]) -> dict[str, Any]:
         """Nothing, where somebody has said that it is for these nodes."""
         groups = self._task_vars["groups"]
         limit = options["limit"].strip()
@@ -117,7 +115,7 @@ class ActionModule(HostAction):
             )
         return {"changed": False}
 
-    def _planned(self, options: Mapping[str, Any]) -> dict[str, Any]:
+    def _plan(self, options: Mapping[str, Any]) -> dict[str, Any]:
         """Where the nodes are armed, and what shall be published for them."""
         if not arming.SHORTEST <= options["expires"] <= arming.LONGEST:
             raise Refused(
@@ -164,7 +162,7 @@ class ActionModule(HostAction):
             "wanted": wanted,
         }
 
-    def _told(self, options: Mapping[str, Any]) -> dict[str, Any]:
+    def _show(self, options: Mapping[str, Any]) -> dict[str, Any]:
         """Says before anything is armed what will happen to which disk."""
         plan, found = options["plan"], {}
         for checked in options["checked"]:
@@ -200,13 +198,13 @@ class ActionModule(HostAction):
         self._display.display(f"\n{text}\n{table(rows)}{late}\n")
         return {"changed": False, "msg": text}
 
-    def _drawn(self, _options: Mapping[str, Any]) -> dict[str, Any]:
+    def _draw_seed(self, _options: Mapping[str, Any]) -> dict[str, Any]:
         """What this run's tokens are made of: both boot hosts of a pair are told the same."""
         return {"changed": False, "seed": secrets.token_hex(32)}
 
     # On a boot host, delegated to it
 
-    def _checked(self, options: Mapping[str, Any]) -> dict[str, Any]:
+    def _check(self, options: Mapping[str, Any]) -> dict[str, Any]:
         names = self._own(options)
         served = self._published(names, options["plan"])
         under_way = self._under_way(names, options["plan"], served)
@@ -222,7 +220,7 @@ class ActionModule(HostAction):
             }
         return {"changed": False, "nodes": nodes}
 
-    def _witnessed(self, options: Mapping[str, Any]) -> dict[str, Any]:
+    def _witness(self, options: Mapping[str, Any]) -> dict[str, Any]:
         """Have the other boot host of a pair know of the armings that its peer is about to make."""
         names = [name for name in options["nodes"] if options["plan"]["peers"].get(name) == self._host]
         if names and not options["again"]:
@@ -236,10 +234,10 @@ class ActionModule(HostAction):
             terms = terms_of(node, version="", config="", host=hosts[0], peer=None, signed_by=None)
             # Here the boot host is the peer: the one that decides is the other
             orders.append(witness(node, token=_token(options, node), hosts=hosts[::-1], network=network, terms=terms))
-        self._arm(orders, options, again=True)
+        self._send_orders(orders, options, again=True)
         return {"changed": True}
 
-    def _armed(self, options: Mapping[str, Any]) -> dict[str, Any]:
+    def _arm(self, options: Mapping[str, Any]) -> dict[str, Any]:
         names = self._own(options)
         if not names:
             return {"changed": False, "armings": {}, "armed": []}
@@ -256,15 +254,15 @@ class ActionModule(HostAction):
             self._tell(name, f"is being installed since {clock(under_way[name]['when'])}; waiting for that")
         found = dict(under_way)
         if to_arm:
-            armed = self._arm(self._orders(to_arm, served, options), options, again=options["again"])
-            told = self._module(state="read", machines=to_arm)["armings"]
+            armed = self._send_orders(self._orders(to_arm, served, options), options, again=options["again"])
+            told = self._info(to_arm)["armings"]
             for name in to_arm:
                 latest = next(one for one in told if one["node"] == name)
                 found[name] = _known(latest)
                 self._tell(name, f"armed until {clock(armed['until'])}")
         return {"changed": bool(to_arm), "armings": found, "armed": to_arm}
 
-    def _awaited(self, options: Mapping[str, Any]) -> dict[str, Any]:
+    def _wait(self, options: Mapping[str, Any]) -> dict[str, Any]:
         """What became of the armings, by node, once the last of them has ended or the time is over."""
         armings = {name: options["armings"][name] for name in options["nodes"] if name in options["armings"]}
         states = {name: {"state": "armed", "message": ""} for name in armings}
@@ -299,7 +297,7 @@ class ActionModule(HostAction):
             lines.append(f"Too many have failed; not begun: {', '.join(rest)}")
         return "".join(f"{line}\n" for line in lines)
 
-    def _disarmed(self, options: Mapping[str, Any]) -> dict[str, Any]:
+    def _disarm(self, options: Mapping[str, Any]) -> dict[str, Any]:
         """Of all machines where none is named."""
         machines = [word for name in options["nodes"] or () for word in self._known_as(name)] + options["machines"]
         named = {"machines": machines} if options["nodes"] is not None or options["machines"] else {}
@@ -340,9 +338,7 @@ class ActionModule(HostAction):
         return served
 
     def _read(self, names: Iterable[str], plan: Mapping[str, Any]) -> dict[str, Any]:
-        return self._module(
-            state="read", machines=[word for name in names for word in _words(plan["wanted"][name]["terms"])]
-        )
+        return self._info([word for name in names for word in _words(plan["wanted"][name]["terms"])])
 
     def _under_way(
         self, names: list[str], plan: Mapping[str, Any], served: Mapping[str, Any]
@@ -405,7 +401,7 @@ class ActionModule(HostAction):
 
     def _own_key(self) -> bytes:
         place = directories(self._host, self._variables)["fleet_dir"]
-        return bytes.fromhex(self.ask("boot_tree", {"path": place, "key": True}, self._task_vars, secret=True)["key"])
+        return bytes.fromhex(self.ask("generation", {"path": place, "key": True}, self._task_vars, secret=True)["key"])
 
     def _speed(self) -> int:
         """Of the slowest interface to machines that this boot host says the speed of, in megabits a second."""
@@ -413,7 +409,7 @@ class ActionModule(HostAction):
         speeds = [fact.get("speed") for fact in facts.values() if isinstance(fact, Mapping) and "device" in fact]
         return min((speed for speed in speeds if isinstance(speed, int) and speed > 0), default=_SPEED)
 
-    def _arm(self, orders: list[arming.Order], options: Mapping[str, Any], again: bool) -> dict[str, Any]:
+    def _send_orders(self, orders: list[arming.Order], options: Mapping[str, Any], again: bool) -> dict[str, Any]:
         return self._module(
             state="armed",
             src=self.send("armings", arming.pack(orders)),
@@ -426,10 +422,14 @@ class ActionModule(HostAction):
     def _module(self, **arguments: Any) -> dict[str, Any]:
         return self.ask("arming", directories(self._host, self._variables) | arguments, self._task_vars)
 
+    def _info(self, machines: Iterable[str]) -> dict[str, Any]:
+        places = directories(self._host, self._variables)
+        return self.ask("arming_info", places | {"machines": list(machines)}, self._task_vars)
+
     def _ask(self, names: list[str]) -> list[dict[str, Any]] | None:
         """What was reported; None where the boot host cannot be asked now: machines go on without us."""
         try:
-            return self._module(state="read", machines=names)["armings"]
+            return self._info(names)["armings"]
         except (AnsibleConnectionFailure, Refused) as failure:
             self._display.display(f"{self._host} cannot be asked, trying again: {failure}", stderr=True)
             return None

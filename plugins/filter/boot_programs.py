@@ -19,7 +19,7 @@ options:
     type: dict
     required: true
   programs:
-    description: The operator's files, as M(kindling.flatcar.fleet) returns them.
+    description: The operator's files, as M(kindling.flatcar.publish) returns them.
     type: list
     elements: dict
     required: true

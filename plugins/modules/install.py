@@ -8,7 +8,7 @@ DOCUMENTATION = r"""
 module: install
 short_description: Arm nodes for one installation each, and wait until they run
 description:
-  - The steps of the playbook C(install.yml). V(planned) reads and checks the whole inventory. The others are delegated to a boot
+  - The steps of the playbook C(install.yml). V(plan) reads and checks the whole inventory. The others are delegated to a boot
     host and speak of those of O(nodes) that are armed there.
   - Nothing is armed unless the boot host serves what the inventory says now.
   - Tokens are made for each arming and shipped in one archive; they are in no output and no log.
@@ -25,42 +25,42 @@ attributes:
     support: none
     details: Every arming is in the log on the boot host.
 options:
-  state:
+  command:
     description:
-      - V(meant) fails unless somebody has said that it is for these nodes.
-      - V(planned) says on which boot host each node is armed; V(checked) checks that the boot host serves what the inventory says;
-        V(told) shows what will happen to which disk; V(drawn) draws what tokens are made of.
-      - V(witnessed) has the other boot host of a pair know of armings; V(armed) arms; V(awaited) waits for the nodes' reports and
-        shows them; V(disarmed) ends armings.
+      - V(check_limit) fails unless somebody has said that it is for these nodes.
+      - V(plan) says on which boot host each node is armed; V(check) checks that the boot host serves what the inventory says;
+        V(show) shows what will happen to which disk; V(draw_seed) draws what tokens are made of.
+      - V(witness) has the other boot host of a pair know of armings; V(arm) arms; V(wait) waits for the nodes' reports and
+        shows them; V(disarm) ends armings.
     type: str
-    choices: [meant, planned, checked, told, drawn, witnessed, armed, awaited, disarmed]
+    choices: [check_limit, plan, check, show, draw_seed, witness, arm, wait, disarm]
     required: true
   nodes:
-    description: The names of the nodes. With O(state=disarmed), all that the boot host knows where none are given.
+    description: The names of the nodes. With O(command=disarm), all that the boot host knows where none are given.
     type: list
     elements: str
   limit:
     description:
-      - With O(state=meant), the run's C(--limit). All nodes of the inventory are meant only where it names them one by one.
+      - With O(command=check_limit), the run's C(--limit). All nodes of the inventory are meant only where it names them one by one.
     type: str
     default: ""
   plan:
-    description: What O(state=planned) returned. Needed for V(checked), V(told), V(witnessed) and V(armed).
+    description: What O(command=plan) returned. Needed for V(check), V(show), V(witness) and V(arm).
     type: dict
   checked:
     description:
-      - The results of O(state=checked), for V(told), V(witnessed) and V(armed). A node that was being installed then is waited for,
+      - The results of O(command=check), for V(show), V(witness) and V(arm). A node that was being installed then is waited for,
         and not armed once its install has ended.
     type: list
     elements: dict
     default: []
   batches:
-    description: With O(state=told), how many nodes are armed at a time, as C(serial) has it.
+    description: With O(command=show), how many nodes are armed at a time, as C(serial) has it.
     type: list
     elements: raw
     default: []
   seed:
-    description: What O(state=drawn) returned as RV(seed), a secret. Needed for V(witnessed) and V(armed).
+    description: What O(command=draw_seed) returned as RV(seed), a secret. Needed for V(witness) and V(arm).
     type: str
   expires:
     description: How many seconds the nodes are armed, from 60 to 86,400.
@@ -68,30 +68,30 @@ options:
     default: 7200
   again:
     description:
-      - With O(state=witnessed) and V(armed), arm nodes although an install of them is under way. They are waited for when not.
+      - With O(command=witness) and V(arm), arm nodes although an install of them is under way. They are waited for when not.
     type: bool
     default: false
   new_disk:
     description:
-      - With O(state=told) and V(armed), install also where the disk that is named by its slot has another serial number than the
+      - With O(command=show) and V(arm), install also where the disk that is named by its slot has another serial number than the
         last installation has found there.
     type: bool
     default: false
   without_peer:
-    description: With O(state=planned), leave the other boot host of a pair out. It may start half-written disks then.
+    description: With O(command=plan), leave the other boot host of a pair out. It may start half-written disks then.
     type: bool
     default: false
   all_nodes:
-    description: With O(state=awaited), the nodes of all batches in their order, to say which were not begun.
+    description: With O(command=wait), the nodes of all batches in their order, to say which were not begun.
     type: list
     elements: str
     default: []
   max_fail_percentage:
-    description: With O(state=awaited), how many in a hundred may fail before no other batch is begun.
+    description: With O(command=wait), how many in a hundred may fail before no other batch is begun.
     type: float
     default: 0
   machines:
-    description: With O(state=disarmed), machines beside O(nodes), by name, MAC address or address.
+    description: With O(command=disarm), machines beside O(nodes), by name, MAC address or address.
     type: list
     elements: str
     default: []
@@ -100,14 +100,14 @@ options:
     type: int
     default: 2700
   armings:
-    description: What O(state=armed) returned as RV(armings). Needed for V(awaited).
+    description: What O(command=arm) returned as RV(armings). Needed for V(wait).
     type: dict
   power:
-    description: With O(state=planned), check that nodes with C(flatcar_bmc) can be switched on from here.
+    description: With O(command=plan), check that nodes with C(flatcar_bmc) can be switched on from here.
     type: bool
     default: true
   forget:
-    description: With O(state=disarmed), send machines to their disks even if an install has left these half-written.
+    description: With O(command=disarm), send machines to their disks even if an install has left these half-written.
     type: bool
     default: false
 """
@@ -115,13 +115,13 @@ options:
 EXAMPLES = r"""
 - name: Read the inventory
   kindling.flatcar.install:
-    state: planned
+    command: plan
     nodes: [a01, a02]
   register: plan
 
 - name: Arm nodes
   kindling.flatcar.install:
-    state: armed
+    command: arm
     nodes: [a01, a02]
     plan: "{{ plan }}"
   delegate_to: boot-a
@@ -130,39 +130,39 @@ EXAMPLES = r"""
 RETURN = r"""
 boot_hosts:
   description: The boot hosts on which nodes are armed.
-  returned: with O(state=planned)
+  returned: with O(command=plan)
   type: list
   elements: str
 home:
   description: The boot host on which each node is armed.
-  returned: with O(state=planned)
+  returned: with O(command=plan)
   type: dict
 witnesses:
   description: The other boot hosts of pairs, which are told.
-  returned: with O(state=planned)
+  returned: with O(command=plan)
   type: list
   elements: str
 seed:
   description: What this run's tokens are made of, a secret.
-  returned: with O(state=drawn)
+  returned: with O(command=draw_seed)
   type: str
 armings:
   description: The number and the time of each node's arming, of those too that are waited for.
-  returned: with O(state=armed)
+  returned: with O(command=arm)
   type: dict
 armed:
   description: The nodes that were armed now.
-  returned: with O(state=armed)
+  returned: with O(command=arm)
   type: list
   elements: str
 nodes:
   description:
     - What became of each node. C(state) is V(running) where all went well.
-    - With O(state=checked), what its boot host knows of it.
-  returned: with O(state=awaited) and O(state=checked)
+    - With O(command=check), what its boot host knows of it.
+  returned: with O(command=wait) and O(command=check)
   type: dict
 disarmed:
   description: The nodes of which there is something to say, and what.
-  returned: with O(state=disarmed)
+  returned: with O(command=disarm)
   type: dict
 """

@@ -9,12 +9,12 @@ module: validate
 short_description: Check the whole inventory, and print every problem at its place
 description:
   - Reads the variables of all hosts in the groups C(boot_hosts) and C(flatcar_nodes) on the controller, and checks them one by
-    one and against each other, as M(kindling.flatcar.fleet) does before it publishes. Fails if there are problems.
+    one and against each other, as M(kindling.flatcar.publish) does before it publishes. Fails if there are problems.
   - Reads the inventory's files as they are written, too, for what Ansible would lose of them without a word. What may be meant is a
     warning, and no failure.
   - Says in words which disks of which nodes lose what, and when.
   - Warns of what people should know, such as a machine that nobody can log in to, and of placeholders of the example, which
-    M(kindling.flatcar.fleet) does not publish. Warnings are no problems.
+    M(kindling.flatcar.publish) does not publish. Warnings are no problems.
   - Connects to nothing. What only a boot host knows, its interfaces and ports, is not checked.
   - What is right is also shown to the programs C(butane) and C(ignition-validate), where they are on the controller's PATH.
 version_added: 0.1.0

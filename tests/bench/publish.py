@@ -52,10 +52,10 @@ OURS = """\
     - ansible.builtin.set_fact:
         lan0: {device: lan0, ipv4: {address: 10.10.255.254}}
         cacheable: true
-    - kindling.flatcar.fleet:
-        state: checked
+    - kindling.flatcar.publish:
+        command: check
       register: checked
-    - kindling.flatcar.fleet:
+    - kindling.flatcar.publish:
         networks: "{{ kindling_networks }}"
         nodes: "{{ checked.fleets[inventory_hostname].nodes }}"
         images: [{board: amd64-usr, channel: stable, requested: current, version: 9999.2.0}]

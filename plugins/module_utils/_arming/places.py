@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -34,4 +34,12 @@ def places_of(params: Mapping[str, Any], fleet_dir: str) -> Places | None:
     return Places(installs, Path(fleet_dir, host_paths.CURRENT, routes.WEB), Gates(live, keeper), gid)
 
 
-__all__ = ("OPTIONS", "places_of")
+def machine_words(machines: Collection[str] | None) -> set[str] | None:
+    """What machines are named by, as armings have it: MAC addresses are written with hyphens there. None is all of them."""
+    if machines is None:
+        return None
+    words = {word.strip() for word in machines}
+    return words | {word.lower().replace(":", "-") for word in words}
+
+
+__all__ = ("OPTIONS", "machine_words", "places_of")

@@ -19,8 +19,6 @@ from ansible_collections.kindling.flatcar.plugins.module_utils._routes import ho
 from .._install.terms import differences
 from .._inventory.hostvars import Variables
 
-MODULE = "kindling.flatcar.arming"
-
 #: The module's options for directories, and the roles' variables that say them.
 _DIRECTORIES = {"installs_dir": "web_installs_dir", "fleet_dir": "fleet_dir", "images_dir": "flatcar_images_dir"}
 _WORK_DIR = "flatcar_images_work_dir"
@@ -114,4 +112,4 @@ def table(rows: list[tuple[str, ...]]) -> str:
     return "\n".join(line.rstrip() for line in lines)
 
 
-__all__ = ("MODULE", "clock", "directories", "ended_armings", "given_key", "last_report", "signed_by", "table", "who")
+__all__ = ("clock", "directories", "ended_armings", "given_key", "last_report", "signed_by", "table", "who")

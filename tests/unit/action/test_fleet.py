@@ -9,8 +9,8 @@ import types
 import pytest
 import yaml
 from ansible.errors import AnsibleActionFail
-from ansible_collections.kindling.flatcar.plugins.action import fleet as action_of_fleet
-from ansible_collections.kindling.flatcar.plugins.action.fleet import ActionModule, _summary
+from ansible_collections.kindling.flatcar.plugins.action import publish as action_of_fleet
+from ansible_collections.kindling.flatcar.plugins.action.publish import ActionModule, _summary
 from ansible_collections.kindling.flatcar.plugins.plugin_utils._inventory.reader import Fleet
 from ansible_collections.kindling.flatcar.plugins.plugin_utils._network.networks import read_networks
 from ansible_collections.kindling.flatcar.plugins.plugin_utils._node import read_node
@@ -34,7 +34,7 @@ def held(monkeypatch):
         action = ActionModule.__new__(ActionModule)
         action._variables, action._display = None, types.SimpleNamespace(warning=lambda _: None)
         action._task, action._places = types.SimpleNamespace(delegate_to=None), {}
-        answers = {"boot_tree": {"armings": [ARMING], "key": "00" * 32}, "arming": {"failed": failed}}
+        answers = {"generation": {"armings": [ARMING], "key": "00" * 32}, "arming": {"failed": failed}}
 
         def run(module_name, module_args, task_vars):
             module = module_name.rpartition(".")[2]

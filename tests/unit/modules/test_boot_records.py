@@ -12,7 +12,7 @@ from ansible.module_utils.testing import patch_module_args
 from ansible.parsing.dataloader import DataLoader
 from ansible.template import Templar, trust_as_template
 from ansible_collections.kindling.flatcar.plugins.module_utils._records import records
-from ansible_collections.kindling.flatcar.plugins.modules import boot_records
+from ansible_collections.kindling.flatcar.plugins.modules import boot_records_info
 
 ROLE = pathlib.Path(__file__).parents[3] / "roles" / "records"
 MAC, STRANGER = "52:54:00:77:00:11", "52:54:00:77:00:99"
@@ -23,7 +23,7 @@ def told(tmp_path, capsys):
     def run(**options):
         arguments = {"directory": str(tmp_path / "records"), "_ansible_check_mode": True, **options}
         with patch_module_args(arguments), pytest.raises(SystemExit):
-            boot_records.main()
+            boot_records_info.main()
         return json.loads(capsys.readouterr().out)
 
     return run

@@ -33,7 +33,7 @@ PLAYBOOK = """\
     - ansible.builtin.import_role:
         name: kindling.flatcar.fleet
         tasks_from: preflight
-    - kindling.flatcar.fleet:
+    - kindling.flatcar.publish:
         networks: "{{ kindling_networks }}"
         nodes: "{{ fleet_checked.fleets[inventory_hostname].nodes }}"
         images: [{board: amd64-usr, channel: stable, requested: current, version: 9999.2.0}]

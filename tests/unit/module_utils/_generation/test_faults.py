@@ -247,7 +247,7 @@ PLAYBOOK = """\
     - ansible.builtin.set_fact:
         lan0: {{device: lan0, ipv4: {{address: 10.1.0.1}}}}
         cacheable: true
-    - kindling.flatcar.fleet:
+    - kindling.flatcar.publish:
         networks: "{{{{ kindling_networks }}}}"
         images: [{{board: amd64-usr, channel: stable, requested: current, version: 9999.2.0}}]
         path: {root}
@@ -385,7 +385,7 @@ def served(published):
 
 #: What a look at the boot tree and at the output tells, at the moment of the kill.
 MOMENTS = {
-    "begun": lambda tree, output: "TASK [kindling.flatcar.fleet]" in output,
+    "begun": lambda tree, output: "TASK [kindling.flatcar.publish]" in output,
     "writing": lambda tree, _output: any((tree.root / "generations").glob(".unfinished-*")),
     "noted": lambda tree, _output: (tree.root / history.FILE).stat().st_ino != tree.inode,
     "switched": lambda tree, _output: (tree.root / "current").readlink() != tree.before,

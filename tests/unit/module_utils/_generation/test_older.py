@@ -29,7 +29,7 @@ PLAYBOOK = """\
     - ansible.builtin.import_role: {name: kindling.flatcar.fleet, tasks_from: preflight}
       vars: {fleet_older: "{{ site_older | default(false) }}"}
       when: not (unchecked | default(false) | bool)
-    - kindling.flatcar.fleet:
+    - kindling.flatcar.publish:
         networks: "{{ kindling_networks }}"
         images: [{board: amd64-usr, channel: stable, requested: current, version: 9999.2.0}]
         path: "{{ fleet_dir }}"

@@ -101,6 +101,6 @@ def test_an_answer_with_secrets_is_not_logged():
     action = object.__new__(type("Action", (HostAction,), {"run": None}))
     action._connection = Connection
     action._execute_module = lambda **_: seen.append(Context.no_log) or {}
-    action.ask("boot_tree", {}, {"inventory_hostname": "boot-a"}, secret=True)
-    action.ask("boot_tree", {}, {"inventory_hostname": "boot-a"})
+    action.ask("generation", {}, {"inventory_hostname": "boot-a"}, secret=True)
+    action.ask("generation", {}, {"inventory_hostname": "boot-a"})
     assert (seen, Context.no_log) == ([True, False], False)

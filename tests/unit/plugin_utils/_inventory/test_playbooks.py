@@ -109,9 +109,9 @@ FLEET = """\
     - ansible.builtin.set_fact:
         lan0: {device: lan0, ipv4: {address: 10.1.0.1}}
         cacheable: true
-    - kindling.flatcar.fleet:
+    - kindling.flatcar.publish:
         networks: "{{ kindling_networks }}"
-        state: "{{ state }}"
+        command: "{{ command }}"
         images: [{board: amd64-usr, channel: stable, requested: current, version: 9999.2.0}]
         path: "{{ path }}"
         group: "{{ group }}"
@@ -123,7 +123,7 @@ def test_the_same_checks_come_before_a_fleet_is_published(tmp_path):
     playbook, hosts = tmp_path / "fleet.yml", tmp_path / "hosts.yml"
     playbook.write_text(FLEET)
     variables = {"path": str(tmp_path / "fleet"), "group": grp.getgrgid(os.getgid()).gr_name}
-    variables |= {"state": "published", "ansible_python_interpreter": sys.executable}
+    variables |= {"command": "publish", "ansible_python_interpreter": sys.executable}
     hosts.write_text(HOSTS)
     status, said = play(playbook, hosts, "-e", json.dumps(variables))
     assert status == 2
@@ -157,7 +157,7 @@ def test_neither_key_nor_tokens_are_ever_shown(tmp_path):
     hosts.write_text(HOSTS.replace("flatcar_typo: 1", "flatcar_boot_mode: ram"))
     ssh.write_text(SSH)
     ssh.chmod(0o755)
-    variables = {"path": str(tmp_path / "fleet"), "group": grp.getgrgid(os.getgid()).gr_name, "state": "published"}
+    variables = {"path": str(tmp_path / "fleet"), "group": grp.getgrgid(os.getgid()).gr_name, "command": "publish"}
     variables |= {"ansible_python_interpreter": sys.executable, "ansible_ssh_executable": str(ssh)}
     variables |= {"ansible_ssh_transfer_method": "piped"}
     arguments = ("-e", json.dumps(variables), "--diff", "-vvvvv")

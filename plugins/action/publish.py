@@ -61,7 +61,7 @@ class ActionModule(HostAction):
         super().run(tmp, task_vars)
         _validation, options = self.validate_argument_spec(
             argument_spec={
-                "state": {"type": "str", "choices": ["checked", "held", "published"], "default": "published"},
+                "command": {"type": "str", "choices": ["check", "hold", "publish"], "default": "publish"},
                 "hosts": {"type": "list", "elements": "str"},
                 "networks": {"type": "list", "elements": "dict"},
                 "nodes": {"type": "list", "elements": "str"},
@@ -77,11 +77,11 @@ class ActionModule(HostAction):
                 "checkout": {"type": "dict"},
                 "older": {"type": "bool", "default": False},
             },
-            required_if=[("state", "published", ["networks"]), ("state", "held", ["networks"])],
+            required_if=[("command", "publish", ["networks"]), ("command", "hold", ["networks"])],
         )
         self._variables = Variables(task_vars, self._loader)
         try:
-            if options["state"] == "checked":
+            if options["command"] == "check":
                 return self._check(options, task_vars)
             fleet = self._fleet(options, task_vars)
         except InventoryError as invalid:
@@ -91,7 +91,7 @@ class ActionModule(HostAction):
             for name, value in directories(task_vars["inventory_hostname"], self._variables).items()
             if name in ("installs_dir", "supervised")
         }
-        act = {"held": self._hold, "published": self._publish}[options["state"]]
+        act = {"hold": self._hold, "publish": self._publish}[options["command"]]
         return act(fleet, options, task_vars)
 
     def _check(self, options: Mapping[str, Any], task_vars: Mapping[str, Any]) -> dict[str, Any]:
@@ -166,7 +166,7 @@ class ActionModule(HostAction):
             "keep": options["keep"],
             "checkout": checkout.note(),
         }
-        published = self.ask("boot_tree", self._places | arguments, task_vars)
+        published = self.ask("generation", self._places | arguments, task_vars)
         return result | {key: published[key] for key in ("generation",) if key in published}
 
     def _hold(self, fleet: Fleet, options: Mapping[str, Any], task_vars: dict[str, Any]) -> dict[str, Any]:
@@ -244,7 +244,7 @@ class ActionModule(HostAction):
         return [secret.text for secret in self._variables.secrets(node)]
 
     def _ask(self, arguments: Mapping[str, Any], task_vars: Mapping[str, Any]) -> dict[str, Any]:
-        return self.ask("boot_tree", self._places | arguments, task_vars, secret=True)
+        return self.ask("generation", self._places | arguments, task_vars, secret=True)
 
 
 def _look(task_vars: Mapping[str, Any]) -> Checkout:

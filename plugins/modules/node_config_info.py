@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 DOCUMENTATION = r"""
-module: explain
+module: node_config_info
 short_description: Show what nodes' variables become, and where each part comes from
 description:
   - Shows each node's merged Butane with, for each key, the variable, the file and the line of the inventory that it comes from, its
@@ -28,7 +28,7 @@ options:
 
 EXAMPLES = r"""
 - name: Explain a node
-  kindling.flatcar.explain:
+  kindling.flatcar.node_config_info:
     nodes: [a01]
 """
 

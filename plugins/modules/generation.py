@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 DOCUMENTATION = r"""
-module: boot_tree
+module: generation
 short_description: Publish a generation of boot files
 description:
   - Tells what a boot host serves, or writes a new generation of files beside it and switches to it with one rename.
@@ -16,7 +16,7 @@ description:
   - Configs that the new generation has not are put aside in C(former) in O(path), where the role P(kindling.flatcar.web#role) lets
     them answer for a while.
   - Makes the boot host's key, out of which the URLs of its nodes' configs are made, when it is first asked for.
-  - The action plugin M(kindling.flatcar.fleet) calls this module; there is rarely a reason to call it directly.
+  - The action plugin M(kindling.flatcar.publish) calls this module; there is rarely a reason to call it directly.
 version_added: 0.1.0
 author:
   - Kindling developers (@kindling-flatcar)
@@ -105,7 +105,7 @@ options:
 
 EXAMPLES = r"""
 - name: What is served?
-  kindling.flatcar.boot_tree:
+  kindling.flatcar.generation:
     path: /srv/kindling/fleet
 """
 
@@ -131,7 +131,7 @@ published:
   returned: when O(src) is not given
   type: dict
 armings:
-  description: The armings that are open, as M(kindling.flatcar.arming) tells them.
+  description: The armings that are open, as M(kindling.flatcar.arming_info) tells them.
   returned: when O(src) is not given
   type: list
 generation:

@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 DOCUMENTATION = r"""
-module: dhcp_options
+module: dhcp_options_info
 short_description: Print what an existing DHCP server has to be told
 description:
   - For each network of the boot host, prints in the languages of several servers each machine's reservation, and with C(mode=none)
@@ -32,7 +32,7 @@ options:
 
 EXAMPLES = r"""
 - name: Print what the site's DHCP server has to be told
-  kindling.flatcar.dhcp_options:
+  kindling.flatcar.dhcp_options_info:
     networks: "{{ kindling_networks }}"
     programs: {bios: undionly.kpxe, efi-x64: snponly.efi}
     server: kea

@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 DOCUMENTATION = r"""
-module: fleet
+module: publish
 short_description: Check the nodes, and publish what those of a boot host boot
 description:
   - Reads the variables of all nodes, in one pass on the controller, and checks them one by one and against each other. Every
@@ -15,7 +15,7 @@ description:
     repository the commit has to be that one or come after it. Where git cannot tell, an inventory is older that was published under
     a lower number, file by file, and has no file as new as what is served; others are published, and a warning says that nobody can
     tell. Git only reads, on the controller.
-  - With O(state=published), builds iPXE scripts, Ignition configs and DHCP reservations, sends what the boot host lacks in
+  - With O(command=publish), builds iPXE scripts, Ignition configs and DHCP reservations, sends what the boot host lacks in
     one transfer, and switches to it with one rename. The same inventory changes nothing.
 version_added: 0.1.0
 author:
@@ -37,24 +37,24 @@ attributes:
       - Hashes of passwords, keys, values of HTTP headers and texts out of vaults are marks, different ones for different secrets.
       - Of nodes that boot their own disk, the boot host keeps the configs as they are shown, for root alone.
 options:
-  state:
+  command:
     description:
-      - V(checked) reads and checks, for all O(hosts) at once, and touches nothing but the controller's memory.
-      - V(published) publishes on one boot host. It needs O(networks) and O(images).
-      - V(held) publishes nothing, and ends the armings there that are for something else than what the inventory says now. It
+      - V(check) reads and checks, for all O(hosts) at once, and touches nothing but the controller's memory.
+      - V(publish) publishes on one boot host. It needs O(networks) and O(images).
+      - V(hold) publishes nothing, and ends the armings there that are for something else than what the inventory says now. It
         needs O(networks).
     type: str
-    choices: [checked, held, published]
-    default: published
+    choices: [check, hold, publish]
+    default: publish
   hosts:
     description:
-      - With O(state=checked), the boot hosts whose nodes are checked. Their own C(kindling_networks) say which those are.
+      - With O(command=check), the boot hosts whose nodes are checked. Their own C(kindling_networks) say which those are.
       - The boot host that the task is for when not given.
     type: list
     elements: str
   nodes:
     description:
-      - With O(state=published), the nodes of this boot host, as RV(fleets) told them in this run. Only they are read again, each
+      - With O(command=publish), the nodes of this boot host, as RV(fleets) told them in this run. Only they are read again, each
         by itself and against each other.
       - When not given, the whole inventory is read and checked.
     type: list
@@ -83,7 +83,7 @@ options:
     type: path
   refuse_losses:
     description:
-      - With O(state=published), publish nothing by which disks lose data that did not before without any arming, as those of nodes
+      - With O(command=publish), publish nothing by which disks lose data that did not before without any arming, as those of nodes
         in RAM do. For what publishes by itself.
     type: bool
     default: false
@@ -94,13 +94,14 @@ options:
     type: path
   known:
     description:
-      - With O(state=checked), what is known by boot host of where its generation comes from, as M(kindling.flatcar.boot_rollback)
-        returns it in RV(kindling.flatcar.boot_rollback#module:published).
+      - With O(command=check), what is known by boot host of where its generation comes from, as
+        M(kindling.flatcar.generation_rollback)
+        returns it in RV(kindling.flatcar.generation_rollback#module:published).
     type: dict
     default: {}
   checkout:
     description:
-      - With O(state=published), the checkout of the inventory, as RV(checkout) told it in this run. The boot host notes it.
+      - With O(command=publish), the checkout of the inventory, as RV(checkout) told it in this run. The boot host notes it.
       - It is looked at when not given.
     type: dict
   older:
@@ -116,14 +117,14 @@ options:
 
 EXAMPLES = r"""
 - name: Check the nodes of all boot hosts before anything changes
-  kindling.flatcar.fleet:
-    state: checked
+  kindling.flatcar.publish:
+    command: check
     hosts: "{{ ansible_play_batch }}"
   register: checked
   run_once: true
 
 - name: Publish what the nodes boot
-  kindling.flatcar.fleet:
+  kindling.flatcar.publish:
     networks: "{{ kindling_networks }}"
     nodes: "{{ checked.fleets[inventory_hostname].nodes }}"
     images: "{{ flatcar_images_mirrored.images }}"
@@ -132,7 +133,7 @@ EXAMPLES = r"""
 RETURN = r"""
 fleets:
   description: What the roles need to know of the nodes, by boot host.
-  returned: when O(state=checked)
+  returned: when O(command=check)
   type: dict
   contains:
     nodes:
@@ -164,7 +165,7 @@ fleets:
       type: dict
 checkout:
   description: What is known of the checkout of the inventory, for O(checkout).
-  returned: when O(state=checked)
+  returned: when O(command=check)
   type: dict
   contains:
     who:
@@ -197,11 +198,11 @@ checkout:
       type: str
 changes:
   description: The paths that were added, changed and removed.
-  returned: when O(state=published)
+  returned: when O(command=publish)
   type: dict
 ended:
   description: The nodes whose armings ended, or in check mode would.
-  returned: when O(state=published) or V(held)
+  returned: when O(command=publish) or V(hold)
   type: list
   elements: str
 generation:

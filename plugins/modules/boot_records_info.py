@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 DOCUMENTATION = r"""
-module: boot_records
+module: boot_records_info
 short_description: Tell what a boot host has recorded of machines' boots
 description:
   - Reads what the role P(kindling.flatcar.records#role) has taken out of the log, some or all machines'. Changes nothing.
@@ -29,7 +29,7 @@ options:
 
 EXAMPLES = r"""
 - name: What was heard of a machine?
-  kindling.flatcar.boot_records:
+  kindling.flatcar.boot_records_info:
     macs: ["52:54:00:12:34:56"]
 """
 

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 DOCUMENTATION = r"""
-module: boot_rollback
+module: generation_rollback
 short_description: Go back to an earlier generation of boot files
 description:
   - Switches a boot host to a generation that it served before, by one rename, and holds it, so that the next run of C(site.yml)
@@ -58,7 +58,7 @@ options:
 
 EXAMPLES = r"""
 - name: Go back to the generation before the served one
-  kindling.flatcar.boot_rollback:
+  kindling.flatcar.generation_rollback:
     path: /srv/kindling/fleet
     state: switched
 """

@@ -5,10 +5,10 @@
 from __future__ import annotations
 
 DOCUMENTATION = r"""
-module: status
+module: node_status_info
 short_description: Show of every node what is wanted, what is published and what it reported
 description:
-  - Compares the inventory with what M(kindling.flatcar.arming) read on each boot host, and prints a table.
+  - Compares the inventory with what M(kindling.flatcar.arming_info) read on each boot host, and prints a table.
   - Below it says what each boot host serves, and by whom, when and from which commit that was published.
   - A boot host that did not answer is said of each of its nodes. So is a mistake in the inventory.
 version_added: 0.1.0
@@ -19,11 +19,11 @@ extends_documentation_fragment:
   - kindling.flatcar.output
 options:
   register:
-    description: The variable of each boot host that has what M(kindling.flatcar.arming) returned there.
+    description: The variable of each boot host that has what M(kindling.flatcar.arming_info) returned there.
     type: str
     required: true
   asked:
-    description: What M(kindling.flatcar.arming) returned in a loop over boot hosts, each with the boot host as C(item).
+    description: What M(kindling.flatcar.arming_info) returned in a loop over boot hosts, each with the boot host as C(item).
     type: list
     elements: dict
     default: []
@@ -35,7 +35,7 @@ options:
 
 EXAMPLES = r"""
 - name: Show the nodes
-  kindling.flatcar.status:
+  kindling.flatcar.node_status_info:
     register: read_on_boot_hosts
 """
 

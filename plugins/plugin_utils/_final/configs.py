@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import re
+from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
@@ -42,14 +43,17 @@ def configs_in(node: Node, config: Mapping[str, Any]) -> tuple[list[Config], lis
 
     What is elsewhere cannot be read, and is not in it.
     """
-    found, wrong = [Config("", config)], []
-    for outer in found:  # grows on the way
+    found, wrong = [], []
+    waiting = deque([Config("", config)])
+    while waiting:
+        outer = waiting.popleft()
+        found.append(outer)
         for place, resource in _resources(outer.json):
             if not str(resource.get("source", "")).startswith("data:"):
                 continue
             path = outer.path or place
             try:
-                found.append(Config(path, _read(node, resource)))
+                waiting.append(Config(path, _read(node, resource)))
             except ValueError as error:
                 wrong.append(outer.at(place, f"no Ignition config: {error}"))
     return found, wrong

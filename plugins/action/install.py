@@ -46,6 +46,7 @@ from ansible_collections.kindling.flatcar.plugins.plugin_utils._status.installs 
     directories,
     given_key,
     last_report,
+    places_of_armings,
     signed_by,
     table,
     who,
@@ -420,7 +421,7 @@ class ActionModule(HostAction):
         )
 
     def _module(self, **arguments: Any) -> dict[str, Any]:
-        return self.ask("arming", directories(self._host, self._variables) | arguments, self._task_vars)
+        return self.ask("arming", places_of_armings(self._host, self._variables) | arguments, self._task_vars)
 
     def _info(self, machines: Iterable[str]) -> dict[str, Any]:
         places = directories(self._host, self._variables)

@@ -35,6 +35,7 @@ from ansible_collections.kindling.flatcar.plugins.plugin_utils._schema.words imp
 from ansible_collections.kindling.flatcar.plugins.plugin_utils._status.installs import (
     directories,
     ended_armings,
+    places_of_armings,
     signed_by,
     who,
 )
@@ -175,7 +176,7 @@ class ActionModule(HostAction):
         ended = ended_armings(served["armings"], self._files(fleet, key, options, task_vars))
         self._warn(ended.values())
         if ended:
-            places = directories(task_vars["inventory_hostname"], self._variables)
+            places = places_of_armings(task_vars["inventory_hostname"], self._variables)
             arguments = places | {"state": "disarmed", "machines": list(ended), "who": who()}
             self.ask("arming", arguments, task_vars)
         return {"changed": bool(ended), "ended": list(ended)}

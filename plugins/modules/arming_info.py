@@ -144,7 +144,7 @@ def main() -> None:
     try:
         places = places_of(module.params, module.params["fleet_dir"])
         if places is None:
-            raise arming.ArmingError(
+            module.fail_json(
                 f"there is no {module.params['installs_dir']}: run site.yml first, whose role web makes it"
             )
         module.exit_json(**_read(places, module.params))

@@ -37,6 +37,12 @@ def directories(host: str, variables: Variables) -> dict[str, str]:
     return found | {"keyring": f"{work_dir}/{host_paths.KEYRING}"} | kept
 
 
+def places_of_armings(host: str, variables: Variables) -> dict[str, str]:
+    """Those of ``directories`` that say where armings are, for a module that changes them."""
+    found = directories(host, variables)
+    return {option: found[option] for option in ("installs_dir", "fleet_dir", "supervised") if option in found}
+
+
 def given_key(host: str, variables: Variables) -> str | None:
     """The text of the signing key, if the boot host's variables say it or name a file of the controller; a key from a URL is
     what the boot host keeps."""
@@ -112,4 +118,14 @@ def table(rows: list[tuple[str, ...]]) -> str:
     return "\n".join(line.rstrip() for line in lines)
 
 
-__all__ = ("clock", "directories", "ended_armings", "given_key", "last_report", "signed_by", "table", "who")
+__all__ = (
+    "clock",
+    "directories",
+    "ended_armings",
+    "given_key",
+    "last_report",
+    "places_of_armings",
+    "signed_by",
+    "table",
+    "who",
+)

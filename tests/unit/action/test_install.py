@@ -26,10 +26,11 @@ def run():
         armed = []
         answer = {"armings": [an_arming(under_way)], "index": {}, "images": {}}
         action._module = lambda **_: answer
+        action._info = lambda _machines: answer
         action._published = lambda *_: answer
         action._orders = lambda names, *_: armed.extend(names)
         action._machines = lambda names: armed.extend(names) or ()
-        action._arm = lambda *_, **__: {"until": 2000}
+        action._send_orders = lambda *_, **__: {"until": 2000}
         action._tell = lambda *_: None
         return action, armed
 
@@ -45,22 +46,22 @@ def options(told, again=False):
 def test_a_machine_that_is_being_installed_is_waited_for_and_not_armed_once_more(run, told, now):
     """Also where its install has ended when the run comes to its batch: the run has said that it is not installed now."""
     action, armed = run("boot-a", now)
-    done = action._armed(options(told))
+    done = action._arm(options(told))
     assert (armed, done) == ([], {"changed": False, "armings": {"a": RUNNING}, "armed": []})
 
 
 @pytest.mark.parametrize(("told", "now"), [(True, True), (True, False), (False, True)])
 def test_the_other_boot_host_of_a_pair_keeps_what_it_knows_of_an_install_that_runs(run, told, now):
     action, armed = run("boot-b", now)
-    assert action._witnessed(options(told)) == {"changed": False}
+    assert action._witness(options(told)) == {"changed": False}
     assert armed == []
 
 
 @pytest.mark.parametrize(("told", "again"), [(False, False), (True, True)])
 def test_others_are_armed_and_so_are_those_of_which_somebody_says_so(run, told, again):
-    for host, state in (("boot-a", "_armed"), ("boot-b", "_witnessed")):
+    for host, command in (("boot-a", "_arm"), ("boot-b", "_witness")):
         action, armed = run(host, told)
-        assert getattr(action, state)(options(told, again))["changed"]
+        assert getattr(action, command)(options(told, again))["changed"]
         assert armed == ["a"]
 
 

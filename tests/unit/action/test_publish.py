@@ -9,7 +9,7 @@ import types
 import pytest
 import yaml
 from ansible.errors import AnsibleActionFail
-from ansible_collections.kindling.flatcar.plugins.action import publish as action_of_fleet
+from ansible_collections.kindling.flatcar.plugins.action import publish as action_of_publish
 from ansible_collections.kindling.flatcar.plugins.action.publish import ActionModule, _summary
 from ansible_collections.kindling.flatcar.plugins.plugin_utils._inventory.reader import Fleet
 from ansible_collections.kindling.flatcar.plugins.plugin_utils._network.networks import read_networks
@@ -46,7 +46,9 @@ def held(monkeypatch):
         action._execute_module = run
         index = {"nodes": {"a": {"mode": "install", "order": order}}}
         action._files = lambda *_: {"index.json": json.dumps(index)}
-        monkeypatch.setattr(action_of_fleet, "directories", lambda *_: {"installs_dir": "/srv/kindling/installs"})
+        monkeypatch.setattr(
+            action_of_publish, "places_of_armings", lambda *_: {"installs_dir": "/srv/kindling/installs"}
+        )
         return action._hold(None, OPTIONS, {"inventory_hostname": "boot-a"}), ran
 
     return hold
@@ -71,7 +73,7 @@ def test_one_that_cannot_be_ended_is_a_failure(held):
 def test_what_is_refused_is_there_for_programs_too(monkeypatch, tmp_path, lost):
     action = ActionModule.__new__(ActionModule)
     action._ask = lambda *_: {"texts": {}}
-    monkeypatch.setattr(action_of_fleet.diff, "newly_lost_unasked", lambda *_: lost)
+    monkeypatch.setattr(action_of_publish.diff, "newly_lost_unasked", lambda *_: lost)
     refusal = tmp_path / "refusal.json"
     given = ({}, {}, OPTIONS | {"refusal_file": str(refusal)}, {})
     if lost:
@@ -103,9 +105,9 @@ def test_site_yml_is_told_what_other_dhcp_servers_have_to_reserve():
 def test_what_is_only_a_placeholder_is_not_published(monkeypatch, kind):
     said = (Problem("n1", "flatcar_authorized_keys", "this is the example's key"),)
     found = {"nodes": (), "fleets": {}, "problems": (), "warnings": (Problem("n1", "x", "only a warning"),)}
-    monkeypatch.setattr(action_of_fleet, "survey", lambda *_: Survey(**found | {kind: said}))
-    monkeypatch.setattr(action_of_fleet, "judge", lambda *_: Judgement())
-    monkeypatch.setattr(action_of_fleet, "_look", lambda _: Checkout())
+    monkeypatch.setattr(action_of_publish, "survey", lambda *_: Survey(**found | {kind: said}))
+    monkeypatch.setattr(action_of_publish, "judge", lambda *_: Judgement())
+    monkeypatch.setattr(action_of_publish, "_look", lambda _: Checkout())
     action = ActionModule.__new__(ActionModule)
     action._variables = None
     with pytest.raises(AnsibleActionFail, match="n1: flatcar_authorized_keys: this is the example's key") as refused:

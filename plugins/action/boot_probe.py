@@ -10,9 +10,10 @@ from typing import Any
 from ansible.plugins.action import ActionBase
 from ansible_collections.kindling.flatcar.plugins.module_utils._netboot.architectures import codes_of_board
 from ansible_collections.kindling.flatcar.plugins.plugin_utils._ansible.refusal import Refused
+from ansible_collections.kindling.flatcar.plugins.plugin_utils._inventory.boot_hosts import BOOT_HOSTS, Known
 from ansible_collections.kindling.flatcar.plugins.plugin_utils._inventory.hostvars import Variables
 from ansible_collections.kindling.flatcar.plugins.plugin_utils._inventory.mistakes import describe
-from ansible_collections.kindling.flatcar.plugins.plugin_utils._inventory.reader import BOOT_HOSTS, Fleet, Known, survey
+from ansible_collections.kindling.flatcar.plugins.plugin_utils._inventory.reader import Fleet, survey
 from ansible_collections.kindling.flatcar.plugins.plugin_utils._node import Node
 from ansible_collections.kindling.flatcar.plugins.plugin_utils._output.output import OUTPUT_OPTIONS, put_out
 from ansible_collections.kindling.flatcar.plugins.plugin_utils._output.probe_report import (
@@ -21,7 +22,7 @@ from ansible_collections.kindling.flatcar.plugins.plugin_utils._output.probe_rep
     masked,
     verdict,
 )
-from ansible_collections.kindling.flatcar.plugins.plugin_utils._publish.tree import network_of
+from ansible_collections.kindling.flatcar.plugins.plugin_utils._publish.places import network_of
 from ansible_collections.kindling.flatcar.plugins.plugin_utils._schema.problem import InventoryError
 
 

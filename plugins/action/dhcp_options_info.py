@@ -9,9 +9,10 @@ from typing import Any
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 from ansible_collections.kindling.flatcar.plugins.plugin_utils._ansible.refusal import Refused
+from ansible_collections.kindling.flatcar.plugins.plugin_utils._inventory.boot_hosts import Known
 from ansible_collections.kindling.flatcar.plugins.plugin_utils._inventory.hostvars import Variables
 from ansible_collections.kindling.flatcar.plugins.plugin_utils._inventory.mistakes import describe
-from ansible_collections.kindling.flatcar.plugins.plugin_utils._inventory.reader import Known, survey
+from ansible_collections.kindling.flatcar.plugins.plugin_utils._inventory.reader import survey
 from ansible_collections.kindling.flatcar.plugins.plugin_utils._network.dhcp_options import SERVERS, printed
 from ansible_collections.kindling.flatcar.plugins.plugin_utils._schema.problem import InventoryError
 

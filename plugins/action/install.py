@@ -26,19 +26,13 @@ from ansible_collections.kindling.flatcar.plugins.plugin_utils._install.terms im
     is_left_half_written,
     terms_of,
 )
+from ansible_collections.kindling.flatcar.plugins.plugin_utils._inventory.boot_hosts import BOOT_HOSTS, Known, racks_of
 from ansible_collections.kindling.flatcar.plugins.plugin_utils._inventory.hostvars import Variables
 from ansible_collections.kindling.flatcar.plugins.plugin_utils._inventory.mistakes import count, describe
-from ansible_collections.kindling.flatcar.plugins.plugin_utils._inventory.reader import (
-    BOOT_HOSTS,
-    NODES,
-    Fleet,
-    Known,
-    fleet_of,
-    racks_of,
-    survey,
-)
+from ansible_collections.kindling.flatcar.plugins.plugin_utils._inventory.reader import NODES, Fleet, fleet_of, survey
 from ansible_collections.kindling.flatcar.plugins.plugin_utils._node import Node
-from ansible_collections.kindling.flatcar.plugins.plugin_utils._publish.tree import name_of, network_of, report_token_of
+from ansible_collections.kindling.flatcar.plugins.plugin_utils._publish.places import name_of, network_of
+from ansible_collections.kindling.flatcar.plugins.plugin_utils._publish.tree import report_token_of
 from ansible_collections.kindling.flatcar.plugins.plugin_utils._schema import limits
 from ansible_collections.kindling.flatcar.plugins.plugin_utils._schema.problem import InventoryError
 from ansible_collections.kindling.flatcar.plugins.plugin_utils._status.installs import (

@@ -26,7 +26,8 @@ from ansible_collections.kindling.flatcar.plugins.plugin_utils._publish.annotate
     without,
 )
 from ansible_collections.kindling.flatcar.plugins.plugin_utils._publish.leaks import SHORTEST
-from ansible_collections.kindling.flatcar.plugins.plugin_utils._publish.tree import build_script, network_of
+from ansible_collections.kindling.flatcar.plugins.plugin_utils._publish.places import network_of
+from ansible_collections.kindling.flatcar.plugins.plugin_utils._publish.tree import build_script
 from ansible_collections.kindling.flatcar.plugins.plugin_utils._schema.problem import InventoryError
 
 _BOOTS = {

@@ -12,17 +12,12 @@ from typing import Any
 from ansible.plugins.action import ActionBase
 from ansible_collections.kindling.flatcar.plugins.module_utils._mirror.channels import notes
 from ansible_collections.kindling.flatcar.plugins.plugin_utils._install import config_digest
+from ansible_collections.kindling.flatcar.plugins.plugin_utils._inventory.boot_hosts import BOOT_HOSTS, Known
 from ansible_collections.kindling.flatcar.plugins.plugin_utils._inventory.hostvars import Variables
 from ansible_collections.kindling.flatcar.plugins.plugin_utils._inventory.mistakes import count
-from ansible_collections.kindling.flatcar.plugins.plugin_utils._inventory.reader import (
-    BOOT_HOSTS,
-    NODES,
-    Known,
-    Survey,
-    survey,
-)
+from ansible_collections.kindling.flatcar.plugins.plugin_utils._inventory.reader import NODES, Survey, survey
 from ansible_collections.kindling.flatcar.plugins.plugin_utils._output.output import OUTPUT_OPTIONS, put_out
-from ansible_collections.kindling.flatcar.plugins.plugin_utils._publish.tree import network_of
+from ansible_collections.kindling.flatcar.plugins.plugin_utils._publish.places import network_of
 from ansible_collections.kindling.flatcar.plugins.plugin_utils._status.installs import table
 from ansible_collections.kindling.flatcar.plugins.plugin_utils._status.status import (
     Wanted,

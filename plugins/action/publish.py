@@ -21,15 +21,13 @@ from ansible_collections.kindling.flatcar.plugins.plugin_utils._ansible.host_act
 from ansible_collections.kindling.flatcar.plugins.plugin_utils._ansible.refusal import Refused
 from ansible_collections.kindling.flatcar.plugins.plugin_utils._boot.programs import choices_of
 from ansible_collections.kindling.flatcar.plugins.plugin_utils._checkout.checkout import Checkout, judge, look
+from ansible_collections.kindling.flatcar.plugins.plugin_utils._inventory.boot_hosts import Known
 from ansible_collections.kindling.flatcar.plugins.plugin_utils._inventory.hostvars import Variables
 from ansible_collections.kindling.flatcar.plugins.plugin_utils._inventory.mistakes import as_line, describe, mistakes
-from ansible_collections.kindling.flatcar.plugins.plugin_utils._inventory.reader import Fleet, Known, fleet_of, survey
+from ansible_collections.kindling.flatcar.plugins.plugin_utils._inventory.reader import Fleet, fleet_of, survey
 from ansible_collections.kindling.flatcar.plugins.plugin_utils._network.dhcp_options import to_reserve
 from ansible_collections.kindling.flatcar.plugins.plugin_utils._publish import diff
-from ansible_collections.kindling.flatcar.plugins.plugin_utils._publish.tree import (
-    build_files,
-    wanted_images,
-)
+from ansible_collections.kindling.flatcar.plugins.plugin_utils._publish.tree import build_files, wanted_images
 from ansible_collections.kindling.flatcar.plugins.plugin_utils._schema.problem import InventoryError
 from ansible_collections.kindling.flatcar.plugins.plugin_utils._schema.words import visible
 from ansible_collections.kindling.flatcar.plugins.plugin_utils._status.installs import (

@@ -12,6 +12,7 @@ from typing import Any
 from ansible.plugins.action import ActionBase
 from ansible_collections.kindling.flatcar.plugins.plugin_utils._ansible.refusal import Refused
 from ansible_collections.kindling.flatcar.plugins.plugin_utils._disks.losses import Loss, lines, losses, who
+from ansible_collections.kindling.flatcar.plugins.plugin_utils._inventory.boot_hosts import BOOT_HOSTS, Known
 from ansible_collections.kindling.flatcar.plugins.plugin_utils._inventory.hostvars import Variables
 from ansible_collections.kindling.flatcar.plugins.plugin_utils._inventory.mistakes import (
     as_data,
@@ -19,13 +20,7 @@ from ansible_collections.kindling.flatcar.plugins.plugin_utils._inventory.mistak
     listed,
     mistakes,
 )
-from ansible_collections.kindling.flatcar.plugins.plugin_utils._inventory.reader import (
-    BOOT_HOSTS,
-    NODES,
-    Fleet,
-    Known,
-    survey,
-)
+from ansible_collections.kindling.flatcar.plugins.plugin_utils._inventory.reader import NODES, Fleet, survey
 from ansible_collections.kindling.flatcar.plugins.plugin_utils._inventory.second_opinion import (
     Opinions,
     second_opinions,

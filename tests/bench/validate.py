@@ -91,8 +91,9 @@ def template(path: str) -> int:
 
 def validate(path: str) -> int:
     """Ours: everything that validate.yml checks."""
+    from ansible_collections.kindling.flatcar.plugins.plugin_utils._inventory.boot_hosts import Known
     from ansible_collections.kindling.flatcar.plugins.plugin_utils._inventory.hostvars import Variables
-    from ansible_collections.kindling.flatcar.plugins.plugin_utils._inventory.reader import Known, survey
+    from ansible_collections.kindling.flatcar.plugins.plugin_utils._inventory.reader import survey
 
     loaded = Loaded(path)
     task_vars = {"hostvars": loaded.hostvars, "groups": loaded.groups, "ansible_inventory_sources": [path]}

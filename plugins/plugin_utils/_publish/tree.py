@@ -1,15 +1,13 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A fleet: the nodes that one boot host serves, and the files that they boot."""
+"""The tree of files that a boot host serves its nodes."""
 
 from __future__ import annotations
 
 import base64
-import dataclasses
 import hashlib
 import hmac
 import json
-import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from typing import Any
 
@@ -17,91 +15,22 @@ from ansible_collections.kindling.flatcar.plugins.module_utils._arming.arming im
 from ansible_collections.kindling.flatcar.plugins.module_utils._ipxe import ipxe
 from ansible_collections.kindling.flatcar.plugins.module_utils._routes import routes
 
-from .._butane import dumps, translate
-from .._butane.local_configs import with_local_configs
-from .._disks.disk_names import world_identities
-from .._disks.losses import losses, unnamed_in_ram
-from .._disks.owners import duplicates, installed_disks, problem_of, said_of_disk, variable_of_address
-from .._disks.storage import Storage
-from .._final import contents, impossible, remarks, two_sides, unit_files
-from .._final.configs import configs_in, has_unread
-from .._final.two_sides import contradictions
-from .._install import check_config, config_digest, with_report
+from .._butane import dumps
+from .._disks.losses import losses
+from .._install import config_digest, with_report
 from .._install.terms import terms_of
-from .._network.networks import VARIABLE, Network
-from .._node import FRAGMENT, Node, check_butane, kernel_line, merge_layers, variable_of
-from .._node.provenance import OriginOf, source_at, traced_butane
-from .._schema.problem import Problem
-from . import config_words
+from .._network.networks import Network
+from .._node import Node, kernel_line
+from .places import name_of, network_of
 from .redact import shown
-
-#: Host names that dnsmasq would read in a reservation as a lease's time, or as a word of its own.
-_NO_NAME_TO_DNSMASQ = re.compile(r"[0-9]+[smhdw]?|infinite|ignore")
+from .reservations import reservations
 
 Versions = Callable[[Mapping[str, str]], str]
 """Tells the exact release for the one that a node asks for."""
 
+
 SecretsOf = Callable[[str], Collection[str]]
 """Tells the texts out of vaults that the inventory has for a node."""
-
-
-def network_of(node: Node, networks: Iterable[Network]) -> Network | None:
-    return next((network for network in networks if node.rack in network.racks), None)
-
-
-def check_racks(nodes: Iterable[Node], racks: Collection[str]) -> list[Problem]:
-    """Nodes in racks that stand on no boot host's network: nothing would answer them."""
-    message = f"no boot host has this rack in its {VARIABLE}; they have {', '.join(sorted(map(str, racks))) or 'none'}"
-    return [problem_of(node, "flatcar_rack", f"{node.rack}: {message}") for node in nodes if node.rack not in racks]
-
-
-def check_fleet(nodes: Iterable[Node], networks: Iterable[Network]) -> list[Problem]:
-    """What is wrong with the places of *nodes* on *networks*, and with their addresses and names taken together."""
-    nodes, networks = list(nodes), list(networks)
-    problems = [problem for node in nodes for problem in _check_place(node, networks)]
-    problems += duplicates("flatcar_address", _places(nodes, networks))
-    problems += duplicates("flatcar_hostname", (((node.hostname, node.domain), node) for node in nodes))
-    return problems
-
-
-def _places(nodes: Iterable[Node], networks: Iterable[Network]) -> Iterator[tuple[Any, Node]]:
-    """Addresses with the network that they are on: racks may use the same private ones behind their own switches."""
-    for node in nodes:
-        network = network_of(node, networks)
-        yield from (((address, network and network.subnet), node) for address in node.addresses())
-
-
-def _check_place(node: Node, networks: Iterable[Network]) -> Iterator[Problem]:
-    network = network_of(node, networks)
-    if network is None:
-        return
-    for address in (node.address, *node.more_addresses):
-        if address not in network.subnet:
-            message = f"{address} is outside of {node.rack}'s network {network.subnet}"
-            yield problem_of(node, variable_of_address(node, address), message)
-    for address in node.addresses():
-        whose = _whose(address, network)
-        if whose:
-            variable = variable_of_address(node, address)
-            yield problem_of(node, variable, f"{address} is {whose}: choose another")
-
-
-def _whose(address: Any, network: Network) -> str | None:
-    """To whom else an address on *network* belongs."""
-    taken = {
-        network.subnet.network_address: "the network's own address",
-        network.subnet.broadcast_address: "the network's broadcast address",
-        network.address: "the boot host's address",
-        network.relay: "the relay's address",
-        network.gateway: "the gateway's address",
-        network.peer_address: f"the address of the other boot host, {network.peer}",
-    }
-    if address in taken:
-        return taken[address]
-    for held in network.reserved:
-        if address.version == held.first.version and held.holds(address):
-            return f"reserved ({held}, by {VARIABLE})"
-    return None
 
 
 def wanted_images(nodes: Iterable[Node]) -> list[dict[str, Any]]:
@@ -112,115 +41,6 @@ def wanted_images(nodes: Iterable[Node]) -> list[dict[str, Any]]:
             image = tuple(sorted(node.image().items()))
             wanted[image] = wanted.get(image, False) or node.boot_mode == "install"
     return [dict(image) | {"install": install} for image, install in sorted(wanted.items())]
-
-
-def build_config(
-    node: Node, files_dir: str | None = None, origin_of: OriginOf | None = None
-) -> tuple[dict[str, Any] | None, list[Problem]]:
-    """The node's Ignition config, or None and all that is wrong with its Butane."""
-    butane, problems = merge_layers(node)
-    readable, refused = with_local_configs(butane, files_dir)
-    result = translate(readable, files_dir=files_dir, strict=True, origin_of=origin_of)
-    found = [(f"$.{one.path}", one.message, one.origin) for one in refused]
-    found += [(entry.path, entry.message, entry.origin) for entry in result.report]
-    found += [(f"$.{path}", message, None) for path, message in check_butane(node, butane)]
-    if result.config and not refused:
-        wrong = _config_mistakes(node, result.config)
-        found += [(_path_of(path, result.authors_path), message, None) for path, message in wrong]
-    problems += _with_sources(node, found, origin_of or (lambda _value: None))
-    problems += _said_twice(node, butane, origin_of or (lambda _value: None))
-    return (None if problems else result.config), problems
-
-
-def _said_twice(node: Node, butane: Mapping[str, Any], origin_of: OriginOf) -> Iterator[Problem]:
-    """What a variable and a fragment both say, with the places of both."""
-    for one in contradictions(node, butane):
-        if one.variables:
-            found = [(f"$.{one.path}", two_sides.message(one), None)]
-            for problem in _with_sources(node, found, origin_of):
-                yield dataclasses.replace(problem, other=node.given[one.variables[0]])
-
-
-def _config_mistakes(node: Node, config: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    """What is wrong with a config that is right for the transpiler."""
-    yield from config_words.mistakes(config)
-    yield from check_config(config)
-    storage = Storage(node, config)
-    yield from storage.mistakes()
-    configs, wrong = configs_in(node, config)
-    yield from wrong
-    if not wrong:  # what cannot be read is no second mistake
-        yield from unnamed_in_ram(node, storage)
-    yield from impossible.mistakes(node, configs, storage)
-    for one in configs:
-        yield from config_words.mistakes_within(one)
-        yield from contents.mistakes(one)
-        yield from unit_files.mistakes(one)
-
-
-def remarks_on(node: Node, config: Mapping[str, Any], origin_of: OriginOf | None = None) -> list[tuple[Problem, bool]]:
-    """What people should know of a right *config*, each with whether it is a placeholder, which is not published."""
-    configs, _wrong = configs_in(node, config)
-    found = list(remarks.remarks(node, configs, unread=has_unread(configs)))
-    places = [(_path_of(one.path), one.message, None) for one in found]
-    problems = _with_sources(node, places, origin_of or (lambda _value: None))
-    return list(zip(problems, (one.placeholder for one in found), strict=True))
-
-
-def _path_of(path: str, authors_path: Callable[[tuple], tuple] = lambda path: path) -> str:
-    """A variable as it is; a path of the final config as the author's, who wrote a tree where there are files now."""
-    if path.startswith("flatcar_"):
-        return path
-    steps = tuple(int(step) if step.isdecimal() else step for step in path.split("."))
-    return ".".join(map(str, ("$", *authors_path(steps))))
-
-
-def check_disks_of_others(
-    nodes: Iterable[Node], configs: Iterable[tuple[Node, Mapping[str, Any]]], origin_of: OriginOf | None = None
-) -> list[Problem]:
-    """What configs do to disks that other machines are installed to: on a SAN, it is the other's system that is lost."""
-    owners = installed_disks(nodes)
-    problems = []
-    for node, config in configs if owners else ():
-        for path, message, first in _taken_from_others(node, Storage(node, config), owners):
-            found = _with_sources(node, [(f"$.{path}", message, None)], origin_of or (lambda _value: None))
-            problems += [dataclasses.replace(problem, other=said_of_disk(first)) for problem in found]
-    return problems
-
-
-def _taken_from_others(node: Node, storage: Storage, owners: Mapping[str, Node]) -> Iterator[tuple[str, str, Node]]:
-    told = set()
-    for use in storage.uses:
-        for place in storage.places(use.device) if use.loss else ():
-            names = sorted(world_identities(place.disk))
-            first = next((owners[name] for name in names if owners.get(name, node).name != node.name), None)
-            if first and (use.path, place.disk) not in told:
-                told.add((use.path, place.disk))
-                yield use.path, f"{place.disk} is the disk that {first.name} is installed to: {use.loss}", first
-
-
-def _with_sources(node: Node, found: Iterable[tuple[str, str, Any]], origin_of: OriginOf) -> list[Problem]:
-    """Problems at paths of the merged config, each with the variable that says what stands there and its place.
-
-    Where nothing else is known of a place, it is that of the machine's own MAC address.
-    """
-    found = list(found)
-    traced = traced_butane(node, origin_of) if found else {}
-    problems = []
-    for path, message, origin in found:
-        if path.startswith("flatcar_"):
-            problems.append(_of_variable(node, path, message))
-            continue
-        source = source_at(traced, path.split(".")[1:])
-        if source and source.variable:
-            own = origin if FRAGMENT.fullmatch(source.variable) else None  # what we made ourselves stands nowhere
-            path, origin = f"{source.variable}: {path}", own or source.origin
-        problems.append(Problem(node.name, path, message, node.given["flatcar_mac"], origin))
-    return problems
-
-
-def _of_variable(node: Node, path: str, message: str) -> Problem:
-    return Problem(node.name, path, message, node.given.get(variable_of(path)) or node.given["flatcar_mac"])
 
 
 def build_files(
@@ -275,7 +95,7 @@ def build_files(
         index[node.name] = entry | ({"losses": lost} if lost else {})
     files |= {routes.taken_file(address): f"{whose}\n" for address, whose in _taken(nodes, networks)}
     files[routes.INDEX] = json.dumps({"nodes": index}, indent=0, sort_keys=True) + "\n"
-    return files | _reservations(nodes, networks)
+    return files | reservations(nodes, networks)
 
 
 def _served_config(node: Node, network: Network, config: Mapping[str, Any], report_token: str) -> str | None:
@@ -314,11 +134,6 @@ def _terms(
         peer=f"http://{network.peer_address}" if network.peer_address else None,
         signed_by=signed_by,
     )
-
-
-def name_of(network: Network) -> str:
-    """How the web server calls a network, by the address of who asks."""
-    return f"{network.subnet.network_address}-{network.subnet.prefixlen}"
 
 
 def _taken(nodes: Iterable[Node], networks: Iterable[Network]) -> Iterator[tuple[Any, str]]:
@@ -368,57 +183,12 @@ def _index_entry(node: Node, versions: Versions, config: Mapping[str, Any], repo
     }
 
 
-def _reservations(nodes: Iterable[Node], networks: Iterable[Network]) -> dict[str, str]:
-    """One address for one machine, whatever client id its firmware, iPXE and system send (``id:*``).
-
-    DNS tells DHCP the names that cannot stand in a reservation. The host's packet filter is told all MAC addresses
-    and addresses.
-    """
-    nodes = list(nodes)
-    dhcp, dns = [], []
-    for node in nodes:
-        domain = node.domain or network_of(node, networks).domain
-        named = [] if _NO_NAME_TO_DNSMASQ.fullmatch(node.hostname) else [node.hostname]
-        dhcp += [",".join(words) + "\n" for words in _reservation(node, network_of(node, networks), named)]
-        dns.append(f"{node.address} {f'{node.hostname}.{domain} ' if domain else ''}{node.hostname}\n")
-    return {
-        routes.DHCP_HOSTS: "".join(sorted(dhcp)),
-        routes.DNS_HOSTS: "".join(sorted(dns)),
-        routes.KNOWN: "".join(_known(nodes)),
-    }
-
-
-def _known(nodes: Collection[Node]) -> Iterator[str]:
-    macs = {f"0x{mac.replace(':', '')}" for node in nodes for mac in node.mac}
-    addresses = {str(address) for node in nodes for address in (node.address, *node.more_addresses)}
-    for name, elements in (("known", macs), ("addresses", addresses)):
-        if elements:
-            yield f"add element inet kindling_dhcp {name} {{ {', '.join(sorted(elements))} }}\n"
-
-
-def _reservation(node: Node, network: Network, named: list[str]) -> Iterator[tuple[str, ...]]:
-    """dnsmasq gives an address of two NICs to that which asks, while the other still has it. Where it gives none, both may ask."""
-    if network.mode != "authoritative":
-        yield (*node.mac, "id:*", str(node.address), *named)
-        return
-    for mac, address in node.nics():
-        if address == node.address:
-            yield (mac, "id:*", str(address), *named)
-        else:
-            yield (mac, "id:*", str(address)) if address else (mac, "ignore")
-
-
 __all__ = (
-    "build_config",
+    "SecretsOf",
+    "Versions",
     "build_files",
     "build_script",
-    "check_disks_of_others",
-    "check_fleet",
-    "check_racks",
     "config_token_of",
-    "name_of",
-    "network_of",
-    "remarks_on",
     "report_token_of",
     "wanted_images",
 )

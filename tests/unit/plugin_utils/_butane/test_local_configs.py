@@ -8,7 +8,7 @@ import pytest
 from ansible_collections.kindling.flatcar.plugins.plugin_utils._butane.data_urls import content_of
 from ansible_collections.kindling.flatcar.plugins.plugin_utils._butane.local_configs import with_local_configs
 from ansible_collections.kindling.flatcar.plugins.plugin_utils._node import read_node
-from ansible_collections.kindling.flatcar.plugins.plugin_utils._publish.tree import build_config
+from ansible_collections.kindling.flatcar.plugins.plugin_utils._publish.config import build_config
 
 BUTANE = "variant: flatcar\nversion: {}\nstorage:\n  files:\n    - path: /etc/base\n      contents: {{local: text}}\n"
 OWN = {"flatcar_rack": "a", "flatcar_mac": "52:54:00:aa:bb:01", "flatcar_address": "10.1.0.11"}

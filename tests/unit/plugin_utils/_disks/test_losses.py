@@ -7,7 +7,7 @@ import json
 import pytest
 from ansible_collections.kindling.flatcar.plugins.plugin_utils._disks.losses import Loss, lines, losses
 from ansible_collections.kindling.flatcar.plugins.plugin_utils._node import read_node
-from ansible_collections.kindling.flatcar.plugins.plugin_utils._publish.tree import build_config
+from ansible_collections.kindling.flatcar.plugins.plugin_utils._publish.config import build_config
 
 DATA = "/dev/disk/by-id/wwn-0x5000c500000000aa"
 SCSI = "/dev/disk/by-id/scsi-35000c500000000aa"

@@ -9,7 +9,7 @@ import json
 import pytest
 from ansible_collections.kindling.flatcar.plugins.plugin_utils._disks.storage import Place, Storage
 from ansible_collections.kindling.flatcar.plugins.plugin_utils._node import read_node
-from ansible_collections.kindling.flatcar.plugins.plugin_utils._publish.tree import build_config
+from ansible_collections.kindling.flatcar.plugins.plugin_utils._publish.config import build_config
 
 WWN = "/dev/disk/by-id/wwn-0x5000c500a1b2c3d4"
 DATA = "/dev/disk/by-id/wwn-0x5000c500000000aa"

@@ -21,7 +21,7 @@ def _node(variables):
 def wrong():
     """The problems of a node with a fragment, each as its path and its message."""
 
-    from ansible_collections.kindling.flatcar.plugins.plugin_utils._publish.tree import build_config
+    from ansible_collections.kindling.flatcar.plugins.plugin_utils._publish.config import build_config
 
     def problems(butane=None, files_dir=None, **variables):
         given = {f"flatcar_{name}": value for name, value in variables.items()}
@@ -35,7 +35,7 @@ def wrong():
 def told():
     """What people should know of a node: the path, the message, and whether it is a placeholder."""
 
-    from ansible_collections.kindling.flatcar.plugins.plugin_utils._publish.tree import build_config, remarks_on
+    from ansible_collections.kindling.flatcar.plugins.plugin_utils._publish.config import build_config, remarks_on
 
     def remarks(butane=None, **variables):
         given = {f"flatcar_{name}": value for name, value in variables.items()}

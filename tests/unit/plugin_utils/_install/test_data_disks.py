@@ -8,7 +8,7 @@ import sys
 
 import pytest
 from ansible_collections.kindling.flatcar.plugins.plugin_utils._install.data_disks import data_lines
-from ansible_collections.kindling.flatcar.plugins.plugin_utils._publish.tree import build_config
+from ansible_collections.kindling.flatcar.plugins.plugin_utils._publish.config import build_config
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
 

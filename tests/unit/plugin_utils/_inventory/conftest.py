@@ -26,9 +26,14 @@ class Inventory:
         from ansible.parsing.dataloader import DataLoader
         from ansible.vars.hostvars import HostVars
         from ansible.vars.manager import VariableManager
-        from ansible_collections.kindling.flatcar.plugins.plugin_utils._inventory import hostvars, mistakes, reader
+        from ansible_collections.kindling.flatcar.plugins.plugin_utils._inventory import (
+            boot_hosts,
+            hostvars,
+            mistakes,
+            reader,
+        )
 
-        self._reader, self._mistakes = reader, mistakes
+        self._reader, self._mistakes, self._boot_hosts = reader, mistakes, boot_hosts
         loader = DataLoader()
         manager = InventoryManager(loader=loader, sources=[str(path)])
         host_vars = HostVars(manager, VariableManager(loader=loader, inventory=manager), loader)
@@ -38,7 +43,7 @@ class Inventory:
 
     def survey(self, **known):
         hosts = self.variables.group("boot_hosts")
-        return self._reader.survey(self.variables, {host: known.get(host, self._reader.Known()) for host in hosts})
+        return self._reader.survey(self.variables, {host: known.get(host, self._boot_hosts.Known()) for host in hosts})
 
     def report(self):
         """The problems as programs read them."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pathlib
 
 import pytest
-from ansible_collections.kindling.flatcar.plugins.plugin_utils._inventory.reader import Known
+from ansible_collections.kindling.flatcar.plugins.plugin_utils._inventory.boot_hosts import Known
 from ansible_collections.kindling.flatcar.plugins.plugin_utils._publish.tree import build_files, wanted_images
 from ansible_collections.kindling.flatcar.plugins.plugin_utils._schema.problem import InventoryError
 

@@ -11,8 +11,8 @@ import signal
 import pytest
 from ansible.errors import AnsibleError
 from ansible_collections.kindling.flatcar.plugins.plugin_utils._inventory import parallel
+from ansible_collections.kindling.flatcar.plugins.plugin_utils._inventory.boot_hosts import Known
 from ansible_collections.kindling.flatcar.plugins.plugin_utils._inventory.origin import origin_of
-from ansible_collections.kindling.flatcar.plugins.plugin_utils._inventory.reader import Known
 from ansible_collections.kindling.flatcar.plugins.plugin_utils._node import NODE
 from ansible_collections.kindling.flatcar.plugins.plugin_utils._publish.tree import build_files
 from repetition import repetitions

@@ -10,13 +10,14 @@ from typing import Any, NamedTuple
 from ansible_collections.kindling.flatcar.plugins.module_utils._generation.generation import manifest_of
 from ansible_collections.kindling.flatcar.plugins.plugin_utils._network.networks import Network
 from ansible_collections.kindling.flatcar.plugins.plugin_utils._node import read_node
+from ansible_collections.kindling.flatcar.plugins.plugin_utils._publish.config import build_config
 from ansible_collections.kindling.flatcar.plugins.plugin_utils._publish.diff import (
     Comparison,
     newly_lost_unasked,
     overview,
     tree,
 )
-from ansible_collections.kindling.flatcar.plugins.plugin_utils._publish.tree import build_config, build_files
+from ansible_collections.kindling.flatcar.plugins.plugin_utils._publish.tree import build_files
 
 KEY = bytes(32)
 NETWORK = Network(

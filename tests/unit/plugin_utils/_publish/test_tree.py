@@ -14,11 +14,10 @@ from ansible_collections.kindling.flatcar.plugins.plugin_utils._butane import du
 from ansible_collections.kindling.flatcar.plugins.plugin_utils._disks.owners import check_owners
 from ansible_collections.kindling.flatcar.plugins.plugin_utils._network.networks import Network
 from ansible_collections.kindling.flatcar.plugins.plugin_utils._node import read_node
+from ansible_collections.kindling.flatcar.plugins.plugin_utils._publish.config import build_config
+from ansible_collections.kindling.flatcar.plugins.plugin_utils._publish.places import check_fleet, check_racks
 from ansible_collections.kindling.flatcar.plugins.plugin_utils._publish.tree import (
-    build_config,
     build_files,
-    check_fleet,
-    check_racks,
     config_token_of,
     report_token_of,
     wanted_images,

@@ -20,8 +20,8 @@ from ansible_collections.kindling.flatcar.plugins.module_utils._netboot.transfer
 from ansible_collections.kindling.flatcar.plugins.plugin_utils._network.networks import NETWORK, read_networks
 from ansible_collections.kindling.flatcar.plugins.plugin_utils._node import NODE, read_node
 from ansible_collections.kindling.flatcar.plugins.plugin_utils._node.access import named
+from ansible_collections.kindling.flatcar.plugins.plugin_utils._publish.config import build_config
 from ansible_collections.kindling.flatcar.plugins.plugin_utils._publish.config_words import mistakes
-from ansible_collections.kindling.flatcar.plugins.plugin_utils._publish.tree import build_config
 from ansible_collections.kindling.flatcar.plugins.plugin_utils._schema import words
 from ansible_collections.kindling.flatcar.plugins.plugin_utils._schema.fields import (
     ListOf,

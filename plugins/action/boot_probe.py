@@ -10,12 +10,12 @@ from typing import Any
 from ansible.plugins.action import ActionBase
 from ansible_collections.kindling.flatcar.plugins.module_utils._netboot.architectures import codes_of_board
 from ansible_collections.kindling.flatcar.plugins.plugin_utils._ansible.refusal import Refused
-from ansible_collections.kindling.flatcar.plugins.plugin_utils._inventory.boot_hosts import BOOT_HOSTS, Known
+from ansible_collections.kindling.flatcar.plugins.plugin_utils._inventory.boot_hosts import BOOT_HOSTS, HostFacts
 from ansible_collections.kindling.flatcar.plugins.plugin_utils._inventory.hostvars import Variables
 from ansible_collections.kindling.flatcar.plugins.plugin_utils._inventory.mistakes import describe
-from ansible_collections.kindling.flatcar.plugins.plugin_utils._inventory.reader import Fleet, survey
+from ansible_collections.kindling.flatcar.plugins.plugin_utils._inventory.reader import Fleet, read_inventory
 from ansible_collections.kindling.flatcar.plugins.plugin_utils._node import Node
-from ansible_collections.kindling.flatcar.plugins.plugin_utils._output.output import OUTPUT_OPTIONS, put_out
+from ansible_collections.kindling.flatcar.plugins.plugin_utils._output.output import OUTPUT_OPTIONS, emit
 from ansible_collections.kindling.flatcar.plugins.plugin_utils._output.probe_report import (
     NOT_SEEN,
     as_text,
@@ -43,7 +43,9 @@ class ActionModule(ActionBase):
         own = self._task.delegate_to or task_vars["inventory_hostname"]
         groups = task_vars["groups"]
         try:
-            found = survey(Variables(task_vars, self._loader), {host: Known() for host in groups.get(BOOT_HOSTS, ())})
+            found = read_inventory(
+                Variables(task_vars, self._loader), {host: HostFacts() for host in groups.get(BOOT_HOSTS, ())}
+            )
             fleets = found.checked().fleets
         except InventoryError as invalid:
             raise Refused(describe(invalid.problems)) from None
@@ -73,7 +75,7 @@ class ActionModule(ActionBase):
 
     @staticmethod
     def _told(options: Mapping[str, Any], networks: list[dict[str, Any]]) -> dict[str, Any]:
-        put_out(options, as_text(networks), networks)
+        emit(options, as_text(networks), networks)
         rows = [row for network in networks for row in (*network["rows"], network["stranger"]) if row]
         failed = sorted({row["node"] for row in rows if verdict(row).startswith("FAILED")})
         result = {"changed": False, "networks": networks, "failed": bool(failed) or not rows}

@@ -9,10 +9,10 @@ from typing import Any
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 from ansible_collections.kindling.flatcar.plugins.plugin_utils._ansible.refusal import Refused
-from ansible_collections.kindling.flatcar.plugins.plugin_utils._inventory.boot_hosts import Known
+from ansible_collections.kindling.flatcar.plugins.plugin_utils._inventory.boot_hosts import HostFacts
 from ansible_collections.kindling.flatcar.plugins.plugin_utils._inventory.hostvars import Variables
 from ansible_collections.kindling.flatcar.plugins.plugin_utils._inventory.mistakes import describe
-from ansible_collections.kindling.flatcar.plugins.plugin_utils._inventory.reader import survey
+from ansible_collections.kindling.flatcar.plugins.plugin_utils._inventory.reader import read_inventory
 from ansible_collections.kindling.flatcar.plugins.plugin_utils._network.dhcp_options import SERVERS, printed
 from ansible_collections.kindling.flatcar.plugins.plugin_utils._schema.problem import InventoryError
 
@@ -30,9 +30,9 @@ class ActionModule(ActionBase):
             }
         )
         host = task_vars["inventory_hostname"]
-        known = Known(task_vars["ansible_facts"], self._task.args["networks"])
+        known = HostFacts(task_vars["ansible_facts"], self._task.args["networks"])
         try:
-            found = survey(Variables(task_vars, self._loader), {host: known}).checked()
+            found = read_inventory(Variables(task_vars, self._loader), {host: known}).checked()
         except InventoryError as invalid:
             raise Refused(describe(invalid.problems)) from None
         fleet = found.fleets[host]

@@ -26,10 +26,19 @@ from ansible_collections.kindling.flatcar.plugins.plugin_utils._install.terms im
     is_left_half_written,
     terms_of,
 )
-from ansible_collections.kindling.flatcar.plugins.plugin_utils._inventory.boot_hosts import BOOT_HOSTS, Known, racks_of
+from ansible_collections.kindling.flatcar.plugins.plugin_utils._inventory.boot_hosts import (
+    BOOT_HOSTS,
+    HostFacts,
+    racks_of,
+)
 from ansible_collections.kindling.flatcar.plugins.plugin_utils._inventory.hostvars import Variables
 from ansible_collections.kindling.flatcar.plugins.plugin_utils._inventory.mistakes import count, describe
-from ansible_collections.kindling.flatcar.plugins.plugin_utils._inventory.reader import NODES, Fleet, fleet_of, survey
+from ansible_collections.kindling.flatcar.plugins.plugin_utils._inventory.reader import (
+    NODES,
+    Fleet,
+    fleet_of,
+    read_inventory,
+)
 from ansible_collections.kindling.flatcar.plugins.plugin_utils._node import Node
 from ansible_collections.kindling.flatcar.plugins.plugin_utils._publish.places import name_of, network_of
 from ansible_collections.kindling.flatcar.plugins.plugin_utils._publish.tree import report_token_of
@@ -118,7 +127,9 @@ class ActionModule(HostAction):
                 f"{arming.LONGEST} (a day), and not longer than somebody looks after them"
             )
         try:
-            found = survey(self._variables, {host: Known() for host in self._variables.group(BOOT_HOSTS)}).checked()
+            found = read_inventory(
+                self._variables, {host: HostFacts() for host in self._variables.group(BOOT_HOSTS)}
+            ).checked()
         except InventoryError as invalid:
             raise Refused(describe(invalid.problems)) from None
         names, home, peers, wanted = set(options["nodes"]), {}, {}, {}
@@ -386,7 +397,7 @@ class ActionModule(HostAction):
         """The nodes with their fleet, the URLs of this boot host and of its peer, and the name of their network."""
         facts = self._task_vars["hostvars"][self._host]["ansible_facts"]
         try:
-            fleet = fleet_of(self._host, names, self._variables, Known(facts))
+            fleet = fleet_of(self._host, names, self._variables, HostFacts(facts))
         except InventoryError as invalid:
             raise Refused(describe(invalid.problems)) from None
         for node in fleet.nodes:

@@ -15,10 +15,10 @@ from ansible_collections.kindling.flatcar.plugins.plugin_utils._butane import du
 from ansible_collections.kindling.flatcar.plugins.plugin_utils._inventory.hostvars import Variables
 from ansible_collections.kindling.flatcar.plugins.plugin_utils._inventory.mistakes import describe
 from ansible_collections.kindling.flatcar.plugins.plugin_utils._inventory.origin import origin_of
-from ansible_collections.kindling.flatcar.plugins.plugin_utils._inventory.reader import NODES, Fleet, survey_of_node
+from ansible_collections.kindling.flatcar.plugins.plugin_utils._inventory.reader import NODES, Fleet, read_node_alone
 from ansible_collections.kindling.flatcar.plugins.plugin_utils._node import Node
 from ansible_collections.kindling.flatcar.plugins.plugin_utils._node.provenance import Source, traced_butane
-from ansible_collections.kindling.flatcar.plugins.plugin_utils._output.output import OUTPUT_OPTIONS, put_out
+from ansible_collections.kindling.flatcar.plugins.plugin_utils._output.output import OUTPUT_OPTIONS, emit
 from ansible_collections.kindling.flatcar.plugins.plugin_utils._publish.annotate import (
     annotated,
     leaves,
@@ -50,7 +50,7 @@ class ActionModule(ActionBase):
             _check_known(name, variables.group(NODES))
         explained = [_explained(name, variables) for name in options["nodes"]]
         data = [data for data, _text in explained]
-        put_out(options, "\n\n".join(text for _data, text in explained), data[0] if len(data) == 1 else data)
+        emit(options, "\n\n".join(text for _data, text in explained), data[0] if len(data) == 1 else data)
         sizes = (f"{one['node']}: Ignition config of {one['ignition_bytes']:,} bytes" for one in data)
         return {"changed": False, "msg": "; ".join(sizes)}
 
@@ -58,7 +58,7 @@ class ActionModule(ActionBase):
 def _explained(name: str, variables: Variables) -> tuple[dict[str, Any], str]:
     """All that there is to say of a node, for programs and for people."""
     try:
-        host, fleet = survey_of_node(name, variables)
+        host, fleet = read_node_alone(name, variables)
     except InventoryError as invalid:
         raise Refused(describe(invalid.problems)) from None
     (node,) = fleet.nodes

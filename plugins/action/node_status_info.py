@@ -12,11 +12,15 @@ from typing import Any
 from ansible.plugins.action import ActionBase
 from ansible_collections.kindling.flatcar.plugins.module_utils._mirror.channels import notes
 from ansible_collections.kindling.flatcar.plugins.plugin_utils._install import config_digest
-from ansible_collections.kindling.flatcar.plugins.plugin_utils._inventory.boot_hosts import BOOT_HOSTS, Known
+from ansible_collections.kindling.flatcar.plugins.plugin_utils._inventory.boot_hosts import BOOT_HOSTS, HostFacts
 from ansible_collections.kindling.flatcar.plugins.plugin_utils._inventory.hostvars import Variables
 from ansible_collections.kindling.flatcar.plugins.plugin_utils._inventory.mistakes import count
-from ansible_collections.kindling.flatcar.plugins.plugin_utils._inventory.reader import NODES, Survey, survey
-from ansible_collections.kindling.flatcar.plugins.plugin_utils._output.output import OUTPUT_OPTIONS, put_out
+from ansible_collections.kindling.flatcar.plugins.plugin_utils._inventory.reader import (
+    NODES,
+    InventoryReading,
+    read_inventory,
+)
+from ansible_collections.kindling.flatcar.plugins.plugin_utils._output.output import OUTPUT_OPTIONS, emit
 from ansible_collections.kindling.flatcar.plugins.plugin_utils._publish.places import network_of
 from ansible_collections.kindling.flatcar.plugins.plugin_utils._status.installs import table
 from ansible_collections.kindling.flatcar.plugins.plugin_utils._status.status import (
@@ -45,7 +49,7 @@ class ActionModule(ActionBase):
         )
         variables = Variables(task_vars, self._loader)
         hosts = variables.group(BOOT_HOSTS)
-        wanted = _wanted(survey(variables, {host: Known() for host in hosts}))
+        wanted = _wanted(read_inventory(variables, {host: HostFacts() for host in hosts}))
         asked = {answer["item"]: answer for answer in options["asked"]}
         read = {
             host: _answer(asked.get(host) or task_vars["hostvars"][host].get(options["register"])) for host in hosts
@@ -61,7 +65,7 @@ class ActionModule(ActionBase):
         served = {host: served_by(read[host]) for host in hosts if host in asked_of}
         images = _images(read)
         told = "".join(f"{line}\n" for line in (*served_lines(served), *images))
-        put_out(
+        emit(
             options,
             f"{table(text(statuses))}\n\n{told}{summary}",
             {"nodes": statuses, "boot_hosts": served, "images": images, "summary": summary},
@@ -69,7 +73,7 @@ class ActionModule(ActionBase):
         return {"changed": False, "msg": summary}
 
 
-def _wanted(found: Survey) -> dict[str, Wanted]:
+def _wanted(found: InventoryReading) -> dict[str, Wanted]:
     """All nodes that the inventory has no mistakes of, with their boot hosts: of a pair, the one that answers first is first."""
     serving: dict[str, list[tuple[bool, str]]] = {}
     made = {}

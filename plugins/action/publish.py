@@ -21,10 +21,10 @@ from ansible_collections.kindling.flatcar.plugins.plugin_utils._ansible.host_act
 from ansible_collections.kindling.flatcar.plugins.plugin_utils._ansible.refusal import Refused
 from ansible_collections.kindling.flatcar.plugins.plugin_utils._boot.programs import choices_of
 from ansible_collections.kindling.flatcar.plugins.plugin_utils._checkout.checkout import Checkout, judge, look
-from ansible_collections.kindling.flatcar.plugins.plugin_utils._inventory.boot_hosts import Known
+from ansible_collections.kindling.flatcar.plugins.plugin_utils._inventory.boot_hosts import HostFacts
 from ansible_collections.kindling.flatcar.plugins.plugin_utils._inventory.hostvars import Variables
 from ansible_collections.kindling.flatcar.plugins.plugin_utils._inventory.mistakes import as_line, describe, mistakes
-from ansible_collections.kindling.flatcar.plugins.plugin_utils._inventory.reader import Fleet, fleet_of, survey
+from ansible_collections.kindling.flatcar.plugins.plugin_utils._inventory.reader import Fleet, fleet_of, read_inventory
 from ansible_collections.kindling.flatcar.plugins.plugin_utils._network.dhcp_options import to_reserve
 from ansible_collections.kindling.flatcar.plugins.plugin_utils._publish import diff
 from ansible_collections.kindling.flatcar.plugins.plugin_utils._publish.tree import build_files, wanted_images
@@ -96,10 +96,10 @@ class ActionModule(HostAction):
     def _check(self, options: Mapping[str, Any], task_vars: Mapping[str, Any]) -> dict[str, Any]:
         """One pass for all hosts: each by itself would read the whole inventory again."""
         hosts = options["hosts"] or [task_vars["inventory_hostname"]]
-        known = {host: Known(task_vars["hostvars"][host]["ansible_facts"]) for host in hosts}
+        known = {host: HostFacts(task_vars["hostvars"][host]["ansible_facts"]) for host in hosts}
         checkout = _look(task_vars)
         judged = {host: judge(checkout, options["known"].get(host) or {}) for host in hosts}
-        found = survey(self._variables, known)
+        found = read_inventory(self._variables, known)
         wrong = (*found.problems, *found.placeholders)
         said = [describe(wrong)] if wrong else []
         refused = [f"{host}: {judgement.older}" for host, judgement in judged.items() if judgement.older]
@@ -122,10 +122,10 @@ class ActionModule(HostAction):
 
     def _fleet(self, options: Mapping[str, Any], task_vars: Mapping[str, Any]) -> Fleet:
         host = task_vars["inventory_hostname"]
-        known = Known(task_vars["ansible_facts"], self._task.args["networks"], options["files_dir"])
+        known = HostFacts(task_vars["ansible_facts"], self._task.args["networks"], options["files_dir"])
         if options["nodes"] is not None:
             return fleet_of(host, options["nodes"], self._variables, known)
-        return survey(self._variables, {host: known}).publishable().fleets[host]
+        return read_inventory(self._variables, {host: known}).publishable().fleets[host]
 
     def _publish(self, fleet: Fleet, options: Mapping[str, Any], task_vars: dict[str, Any]) -> dict[str, Any]:
         served, key = self._served(options, task_vars)

@@ -12,7 +12,7 @@ from typing import Any
 from ansible.plugins.action import ActionBase
 from ansible_collections.kindling.flatcar.plugins.plugin_utils._ansible.refusal import Refused
 from ansible_collections.kindling.flatcar.plugins.plugin_utils._disks.losses import Loss, lines, losses, who
-from ansible_collections.kindling.flatcar.plugins.plugin_utils._inventory.boot_hosts import BOOT_HOSTS, Known
+from ansible_collections.kindling.flatcar.plugins.plugin_utils._inventory.boot_hosts import BOOT_HOSTS, HostFacts
 from ansible_collections.kindling.flatcar.plugins.plugin_utils._inventory.hostvars import Variables
 from ansible_collections.kindling.flatcar.plugins.plugin_utils._inventory.mistakes import (
     as_data,
@@ -20,13 +20,13 @@ from ansible_collections.kindling.flatcar.plugins.plugin_utils._inventory.mistak
     listed,
     mistakes,
 )
-from ansible_collections.kindling.flatcar.plugins.plugin_utils._inventory.reader import NODES, Fleet, survey
+from ansible_collections.kindling.flatcar.plugins.plugin_utils._inventory.reader import NODES, Fleet, read_inventory
 from ansible_collections.kindling.flatcar.plugins.plugin_utils._inventory.second_opinion import (
     Opinions,
     second_opinions,
 )
 from ansible_collections.kindling.flatcar.plugins.plugin_utils._node import warnings
-from ansible_collections.kindling.flatcar.plugins.plugin_utils._output.output import OUTPUT_OPTIONS, put_out
+from ansible_collections.kindling.flatcar.plugins.plugin_utils._output.output import OUTPUT_OPTIONS, emit
 from ansible_collections.kindling.flatcar.plugins.plugin_utils._schema.problem import INVENTORY, Problem
 
 
@@ -44,7 +44,9 @@ class ActionModule(ActionBase):
         )
         started = time.monotonic()
         groups = task_vars["groups"]
-        found = survey(Variables(task_vars, self._loader), {host: Known() for host in groups.get(BOOT_HOSTS, ())})
+        found = read_inventory(
+            Variables(task_vars, self._loader), {host: HostFacts() for host in groups.get(BOOT_HOSTS, ())}
+        )
         fleets = [_within(fleet, options["hosts"]) for fleet in found.fleets.values()]
         opinions = second_opinions(fleets) if options["cross_check"] else Opinions([], [], [])
         everything = [*_missing_groups(groups), *found.problems, *opinions.problems]
@@ -74,7 +76,7 @@ class ActionModule(ActionBase):
             # Ansible prints it where the task has failed
             summary if options["output"] or not problems else "",
         ]
-        put_out(options, "\n".join(section for section in sections if section), data)
+        emit(options, "\n".join(section for section in sections if section), data)
         if problems:
             raise Refused(summary)
         return {"changed": False, "msg": summary}

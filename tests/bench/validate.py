@@ -91,13 +91,13 @@ def template(path: str) -> int:
 
 def validate(path: str) -> int:
     """Ours: everything that validate.yml checks."""
-    from ansible_collections.kindling.flatcar.plugins.plugin_utils._inventory.boot_hosts import Known
+    from ansible_collections.kindling.flatcar.plugins.plugin_utils._inventory.boot_hosts import HostFacts
     from ansible_collections.kindling.flatcar.plugins.plugin_utils._inventory.hostvars import Variables
-    from ansible_collections.kindling.flatcar.plugins.plugin_utils._inventory.reader import survey
+    from ansible_collections.kindling.flatcar.plugins.plugin_utils._inventory.reader import read_inventory
 
     loaded = Loaded(path)
     task_vars = {"hostvars": loaded.hostvars, "groups": loaded.groups, "ansible_inventory_sources": [path]}
-    found = survey(Variables(task_vars, loaded.loader), {"boot-a": Known()}).checked()
+    found = read_inventory(Variables(task_vars, loaded.loader), {"boot-a": HostFacts()}).checked()
     return sum(len(node.given) for node in found.nodes if node.name in found.fleets["boot-a"].configs)
 
 

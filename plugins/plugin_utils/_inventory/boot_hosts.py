@@ -30,7 +30,7 @@ FILES_DIR = "fleet_files_dir"
 _REACHED_AT = "ansible_host"
 
 
-class Known(NamedTuple):
+class HostFacts(NamedTuple):
     """What is known of a boot host besides its variables, which otherwise tell its networks and its files.
 
     Without ``facts`` about its interfaces, all is checked that can be checked without.
@@ -71,13 +71,15 @@ class BootHost(NamedTuple):
     reached_at: str | None = None
 
 
-def read_boot_hosts(variables: Variables, known: Mapping[str, Known]) -> dict[str, BootHost]:
-    read = {host: _read_boot_host(host, variables, known.get(host, Known())) for host in variables.group(BOOT_HOSTS)}
+def read_boot_hosts(variables: Variables, known: Mapping[str, HostFacts]) -> dict[str, BootHost]:
+    read = {
+        host: _read_boot_host(host, variables, known.get(host, HostFacts())) for host in variables.group(BOOT_HOSTS)
+    }
     networks = {host: boot_host.networks for host, boot_host in read.items()}
     return {host: boot_host._replace(networks=with_peers(host, networks)) for host, boot_host in read.items()}
 
 
-def _read_boot_host(host: str, variables: Variables, known: Known) -> BootHost:
+def _read_boot_host(host: str, variables: Variables, known: HostFacts) -> BootHost:
     values = {VARIABLE: known.networks, FILES_DIR: known.files_dir}
     missing = [name for name, value in values.items() if value is None]
     read, failed, raw = variables.read(host, lambda names: [name for name in missing if name in names])
@@ -124,7 +126,7 @@ __all__ = (
     "BOOT_HOSTS",
     "FILES_DIR",
     "BootHost",
-    "Known",
+    "HostFacts",
     "of_nodes",
     "racks_everywhere",
     "racks_of",

@@ -23,7 +23,7 @@ _WORTH_A_PROCESS = 50
 _MOST = 8
 
 
-def spread(function: Callable[[Item], Result], items: Iterable[Item]) -> list[Result]:
+def parallel_map(function: Callable[[Item], Result], items: Iterable[Item]) -> list[Result]:
     """The results of *function* for all *items*, in their order.
 
     Processes are forks, as Ansible's own workers are, so that *function* may hold an inventory; results are sent back.
@@ -61,4 +61,4 @@ def _call(item: Any) -> Any:
     return _inherited(item)
 
 
-__all__ = ("spread",)
+__all__ = ("parallel_map",)

@@ -21,11 +21,11 @@ from .._node import (
 from .._publish.config import check_disks_of_others
 from .._publish.places import check_fleet, check_racks, network_of
 from .._schema.problem import INVENTORY, InventoryError, Problem
-from .boot_hosts import BOOT_HOSTS, BootHost, Known, racks_everywhere, read_boot_hosts
+from .boot_hosts import BOOT_HOSTS, BootHost, HostFacts, racks_everywhere, read_boot_hosts
 from .hostvars import ITS_VARIABLES, UNREADABLE, Variables
 from .node_readings import NodeReading, read_and_build
 from .origin import origin_of
-from .parallel import spread
+from .parallel import parallel_map
 
 NODES = "flatcar_nodes"
 
@@ -45,7 +45,7 @@ class Fleet:
 
 
 @dataclass(frozen=True)
-class Survey:
+class InventoryReading:
     """``fleets`` are by boot host. They are whole only if there are no ``problems``.
 
     ``warnings`` are what people should know; ``placeholders`` what an example has in place of their own, which is not published.
@@ -57,27 +57,27 @@ class Survey:
     warnings: tuple[Problem, ...] = ()
     placeholders: tuple[Problem, ...] = ()
 
-    def checked(self) -> Survey:
+    def checked(self) -> InventoryReading:
         """Raises ``InventoryError`` with all problems if there are any."""
         if self.problems:
             raise InventoryError(self.problems)
         return self
 
-    def publishable(self) -> Survey:
+    def publishable(self) -> InventoryReading:
         """``checked``, and without placeholders."""
         if self.problems or self.placeholders:
             raise InventoryError((*self.problems, *self.placeholders))
         return self
 
 
-def survey(variables: Variables, wanted: Mapping[str, Known]) -> Survey:
+def read_inventory(variables: Variables, wanted: Mapping[str, HostFacts]) -> InventoryReading:
     """All nodes of the inventory, and the fleets of the *wanted* boot hosts."""
     files = variables.check_files([*variables.group(BOOT_HOSTS), *variables.group(NODES)])
     boot_hosts = read_boot_hosts(variables, wanted)
     asked = {host: boot_hosts[host] for host in wanted}
     everywhere = asked.keys() == boot_hosts.keys()
     read = functools.partial(read_and_build, variables=variables, boot_hosts=asked.values(), everywhere=everywhere)
-    readings = spread(read, variables.group(NODES))
+    readings = parallel_map(read, variables.group(NODES))
     nodes = [reading.node for reading in readings if reading.node]
     problems = [problem for reading in readings for problem in reading.problems]
     problems += _check_owners(nodes, boot_hosts)
@@ -95,7 +95,7 @@ def survey(variables: Variables, wanted: Mapping[str, Known]) -> Survey:
     remarks = [remark for reading in readings for remark in _remarks_of(reading)]
     warnings += [problem for problem, placeholder in remarks if not placeholder]
     placeholders = tuple(problem for problem, placeholder in remarks if placeholder)
-    return Survey(right, fleets, tuple(problems), tuple(warnings), placeholders)
+    return InventoryReading(right, fleets, tuple(problems), tuple(warnings), placeholders)
 
 
 def _remarks_of(reading: NodeReading) -> list[tuple[Problem, bool]]:
@@ -166,7 +166,7 @@ def _idle(host: str, boot_host: BootHost) -> Problem:
     return Problem(host, VARIABLE, message, boot_host.given)
 
 
-def survey_of_node(name: str, variables: Variables) -> tuple[str, Fleet]:
+def read_node_alone(name: str, variables: Variables) -> tuple[str, Fleet]:
     """The boot host that serves the node *name*, and a fleet of that node alone. Raises ``InventoryError``."""
     files = [problem for problem in variables.check_files([name]).problems if problem.subject in (name, INVENTORY)]
     boot_hosts = read_boot_hosts(variables, {})
@@ -185,14 +185,14 @@ def survey_of_node(name: str, variables: Variables) -> tuple[str, Fleet]:
     raise InventoryError(problems or check_racks([reading.node], racks_everywhere(boot_hosts)))
 
 
-def fleet_of(host: str, names: Iterable[str], variables: Variables, known: Known) -> Fleet:
+def fleet_of(host: str, names: Iterable[str], variables: Variables, known: HostFacts) -> Fleet:
     """The boot host *host* with the nodes *names* alone, of an inventory that was checked as a whole before.
 
     Raises ``InventoryError``.
     """
     boot_host = read_boot_hosts(variables, {host: known})[host]
     read = functools.partial(read_and_build, variables=variables, boot_hosts=[boot_host], everywhere=False)
-    readings = spread(read, names)
+    readings = parallel_map(read, names)
     fleet, problems = _check_fleet(boot_host, readings)
     problems += [problem for reading in readings for problem in reading.problems]
     if problems:
@@ -200,4 +200,4 @@ def fleet_of(host: str, names: Iterable[str], variables: Variables, known: Known
     return fleet
 
 
-__all__ = ("NODES", "Fleet", "Survey", "fleet_of", "survey", "survey_of_node")
+__all__ = ("NODES", "Fleet", "InventoryReading", "fleet_of", "read_inventory", "read_node_alone")

@@ -25,7 +25,7 @@ def _as_json(data: Any) -> str:
     return json.dumps(data, indent=2) if shown != visible(shown) else shown
 
 
-def put_out(options: Mapping[str, Any], text: str, data: Any) -> None:
+def emit(options: Mapping[str, Any], text: str, data: Any) -> None:
     """Print *text*, or *data* as JSON, or write it to the file that the options name."""
     shown = visible(text) if options["format"] == "text" else _as_json(data)
     if not options["output"]:
@@ -37,4 +37,4 @@ def put_out(options: Mapping[str, Any], text: str, data: Any) -> None:
         raise AnsibleActionFail(f"cannot write the output: {error}") from error
 
 
-__all__ = ("OUTPUT_OPTIONS", "put_out")
+__all__ = ("OUTPUT_OPTIONS", "emit")

@@ -15,7 +15,7 @@ from ansible_collections.kindling.flatcar.plugins.module_utils._routes import ro
 from .._disks.losses import EACH_BOOT, Loss, lines, who
 from .._install import without_report
 from .._install.terms import text_of
-from .redact import Hiding, shown, shown_again, shown_both
+from .redact import Redactor, redacted, redacted_again, redacted_both
 from .tree import SecretsOf
 
 _FIELDS = re.compile(r"[\s,]+")
@@ -176,7 +176,7 @@ class Comparison:
         scripts = [_script(old), _script(new)]
         if before.manifest.get(scripts[0]) != self._after.manifest.get(scripts[1]):
             texts = [side.texts.get(path, "") for side, path in zip(sides, scripts, strict=True)]
-            said = Hiding(hidden, self._key).pair(*texts)
+            said = Redactor(hidden, self._key).pair(*texts)
             if said[0] != said[1] or old["config"] == new["config"]:  # another config has another token in any case
                 yield _Part("iPXE script, when it boots from the network next", *_told(said, "its token"))
         orders = [text_of(entry.get("order", {})) for entry in (old, new)]
@@ -194,8 +194,8 @@ class Comparison:
         """
         text = before.texts.get(self._old_config(name), "")
         if before.nodes[name]["mode"] == "ram" and text:
-            return shown_both(without_report(json.loads(text)), config, hidden, self._key)
-        return [shown_again(text, hidden, self._key), shown(config, hidden, self._key)]
+            return redacted_both(without_report(json.loads(text)), config, hidden, self._key)
+        return [redacted_again(text, hidden, self._key), redacted(config, hidden, self._key)]
 
 
 Losses = Mapping[str, Collection[Loss]]

@@ -26,7 +26,7 @@ from .secret_keys import is_secret_in_ignition
 _INNER = re.compile(r"ignition\.config\.(replace|merge)\.source")
 
 
-class Hiding:
+class Redactor:
     """Hides the texts of vaults, those of today and those that they were: where a text of today is hidden, a line
     that was there before is hidden as well. The new side is hidden first.
 
@@ -66,25 +66,25 @@ class Hiding:
         return text
 
 
-def shown(config: Mapping[str, Any], hidden: Collection[str], key: bytes) -> str:
-    hiding = Hiding(hidden, key)
+def redacted(config: Mapping[str, Any], hidden: Collection[str], key: bytes) -> str:
+    hiding = Redactor(hidden, key)
     return annotated(_decode(config, "", "", hiding, hiding.new), None)
 
 
-def shown_again(text: str, hidden: Collection[str], key: bytes) -> str:
+def redacted_again(text: str, hidden: Collection[str], key: bytes) -> str:
     """A config as it was shown: what has become a secret since then is hidden, too."""
-    return Hiding(hidden, key).without(text)
+    return Redactor(hidden, key).without(text)
 
 
-def shown_both(before: Any, after: Mapping[str, Any], hidden: Collection[str], key: bytes) -> list[str]:
+def redacted_both(before: Any, after: Mapping[str, Any], hidden: Collection[str], key: bytes) -> list[str]:
     """What a config was, or None, and what it is."""
-    hiding = Hiding(hidden, key)
+    hiding = Redactor(hidden, key)
     new = _decode(after, "", "", hiding, hiding.new)
     old = _decode(before or {}, "", "", hiding, hiding.old)
     return [annotated(tree, None) for tree in (old, new)]
 
 
-def _decode(value: Any, keys: str, place: str, hiding: Hiding, hide: Callable[[str, str], str]) -> Any:
+def _decode(value: Any, keys: str, place: str, hiding: Redactor, hide: Callable[[str, str], str]) -> Any:
     """*keys* lead to the value, lists left out; *place* has the names of their entries, too."""
     if isinstance(value, Mapping):
         return {
@@ -102,7 +102,7 @@ def _decode(value: Any, keys: str, place: str, hiding: Hiding, hide: Callable[[s
 
 
 def _decode_field(
-    holder: Mapping[str, Any], key: str, keys: str, place: str, hiding: Hiding, hide: Callable[[str, str], str]
+    holder: Mapping[str, Any], key: str, keys: str, place: str, hiding: Redactor, hide: Callable[[str, str], str]
 ) -> Any:
     value = holder[key]
     if key != "source" or not isinstance(value, str) or not value.startswith("data:") or is_secret_in_ignition(keys):
@@ -122,4 +122,4 @@ def _content(url: str, compression: str | None) -> str | None:
     return None
 
 
-__all__ = ("Hiding", "shown", "shown_again", "shown_both")
+__all__ = ("Redactor", "redacted", "redacted_again", "redacted_both")

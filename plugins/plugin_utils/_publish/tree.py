@@ -22,7 +22,7 @@ from .._install.terms import terms_of
 from .._network.networks import Network
 from .._node import Node, kernel_line
 from .places import name_of, network_of
-from .redact import shown
+from .redact import redacted
 from .reservations import reservations
 
 Versions = Callable[[Mapping[str, str]], str]
@@ -84,7 +84,7 @@ def build_files(
             own = (routes.config_file(token, address) for address in (node.address, *node.more_addresses))
             files |= dict.fromkeys((*own, routes.nearby_file(token, name_of(network))), served)
         else:
-            files[f"{routes.SHOWN}/{node.address}.yml"] = shown(configs[node.name], secrets_of(node.name), key)
+            files[f"{routes.SHOWN}/{node.address}.yml"] = redacted(configs[node.name], secrets_of(node.name), key)
         entry = _index_entry(node, versions, configs[node.name], report_token)
         if node.boot_mode == "install" and not network.standby:
             entry["order"] = _terms(node, network, versions, configs[node.name], signed_by)

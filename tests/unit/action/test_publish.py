@@ -17,7 +17,7 @@ from ansible_collections.kindling.flatcar.plugins.plugin_utils._node import read
 
 ROOT = pathlib.Path(__file__).parents[3]
 from ansible_collections.kindling.flatcar.plugins.plugin_utils._checkout.checkout import Checkout, Judgement
-from ansible_collections.kindling.flatcar.plugins.plugin_utils._inventory.reader import Survey
+from ansible_collections.kindling.flatcar.plugins.plugin_utils._inventory.reader import InventoryReading
 from ansible_collections.kindling.flatcar.plugins.plugin_utils._schema.problem import Problem
 
 OLD, NEW = {"node": "a", "disk": "first"}, {"node": "a", "disk": "second"}
@@ -105,7 +105,7 @@ def test_site_yml_is_told_what_other_dhcp_servers_have_to_reserve():
 def test_what_is_only_a_placeholder_is_not_published(monkeypatch, kind):
     said = (Problem("n1", "flatcar_authorized_keys", "this is the example's key"),)
     found = {"nodes": (), "fleets": {}, "problems": (), "warnings": (Problem("n1", "x", "only a warning"),)}
-    monkeypatch.setattr(action_of_publish, "survey", lambda *_: Survey(**found | {kind: said}))
+    monkeypatch.setattr(action_of_publish, "read_inventory", lambda *_: InventoryReading(**found | {kind: said}))
     monkeypatch.setattr(action_of_publish, "judge", lambda *_: Judgement())
     monkeypatch.setattr(action_of_publish, "_look", lambda _: Checkout())
     action = ActionModule.__new__(ActionModule)

@@ -41,23 +41,25 @@ class Inventory:
         task_vars = {"hostvars": host_vars, "groups": groups, "ansible_inventory_sources": [str(path)]}
         self.variables = hostvars.Variables(task_vars, loader)
 
-    def survey(self, **known):
+    def read_inventory(self, **known):
         hosts = self.variables.group("boot_hosts")
-        return self._reader.survey(self.variables, {host: known.get(host, self._boot_hosts.Known()) for host in hosts})
+        return self._reader.read_inventory(
+            self.variables, {host: known.get(host, self._boot_hosts.HostFacts()) for host in hosts}
+        )
 
     def report(self):
         """The problems as programs read them."""
-        return self._mistakes.as_data(self._mistakes.mistakes(self.survey().problems))
+        return self._mistakes.as_data(self._mistakes.mistakes(self.read_inventory().problems))
 
     def text(self):
         """The problems as people read them."""
-        return self._mistakes.listed(self._mistakes.mistakes(self.survey().problems))
+        return self._mistakes.listed(self._mistakes.mistakes(self.read_inventory().problems))
 
     def mistakes(self):
         """Each as its place in the inventory, its host, its path and its message."""
         return [
             (f"{pathlib.Path(m.file).name}:{m.line}", m.who(), m.path, m.message)
-            for m in self._mistakes.mistakes(self.survey().problems)
+            for m in self._mistakes.mistakes(self.read_inventory().problems)
         ]
 
 

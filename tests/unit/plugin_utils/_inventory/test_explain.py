@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import yaml
 from ansible_collections.kindling.flatcar.plugins.plugin_utils._inventory.origin import origin_of
-from ansible_collections.kindling.flatcar.plugins.plugin_utils._inventory.reader import survey_of_node
+from ansible_collections.kindling.flatcar.plugins.plugin_utils._inventory.reader import read_node_alone
 from ansible_collections.kindling.flatcar.plugins.plugin_utils._node import to_butane
 from ansible_collections.kindling.flatcar.plugins.plugin_utils._node.provenance import source_at, traced_butane
 from ansible_collections.kindling.flatcar.plugins.plugin_utils._publish.annotate import annotated, leaves, masked
@@ -51,7 +51,7 @@ flatcar_nodes:
 @pytest.fixture
 def traced(inventory):
     variables = inventory({"hosts.yml": HOSTS}).variables
-    host, fleet = survey_of_node("n1", variables)
+    host, fleet = read_node_alone("n1", variables)
     assert host == "boot-a"
     (node,) = fleet.nodes
     return node, traced_butane(node, origin_of)
@@ -130,7 +130,7 @@ def test_there_is_nothing_to_say_of_nothing():
 def test_a_node_with_problems_is_not_explained(inventory):
     variables = inventory({"hosts.yml": HOSTS.replace("flatcar_hostname", "flatcar_hostnam")}).variables
     with pytest.raises(InventoryError, match="did you mean flatcar_hostname"):
-        survey_of_node("n1", variables)
+        read_node_alone("n1", variables)
     variables = inventory({"hosts.yml": HOSTS.replace("flatcar_rack: a", "flatcar_rack: z")}).variables
     with pytest.raises(InventoryError, match="no boot host has this rack in its kindling_networks; they have a"):
-        survey_of_node("n1", variables)
+        read_node_alone("n1", variables)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pathlib
 
 import pytest
-from ansible_collections.kindling.flatcar.plugins.plugin_utils._inventory.boot_hosts import Known
+from ansible_collections.kindling.flatcar.plugins.plugin_utils._inventory.boot_hosts import HostFacts
 from ansible_collections.kindling.flatcar.plugins.plugin_utils._publish.tree import build_files, wanted_images
 from ansible_collections.kindling.flatcar.plugins.plugin_utils._schema.problem import InventoryError
 
@@ -19,8 +19,8 @@ def _facts(address):
 
 @pytest.fixture
 def found(load_inventory):
-    known = {"boot-a": Known(_facts("10.10.0.1")), "boot-b": Known(_facts("10.20.0.1"))}
-    return load_inventory(EXAMPLE).survey(**known)
+    known = {"boot-a": HostFacts(_facts("10.10.0.1")), "boot-b": HostFacts(_facts("10.20.0.1"))}
+    return load_inventory(EXAMPLE).read_inventory(**known)
 
 
 def test_the_example_has_two_racks_and_two_boot_hosts_and_no_problems(found):

@@ -35,7 +35,7 @@ def program(tmp_path, monkeypatch):
 
 @pytest.fixture
 def opinions(inventory):
-    found = inventory({"hosts.yml": HOSTS}).survey()
+    found = inventory({"hosts.yml": HOSTS}).read_inventory()
     assert found.problems == ()
     return lambda: second_opinions(found.fleets.values())
 

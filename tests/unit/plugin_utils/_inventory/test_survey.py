@@ -11,7 +11,7 @@ import signal
 import pytest
 from ansible.errors import AnsibleError
 from ansible_collections.kindling.flatcar.plugins.plugin_utils._inventory import parallel
-from ansible_collections.kindling.flatcar.plugins.plugin_utils._inventory.boot_hosts import Known
+from ansible_collections.kindling.flatcar.plugins.plugin_utils._inventory.boot_hosts import HostFacts
 from ansible_collections.kindling.flatcar.plugins.plugin_utils._inventory.origin import origin_of
 from ansible_collections.kindling.flatcar.plugins.plugin_utils._node import NODE
 from ansible_collections.kindling.flatcar.plugins.plugin_utils._publish.tree import build_files
@@ -29,7 +29,7 @@ flatcar_nodes:
 
 
 def test_a_right_inventory_has_no_problems(inventory):
-    found = inventory({"hosts.yml": NODE_1}).survey()
+    found = inventory({"hosts.yml": NODE_1}).read_inventory()
     assert found.problems == ()
     assert [node.name for node in found.fleets["boot-a"].nodes] == ["n1"]
     assert found.fleets["boot-a"].configs["n1"]["ignition"] == {"version": "3.4.0"}
@@ -38,7 +38,7 @@ def test_a_right_inventory_has_no_problems(inventory):
 
 def test_the_roles_own_words_are_checked_where_they_are_written(inventory):
     said = "web_access_log: 'off; root /'\ndnsmasq_tftp_dir: \"/srv/x\\nenable-ra\"\nfleet_key: '{{ nowhere }}'\n"
-    found = inventory({"hosts.yml": NODE_1, "host_vars/boot-a.yml": said}).survey()
+    found = inventory({"hosts.yml": NODE_1, "host_vars/boot-a.yml": said}).read_inventory()
     assert [(problem.subject, problem.path) for problem in found.problems] == [
         ("boot-a", "dnsmasq_tftp_dir"),
         ("boot-a", "web_access_log"),
@@ -111,7 +111,7 @@ def test_the_same_template_has_a_place_and_variables_of_its_own_in_each_host(inv
     start = "flatcar_nodes:\n  vars: {flatcar_rack: a, own: '{{ flatcar_address }}'}\n  hosts:\n"
     own = "      flatcar_kernel_arguments: ['x={{ own }}']\n"
     right = inventory({"hosts.yml": start + host("n1", 1, own, "UTC") + host("n2", 2, own, "UTC")})
-    nodes = right.survey().checked().nodes
+    nodes = right.read_inventory().checked().nodes
     assert [(node.domain, node.kernel_arguments) for node in nodes] == [
         ("a1.test", ("x=10.1.0.11",)),
         ("a2.test", ("x=10.1.0.12",)),
@@ -312,7 +312,7 @@ flatcar_nodes:
 
 
 def test_a_pair_serves_the_same_reservations_and_each_knows_the_other(inventory):
-    found = inventory({"hosts.yml": PAIR}).survey().checked()
+    found = inventory({"hosts.yml": PAIR}).read_inventory().checked()
     built = {
         host: build_files(
             fleet.nodes, fleet.networks, lambda image: image["version"], fleet.configs, host.encode(), lambda _: ()
@@ -367,9 +367,9 @@ def test_what_is_known_of_a_boot_host_goes_before_its_variables(inventory, tmp_p
     lines = "      flatcar_butane: {storage: {files: [{path: /x, contents: {local: x}}]}}\n"
     loaded = inventory({"hosts.yml": NODE_1 + lines})
     facts = {"lan0": {"device": "lan0", "ipv4": {"address": "10.1.0.11"}}}
-    assert len(loaded.survey().problems) == 1
-    known = Known(facts, [{"interface": "lan0", "subnet": "10.1.0.0/24", "racks": "a"}], str(tmp_path / "files"))
-    (problem,) = loaded.survey(**{"boot-a": known}).problems
+    assert len(loaded.read_inventory().problems) == 1
+    known = HostFacts(facts, [{"interface": "lan0", "subnet": "10.1.0.0/24", "racks": "a"}], str(tmp_path / "files"))
+    (problem,) = loaded.read_inventory(**{"boot-a": known}).problems
     assert problem.message == "10.1.0.11 is the boot host's address: choose another"
 
 
@@ -377,7 +377,7 @@ def test_a_boot_hosts_debian_tells_what_it_can_boot(inventory):
     loaded = inventory({"hosts.yml": NODE_1 + "      flatcar_board: arm64-usr\n      flatcar_boot_mode: ram\n"})
     for release, problems in (("12", ["flatcar_boot_program"]), ("13", [])):
         facts = {"lan0": {"device": "lan0", "ipv4": {"address": "10.1.0.1"}}, "distribution_major_version": release}
-        found = loaded.survey(**{"boot-a": Known(facts)}).problems
+        found = loaded.read_inventory(**{"boot-a": HostFacts(facts)}).problems
         assert [problem.path for problem in found] == problems
 
 
@@ -421,7 +421,7 @@ def test_the_number_of_cores_makes_no_difference(inventory, big, monkeypatch):
     found = {}
     for number in (1, 2):
         monkeypatch.setattr(parallel, "_cores", lambda number=number: number)
-        found[number] = loaded.survey(), loaded.mistakes()
+        found[number] = loaded.read_inventory(), loaded.mistakes()
     assert found[1] == found[2]
     assert len(found[2][0].fleets["boot-a"].configs) == 200
     assert [entry[:3] for entry in found[2][1]] == [
@@ -432,16 +432,16 @@ def test_the_number_of_cores_makes_no_difference(inventory, big, monkeypatch):
 
 def test_work_is_spread_over_processes_and_comes_back_in_order(monkeypatch):
     monkeypatch.setattr(parallel, "_cores", lambda: 2)
-    done = parallel.spread(lambda item: (item, os.getpid()), range(200))
+    done = parallel.parallel_map(lambda item: (item, os.getpid()), range(200))
     assert [item for item, _ in done] == list(range(200))
     assert os.getpid() not in {process for _, process in done}
-    assert parallel.spread(lambda _: os.getpid(), range(3)) == [os.getpid()] * 3
+    assert parallel.parallel_map(lambda _: os.getpid(), range(3)) == [os.getpid()] * 3
 
 
 def test_a_process_that_is_killed_is_no_silent_loss(monkeypatch):
     monkeypatch.setattr(parallel, "_cores", lambda: 2)
     with pytest.raises(AnsibleError, match="was killed, for want of memory perhaps"):
-        parallel.spread(lambda item: os.kill(os.getpid(), signal.SIGKILL) if item == 150 else item, range(200))
+        parallel.parallel_map(lambda item: os.kill(os.getpid(), signal.SIGKILL) if item == 150 else item, range(200))
 
 
 @pytest.mark.parametrize("field", NODE, ids=lambda field: field.name)
@@ -477,7 +477,7 @@ def test_a_variable_may_look_at_other_hosts(inventory):
     asking = (
         f"{NODE_1}      flatcar_domain: \"{{{{ hostvars['boot-a'].kindling_networks[0].racks[0] }}}}.example.com\"\n"
     )
-    (node,) = inventory({"hosts.yml": asking}).survey().checked().nodes
+    (node,) = inventory({"hosts.yml": asking}).read_inventory().checked().nodes
     assert node.domain == "a.example.com"
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from ansible.parsing.vault import VaultLib, VaultSecret, VaultSecretsContext
 from ansible_collections.kindling.flatcar.plugins.plugin_utils._inventory.origin import origin_of
-from ansible_collections.kindling.flatcar.plugins.plugin_utils._inventory.reader import survey_of_node
+from ansible_collections.kindling.flatcar.plugins.plugin_utils._inventory.reader import read_node_alone
 from ansible_collections.kindling.flatcar.plugins.plugin_utils._node.provenance import traced_butane
 from ansible_collections.kindling.flatcar.plugins.plugin_utils._publish.annotate import annotated, masked, without
 
@@ -101,7 +101,7 @@ def test_a_node_to_be_installed_is_looked_at_too(mistakes):
 def test_explaining_shows_no_secret_that_is_served_on_purpose(opened):
     hosts = NODE + FILE + sealed("site_password", "hunter2") + "      flatcar_serve_secrets: true\n"
     variables = opened({"hosts.yml": hosts}).variables
-    _, fleet = survey_of_node("n1", variables)
+    _, fleet = read_node_alone("n1", variables)
     secrets = [secret.text for secret in variables.secrets("n1")]
     assert secrets == ["hunter2"]
     traced = without(traced_butane(fleet.nodes[0], origin_of), secrets)

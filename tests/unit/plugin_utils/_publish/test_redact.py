@@ -6,7 +6,7 @@ import json
 
 import pytest
 from ansible_collections.kindling.flatcar.plugins.plugin_utils._butane.data_urls import data_url
-from ansible_collections.kindling.flatcar.plugins.plugin_utils._publish.redact import shown_both
+from ansible_collections.kindling.flatcar.plugins.plugin_utils._publish.redact import redacted_both
 
 KEY = bytes(32)
 SECRETS = ["hunter22", "-----BEGIN KEY-----\nAAAAsecretline\n-----END KEY-----\n"]
@@ -51,15 +51,15 @@ def file(text, path="/etc/x"):
 )
 def test_what_is_always_a_secret_is_a_mark_that_tells_a_change(parts):
     texts = [json.dumps(parts).replace("SECRET", secret) for secret in ("oldone", "newone", "newone")]
-    first, second = shown_both(*(json.loads(text) for text in texts[:2]), (), KEY)
+    first, second = redacted_both(*(json.loads(text) for text in texts[:2]), (), KEY)
     assert "one" not in first + second
     assert first != second
-    same = shown_both(*(json.loads(text) for text in texts[1:]), (), KEY)
+    same = redacted_both(*(json.loads(text) for text in texts[1:]), (), KEY)
     assert same[0] == same[1] == second
 
 
 def test_texts_out_of_vaults_are_hidden_and_those_that_they_were():
-    before, after = shown_both(
+    before, after = redacted_both(
         file("user%3Da%0Apassword%3Dolder33%0A"), file("user%3Db%0Apassword%3Dhunter22%0A"), SECRETS, KEY
     )
     assert "older33" not in before
@@ -69,14 +69,14 @@ def test_texts_out_of_vaults_are_hidden_and_those_that_they_were():
 
 
 def test_a_key_of_many_lines_is_hidden_however_it_is_indented():
-    _, after = shown_both(
+    _, after = redacted_both(
         None, file("key: |%0A  -----BEGIN KEY-----%0A  AAAAsecretline%0A  -----END KEY-----%0A"), SECRETS, KEY
     )
     assert "AAAAsecretline" not in after
 
 
 def test_a_file_that_is_no_more_does_not_tell_its_contents():
-    before, _ = shown_both(file("password%3Dolder33%0A"), config(), SECRETS, KEY)
+    before, _ = redacted_both(file("password%3Dolder33%0A"), config(), SECRETS, KEY)
     assert "/etc/x" in before
     assert "older33" not in before
 
@@ -87,7 +87,7 @@ def test_contents_are_shown_as_they_will_be():
     source = {"source": url, "compression": "gzip"}
     parts = config(storage={"files": [{"path": "/x", "mode": 493, "contents": source}]})
     parts["systemd"] = {"units": [{"name": "a.service", "contents": "[Unit]\nDescription=A\n"}]}
-    _, after = shown_both(None, parts, (), KEY)
+    _, after = redacted_both(None, parts, (), KEY)
     assert after.count("hello world") == 30
     assert "compression" not in after
     assert "mode: 0755" in after
@@ -95,12 +95,12 @@ def test_contents_are_shown_as_they_will_be():
 
 
 def test_what_is_no_text_is_told_by_its_digest():
-    _, after = shown_both(None, file("%ff%fe"), (), KEY)
+    _, after = redacted_both(None, file("%ff%fe"), (), KEY)
     assert "(not text, SHA-256 " in after
 
 
 def test_entries_of_lists_may_have_no_names():
     parts = {"passwd": {"users": [{"name": "core", "sshAuthorizedKeys": ["ssh-ed25519 AAAA a", "ssh-ed25519 AAAA b"]}]}}
-    before, after = shown_both(config(), config(**parts), ["hunter22"], KEY)
+    before, after = redacted_both(config(), config(**parts), ["hunter22"], KEY)
     assert "AAAA" not in before
     assert after.count("ssh-ed25519 AAAA") == 2

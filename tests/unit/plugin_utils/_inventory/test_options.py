@@ -95,7 +95,7 @@ def play(room):
             env={**os.environ, "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"), "ANSIBLE_NOCOLOR": "1"},
             check=False,
         )
-        said = re.sub(r"\(\d+\.\d+ seconds\)", "", done.stdout + done.stderr)
+        said = re.sub(r"\d+\.\d+ seconds", "", done.stdout + done.stderr)
         return done.returncode, " ".join(said.split())
 
     return run

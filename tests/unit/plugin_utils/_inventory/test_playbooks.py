@@ -127,7 +127,7 @@ def test_the_same_checks_come_before_a_fleet_is_published(tmp_path):
     hosts.write_text(HOSTS)
     status, said = play(playbook, hosts, "-e", json.dumps(variables))
     assert status == 2
-    assert f"{hosts}:10:" in said
+    assert f"{hosts.name}:10:" in said
     assert "flatcar_typo: unknown variable" in said
     assert list((tmp_path / "fleet").iterdir()) == []
     hosts.write_text(HOSTS.replace("flatcar_typo: 1", "flatcar_boot_mode: ram"))

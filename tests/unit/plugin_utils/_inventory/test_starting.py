@@ -50,7 +50,7 @@ def test_a_file_that_ansible_cannot_read_is_a_line_before_ansible_fails_of_it(ex
     (example / "group_vars" / "all.yml").write_text("flatcar_channel: stable\n\tx: 1\n")
     code, said = play("validate.yml", example)
     assert code == 1
-    assert f"{example}/group_vars/all.yml:2:1: the inventory: this file: a tab indents this line" in said
+    assert f"{example.name}/group_vars/all.yml:2:1: the inventory: this file: a tab indents this line" in said
     assert "Traceback" not in said
     assert "Origin" not in said
 
@@ -73,7 +73,7 @@ def test_an_inventory_that_is_broken_is_told_with_its_line(example):
     (example / "hosts.yml").write_text("flatcar_nodes:\n  hosts: {a01: \n  x\n")
     code, said = play("validate.yml", example)
     assert code == 2
-    assert f"{example}/hosts.yml:4:1: the inventory: this file: this is not YAML" in said
+    assert f"{example.name}/hosts.yml:4:1: the inventory: this file: this is not YAML" in said
     assert "group flatcar_nodes: has no hosts" in said
 
 

@@ -29,7 +29,7 @@ VERSION := $(shell sed -n 's/^version: //p' galaxy.yml)
 SOURCE_DATE_EPOCH ?= $(shell git log -1 --format=%ct 2>/dev/null || echo 0)
 WHEELS := .cache/container/wheels
 
-.PHONY: help setup python inventory runnable lock advisories validate build run push buildpush registry lab-setup demo demo-down test test-long test-fast lint unit-setup unit unit-fast bench collection clean inclusion newer changelog docs
+.PHONY: new explain help setup python inventory runnable lock advisories validate build run push buildpush registry lab-setup demo demo-down test test-long test-fast lint unit-setup unit unit-fast bench collection clean inclusion newer changelog docs
 
 help: ## List the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -69,6 +69,14 @@ advisories: setup ## Tell newer versions, and what is known against those that a
 inventory:
 	@[ -n "$(INVENTORY)" ] || { echo "Say which inventory: make $(or $(MAKECMDGOALS),validate) INVENTORY=inventories/example" >&2; exit 2; }
 	@[ -e "$(INVENTORY)" ] || { echo "There is no inventory $(INVENTORY) in $(CURDIR): these are there: $(wildcard inventories/*/)" >&2; exit 2; }
+
+new: setup ## Write an inventory, from answers: make new INVENTORY=inventories/mine (EXTRA="-e new_machines=FILE.csv")
+	@ansible-playbook -i localhost, playbooks/new.yml $(if $(INVENTORY),-e new_inventory=$(INVENTORY)) $(EXTRA)
+
+explain: inventory setup ## Print a node's Butane or Ignition: make explain INVENTORY=inventories/mine NODE=a01 FORMAT=ignition
+	@[ -n "$(NODE)" ] || { echo "Say which node: make explain INVENTORY=$(INVENTORY) NODE=a01" >&2; exit 2; }
+	@ansible-playbook -i $(INVENTORY) playbooks/explain.yml --limit $(NODE) -e explain_format=$(or $(FORMAT),butane) \
+	  -e explain_output=/dev/fd/3 $(EXTRA) 3>&1 >&2
 
 validate: inventory setup ## Check an inventory: make validate INVENTORY=inventories/example
 	@ansible-playbook -i $(INVENTORY) playbooks/validate.yml $(EXTRA)

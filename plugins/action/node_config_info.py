@@ -16,9 +16,14 @@ from ansible_collections.kindling.flatcar.plugins.plugin_utils._inventory.hostva
 from ansible_collections.kindling.flatcar.plugins.plugin_utils._inventory.mistakes import describe
 from ansible_collections.kindling.flatcar.plugins.plugin_utils._inventory.origin import origin_of
 from ansible_collections.kindling.flatcar.plugins.plugin_utils._inventory.reader import NODES, Fleet, read_node_alone
-from ansible_collections.kindling.flatcar.plugins.plugin_utils._node import Node
+from ansible_collections.kindling.flatcar.plugins.plugin_utils._node import Node, to_butane
 from ansible_collections.kindling.flatcar.plugins.plugin_utils._node.provenance import Source, traced_butane
-from ansible_collections.kindling.flatcar.plugins.plugin_utils._output.output import OUTPUT_OPTIONS, emit
+from ansible_collections.kindling.flatcar.plugins.plugin_utils._output.output import (
+    OUTPUT_OPTIONS,
+    as_yaml,
+    emit,
+    write_private,
+)
 from ansible_collections.kindling.flatcar.plugins.plugin_utils._publish.annotate import (
     annotated,
     leaves,
@@ -43,11 +48,17 @@ class ActionModule(ActionBase):
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         super().run(tmp, task_vars)
         _validation, options = self.validate_argument_spec(
-            argument_spec={**OUTPUT_OPTIONS, "nodes": {"type": "list", "elements": "str", "required": True}}
+            argument_spec={
+                **OUTPUT_OPTIONS,
+                "format": {"type": "str", "choices": ["text", "json", *_PLAIN], "default": "text"},
+                "nodes": {"type": "list", "elements": "str", "required": True},
+            }
         )
         variables = Variables(task_vars, self._loader)
         for name in options["nodes"]:
             _check_known(name, variables.group(NODES))
+        if options["format"] in _PLAIN:
+            return _write_plain(options, [_alone(name, variables) for name in options["nodes"]])
         explained = [_explained(name, variables) for name in options["nodes"]]
         data = [data for data, _text in explained]
         emit(options, "\n\n".join(text for _data, text in explained), data[0] if len(data) == 1 else data)
@@ -57,15 +68,47 @@ class ActionModule(ActionBase):
 
 def _explained(name: str, variables: Variables) -> tuple[dict[str, Any], str]:
     """All that there is to say of a node, for programs and for people."""
-    try:
-        host, fleet = read_node_alone(name, variables)
-    except InventoryError as invalid:
-        raise Refused(describe(invalid.problems)) from None
+    host, fleet = _alone(name, variables)
     (node,) = fleet.nodes
     hidden = [secret.text for secret in variables.secrets(name) if len(secret.text) >= SHORTEST]
     traced = without(traced_butane(node, origin_of), hidden)
     data = _explain(node, host, fleet, traced)
     return data, _text(node, data, traced)
+
+
+def _alone(name: str, variables: Variables) -> tuple[str, Fleet]:
+    try:
+        return read_node_alone(name, variables)
+    except InventoryError as invalid:
+        raise Refused(describe(invalid.problems)) from None
+
+
+def _write_plain(options: Mapping[str, Any], found: list[tuple[str, Fleet]]) -> dict[str, Any]:
+    """Configs as their machines have them, secrets included: never through Ansible's own output, which may be logged."""
+    if not options["output"]:
+        raise Refused(
+            f"A plain {options['format']} config has the node's secrets, so Ansible does not print it: say where to write it, by "
+            "-e explain_output=FILE, or use make explain"
+        )
+    text = "".join(_PLAIN[options["format"]](fleet) for _host, fleet in found)
+    write_private(options["output"], text)
+    return {
+        "changed": False,
+        "msg": f"{options['format']} of {', '.join(node.name for _host, f in found for node in f.nodes)}",
+    }
+
+
+def _plain_butane(fleet: Fleet) -> str:
+    (node,) = fleet.nodes
+    return f"---\n# {node.name}\n{as_yaml(to_butane(node))}"
+
+
+def _plain_ignition(fleet: Fleet) -> str:
+    (node,) = fleet.nodes
+    return f"{dumps(fleet.configs[node.name])}\n"
+
+
+_PLAIN = {"butane": _plain_butane, "ignition": _plain_ignition}
 
 
 def _check_known(name: str, names: list[str]) -> None:

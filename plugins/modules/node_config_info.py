@@ -19,6 +19,13 @@ extends_documentation_fragment:
   - kindling.flatcar.attributes.read_only
   - kindling.flatcar.output
 options:
+  format:
+    description:
+      - V(text) for people, V(json) for programs; V(butane) or V(ignition) alone, for other tools. The latter have the nodes'
+        secrets, and need O(output).
+    type: str
+    choices: [text, json, butane, ignition]
+    default: text
   nodes:
     description: The nodes, hosts of the group C(flatcar_nodes).
     type: list

@@ -23,6 +23,7 @@ _spec.loader.exec_module(docs)
 
 def test_the_tables_of_variables_are_current():
     assert docs.current() == docs.tables(), "run python3 tests/docs.py"
+    assert docs.SCHEMA.read_text(encoding="utf-8") == docs.schema(), "run python3 tests/docs.py"
 
 
 @pytest.mark.parametrize("plugin", PLUGINS, ids=lambda path: f"{path.parent.name}/{path.stem}")

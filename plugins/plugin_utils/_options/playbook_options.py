@@ -223,8 +223,42 @@ OPTIONS: Mapping[str, tuple[Option, ...]] = {
             "fleet_list",
         ),
     ),
+    "new": (
+        Option(
+            "new_inventory",
+            _line,
+            "the folder of the inventory; asked for when not given, as is all that has no default",
+        ),
+        Option("new_boot_host", _line, "the boot host's name in the inventory", "boot-a"),
+        Option("new_reached_at", _line, "the boot host's name or address, as SSH reaches it"),
+        Option("new_user", _line, "the user that logs in there and may become root"),
+        Option("new_interface", _line, "its interface on the rack's network"),
+        Option("new_subnet", _line, "that network, such as `10.10.0.0/24`"),
+        Option("new_gateway", str, "the router that machines are given; none when empty"),
+        Option(
+            "new_mode",
+            _choice("authoritative", "proxy", "none"),
+            "whether another DHCP server is there: `proxy` if it gives the addresses, `none` if it is told everything",
+        ),
+        Option("new_rack", _line, "the rack's name", "rack-a"),
+        Option("new_key_file", _line, "the file with the SSH public key that logs in to the machines"),
+        Option(
+            "new_machines",
+            _line,
+            "the machines, as `NAME,MAC[,ADDRESS[,DISK]]` with semicolons between them, or the path of a CSV file",
+        ),
+    ),
     "status": _printed("status"),
-    "explain": _printed("explain"),
+    "explain": (
+        Option(
+            "explain_format",
+            _choice("text", "json", "butane", "ignition"),
+            "how it is printed: `text`, `json`, or the plain `butane` or `ignition` config, with its secrets",
+            "text",
+            ("format",),
+        ),
+        _printed("explain")[1],
+    ),
     "validate": (
         *_printed("validate"),
         Option(

@@ -85,13 +85,20 @@ def word(kind: str) -> Reader:
     return functools.partial(words.read, kind)
 
 
-def integer(lowest: int, highest: int) -> Reader:
-    def read(value: Any) -> int:
-        if isinstance(value, bool) or not isinstance(value, int) or not lowest <= value <= highest:
-            raise ValueError(f"expected a whole number from {lowest} to {highest}")
+@dataclass(frozen=True)
+class Integer:
+    """Reads a whole number within bounds."""
+
+    lowest: int
+    highest: int
+
+    def __call__(self, value: Any) -> int:
+        if isinstance(value, bool) or not isinstance(value, int) or not self.lowest <= value <= self.highest:
+            raise ValueError(f"expected a whole number from {self.lowest} to {self.highest}")
         return int(value)
 
-    return read
+
+integer = Integer
 
 
 #: A text for one line of a file.
@@ -224,17 +231,23 @@ def mapping(value: Any) -> Mapping:
     return value
 
 
-def choice(*choices: str, beyond: str = "") -> Reader:
-    """One of some words; *beyond* says how what they leave out is done."""
+@dataclass(frozen=True)
+class Choice:
+    """Reads one of some words; ``beyond`` says how what they leave out is done."""
 
-    def read(value: Any) -> str:
-        if value is False and "off" in choices:  # YAML 1.1 reads off, without quotes, as false
+    choices: tuple[str, ...]
+    beyond: str = ""
+
+    def __call__(self, value: Any) -> str:
+        if value is False and "off" in self.choices:  # YAML 1.1 reads off, without quotes, as false
             return "off"
-        if value not in choices:
-            raise ValueError(f"expected {' or '.join(choices)}{f'; {beyond}' if beyond else ''}")
+        if value not in self.choices:
+            raise ValueError(f"expected {' or '.join(self.choices)}{f'; {self.beyond}' if self.beyond else ''}")
         return str(value)
 
-    return read
+
+def choice(*choices: str, beyond: str = "") -> Reader:
+    return Choice(choices, beyond)
 
 
 @dataclass(frozen=True)
@@ -458,7 +471,9 @@ def _did_you_mean(name: str, known: list[str]) -> str:
 
 __all__ = (
     "AddressRange",
+    "Choice",
     "Field",
+    "Integer",
     "Invalid",
     "ListOf",
     "MappingOf",

@@ -47,6 +47,7 @@ highlight_language = "none"
 # Ansible's own pages that those of plugins refer to. No inventory of that site is fetched: a build needs no network.
 _ANSIBLE = "https://docs.ansible.com/ansible/latest/"
 _LABELS = {
+    "callback_plugins": "plugins/callback.html",
     "action_plugins": "plugins/action.html",
     "ansible_configuration_settings": "reference_appendices/config.html",
     "common_return_values": "reference_appendices/common_return_values.html",

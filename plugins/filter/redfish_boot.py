@@ -17,7 +17,7 @@ author:
 positional: _input, system, network
 options:
   _input:
-    description: The result of M(community.general.redfish_info) with the command C(GetBootOverride), also where that has failed.
+    description: The result of C(community.general.redfish_info) with the command C(GetBootOverride), also where that has failed.
     type: dict
     required: true
   system:

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import pathlib
+import re
 from typing import Any
 
 from ansible.plugins.action import ActionBase
@@ -48,8 +49,8 @@ class ActionModule(ActionBase):
 
 
 def _lines(machines: str) -> str:
-    """On a command line, machines have semicolons between them."""
-    return machines.replace(";", "\n")
+    """On a command line, machines have blanks or semicolons between them: a shell ends its command at a bare semicolon."""
+    return "\n".join(re.split(r"[;\s]+", machines))
 
 
 def _read(path: str) -> str:

@@ -36,7 +36,7 @@ options:
     description: A file with the SSH public key that logs in to the machines, instead of C(new_key) in O(answers).
     type: path
   machines:
-    description: The machines, as C(NAME,MAC[,ADDRESS[,INSTALL_DISK]]) in lines or with semicolons between them.
+    description: The machines, as C(NAME,MAC[,ADDRESS[,INSTALL_DISK]]) in lines, or with blanks or semicolons between them.
     type: str
     default: ""
   machines_file:

@@ -245,7 +245,7 @@ OPTIONS: Mapping[str, tuple[Option, ...]] = {
         Option(
             "new_machines",
             _line,
-            "the machines, as `NAME,MAC[,ADDRESS[,DISK]]` with semicolons between them, or the path of a CSV file",
+            "the machines, as `NAME,MAC[,ADDRESS[,DISK]]` with blanks between them, or the path of a CSV file",
         ),
     ),
     "status": _printed("status"),

@@ -144,3 +144,19 @@ def test_what_is_written_is_valid_and_is_not_written_over(tmp_path):
     again = run("-i", "localhost,", "playbooks/new.yml", *options)
     assert again.returncode != 0
     assert "is there already, and nothing in it was changed" in again.stdout + again.stderr
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("between", [" ", ";", " ; "])
+def test_machines_on_a_command_line_are_apart_by_blanks_or_semicolons(tmp_path, between):
+    (tmp_path / "key.pub").write_text(f"{KEY}\n")
+    machines = between.join(("a01,52:54:00:12:a0:01", "a02,52:54:00:12:a0:02"))
+    given = f"new_inventory={tmp_path}/mine new_reached_at=192.0.2.10 new_interface=lan0 new_subnet=10.10.0.0/24"
+    more = f'{{"new_machines": "{machines}", "new_key_file": "{tmp_path}/key.pub"}}'
+    done = run("-i", "localhost,", "playbooks/new.yml", "-e", given, "-e", more)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert sorted(path.name for path in (tmp_path / "mine" / "host_vars").iterdir()) == [
+        "a01.yml",
+        "a02.yml",
+        "boot-a.yml",
+    ]

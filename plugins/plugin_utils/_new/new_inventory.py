@@ -7,8 +7,12 @@ from __future__ import annotations
 import csv
 import io
 import ipaddress
+import json
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
+
+import yaml
 
 from .._schema import fields, words
 from .._schema.fields import Field
@@ -133,17 +137,17 @@ def _problem(path: str, message: str) -> Problem:
 
 def _files(answers: Mapping[str, Any], machines: list[Machine]) -> Iterator[tuple[str, str]]:
     boot_host, rack = answers["new_boot_host"], answers["new_rack"]
-    group = "".join(letter if letter.isalnum() else "_" for letter in rack)
-    names = "".join(f"        {machine.name}:\n" for machine in machines)
+    group = _group_of(rack)
+    names = "".join(f"        {_scalar(machine.name)}:\n" for machine in machines)
     yield (
         "hosts.yml",
         "---\n"
         "# Which machines there are. What is known of one is in host_vars/NAME.yml, what a group has in common in group_vars\n"
         "boot_hosts:\n"
         "  hosts:\n"
-        f"    {boot_host}:\n"
-        f"      ansible_host: {answers['new_reached_at']}\n"
-        f"      ansible_user: {answers['new_user']}\n"
+        f"    {_scalar(boot_host)}:\n"
+        f"      ansible_host: {_scalar(answers['new_reached_at'])}\n"
+        f"      ansible_user: {_scalar(answers['new_user'])}\n"
         "flatcar_nodes:\n"
         "  children:\n"
         f"    {group}:\n"
@@ -156,27 +160,41 @@ def _files(answers: Mapping[str, Any], machines: list[Machine]) -> Iterator[tupl
         "---\n"
         "# The networks that the boot host serves. Its own address on the interface has to be configured there already\n"
         "kindling_networks:\n"
-        f"  - interface: {answers['new_interface']}\n"
+        f"  - interface: {_scalar(answers['new_interface'])}\n"
         f"    subnet: {answers['new_subnet']}\n"
-        f"    racks: [{rack}]\n"
+        f"    racks: [{_scalar(rack)}]\n"
         f"{gateway}{mode}",
     )
     yield (
         f"group_vars/{group}.yml",
-        f"---\n# The rack, by the name that it has in the boot host's networks\nflatcar_rack: {rack}\n",
+        f"---\n# The rack, by the name that it has in the boot host's networks\nflatcar_rack: {_scalar(rack)}\n",
     )
     yield (
         "group_vars/flatcar_nodes.yml",
-        f"---\n# Who may log in to every machine, as the user core\nflatcar_authorized_keys:\n  - {answers['new_key']}\n",
+        f"---\n# Who may log in to every machine, as the user core\nflatcar_authorized_keys:\n  - {_scalar(answers['new_key'])}\n",
     )
     for machine in machines:
         yield f"host_vars/{machine.name}.yml", _machine_file(machine)
 
 
+def _group_of(rack: str) -> str:
+    """The rack's group. It has a prefix, because a rack may be called as a machine is, and begin with a digit."""
+    return f"rack_{re.sub(r'[^A-Za-z0-9]', '_', rack).removeprefix('rack_')}"
+
+
+def _scalar(text: str) -> str:
+    """*text* as YAML reads it back: a name may look like a number, and a key's comment like the rest of a mapping."""
+    try:
+        plain = yaml.safe_load(f"[{text}]") == [text] and yaml.safe_load(f"a: {text}") == {"a": text}
+    except (yaml.YAMLError, ValueError):
+        plain = False
+    return text if plain else json.dumps(text, ensure_ascii=False)
+
+
 def _machine_file(machine: Machine) -> str:
     mode = (
         "# Boots its own disk, until install.yml installs it there\n"
-        f"flatcar_boot_mode: install\nflatcar_install_disk: {machine.install_disk}\n"
+        f"flatcar_boot_mode: install\nflatcar_install_disk: {_scalar(machine.install_disk)}\n"
         if machine.install_disk
         else "# Runs Flatcar in RAM, and writes to no disk. Without this line it boots its own disk\nflatcar_boot_mode: ram\n"
     )

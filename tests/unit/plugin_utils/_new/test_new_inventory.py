@@ -116,6 +116,24 @@ def test_every_machine_has_an_address_of_its_own_in_the_network(number, subnet):
     assert all(ipaddress.ip_address(address) in ipaddress.ip_network(subnet) for address in found)
 
 
+@pytest.mark.parametrize("comment", ["me: laptop", "me # laptop", 'me\'s "key"', "- me", "[me", "ü"])
+def test_a_keys_comment_is_kept_to_the_letter(comment):
+    key = KEY.rpartition(" ")[0] + f" {comment}"
+    files = files_of(ANSWERS | {"new_key": key}, MACHINES)
+    assert yaml.safe_load(files["group_vars/flatcar_nodes.yml"]) == {"flatcar_authorized_keys": [key]}
+
+
+@pytest.mark.parametrize("name", ["on", "007", "1e3", "12", "null", "y"])
+def test_names_that_look_like_something_else_are_names(name):
+    files = files_of(ANSWERS | {"new_rack": name, "new_user": "core"}, f"{name},52:54:00:12:a0:01\n")
+    hosts = yaml.safe_load(files["hosts.yml"])
+    (group,) = hosts["flatcar_nodes"]["children"]
+    assert list(hosts["flatcar_nodes"]["children"][group]["hosts"]) == [name]
+    assert group != name
+    assert yaml.safe_load(files[f"group_vars/{group}.yml"]) == {"flatcar_rack": name}
+    assert yaml.safe_load(files["host_vars/boot-a.yml"])["kindling_networks"][0]["racks"] == [name]
+
+
 def run(*arguments, **options):
     command = [sys.executable, "-m", "ansible", "playbook", *arguments]
     return subprocess.run(

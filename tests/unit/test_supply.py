@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ast
 import hashlib
+import importlib.metadata
 import json
 import pathlib
 import re
@@ -14,6 +16,7 @@ import pytest
 import verify_collection
 import yaml
 from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
 ROOT = pathlib.Path(__file__).parents[2]
 DIGEST = "sha256:" + "a" * 64
@@ -39,10 +42,26 @@ def test_every_package_is_there_by_its_digests():
     assert {name.lower() for name in advisories.locked(text("requirements.in"))} <= locked.keys()
 
 
-def test_what_is_asked_for_is_what_is_locked():
-    locked = advisories.locked(text("requirements.txt"))
-    for name, version in advisories.locked(text("requirements.in")).items():
+@pytest.mark.parametrize("directory", ["", "tests/newer/"])
+def test_what_is_asked_for_is_what_is_locked(directory):
+    locked = advisories.locked(text(f"{directory}requirements.txt"))
+    for name, version in advisories.locked(text(f"{directory}requirements.in")).items():
         assert locked[name.lower()] == version, "run make lock"
+
+
+def test_the_newest_ansible_core_has_all_that_the_unit_tests_import():
+    # It collects them all in an environment of its own, where a package that this one happens to have may be missing
+    packages = importlib.metadata.packages_distributions()
+    imported = set()
+    for path in (ROOT / "tests" / "unit").rglob("*.py"):
+        for statement in ast.parse(path.read_text()).body:
+            if isinstance(statement, ast.Import):
+                imported |= {alias.name.split(".")[0] for alias in statement.names}
+            elif isinstance(statement, ast.ImportFrom) and not statement.level:
+                imported.add(statement.module.split(".")[0])
+    needed = {canonicalize_name(name) for module in imported for name in packages.get(module, [])}
+    assert {"pytest", "jsonschema"} <= needed
+    assert needed <= digests("tests/newer/requirements.txt").keys()
 
 
 def test_the_image_has_the_same_bytes():

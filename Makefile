@@ -59,10 +59,10 @@ $(COLLECTIONS)/community/general/MANIFEST.json: | .venv/ready
 	@mkdir -p .ansible/collections
 	@tests/install-collections.sh .ansible/collections
 
-lock: setup ## Write requirements.txt anew, out of requirements.in and what pip's index has today
+lock: setup ## Regenerate requirements.txt from requirements.in and pip's index of today
 	python tests/lock.py
 
-advisories: setup ## Tell newer versions, and what is known against those that are used (needs the Internet; no part of make test)
+advisories: setup ## List newer versions, and known vulnerabilities of those in use (needs the Internet; not part of make test)
 	@python tests/advisories.py
 
 # Which inventory is meant, nobody guesses
@@ -73,7 +73,7 @@ inventory:
 validate: inventory setup ## Check an inventory: make validate INVENTORY=inventories/example
 	@ansible-playbook -i $(INVENTORY) playbooks/validate.yml $(EXTRA)
 
-build: setup $(WHEELS)/ready ## Build the boot server's container image, by podman or CONTAINER_ENGINE=docker
+build: setup $(WHEELS)/ready ## Build the boot server's container image, with podman or CONTAINER_ENGINE=docker
 	$(CONTAINER_ENGINE) build --file container/Containerfile --build-arg BASE=$(BASE) \
 	  --build-arg SOURCE_DATE_EPOCH=$(SOURCE_DATE_EPOCH) $(if $(findstring podman,$(CONTAINER_ENGINE)),--timestamp $(SOURCE_DATE_EPOCH)) \
 	  --label org.opencontainers.image.title=kindling --label org.opencontainers.image.version=$(VERSION) \
@@ -120,16 +120,16 @@ demo: lab-setup ## Boot a virtual rack from a boot host that the roles made (EXT
 	  || { cat $(DEMO)/expect.log; false; }
 	@$(LAB) boot demo --nodes $(DEMO)/nodes.json
 
-demo-down: ## Remove all that the demo made
+demo-down: ## Remove everything that the demo made
 	@if [ -x $(BIN)/python ]; then $(LAB) down demo; fi
 
 test: setup ## Run every test, or parts of them: make test SCENARIO="boot install" (tests/README.md lists them)
 	@python tests/suite $(SCENARIO)
 
-test-long: setup ## Run every test with all its repetitions, and machines' long ways on both Debian releases: hours
+test-long: setup ## Run every test with all its repetitions, and machines' long lifecycles on both Debian releases: hours
 	@python tests/suite --long $(SCENARIO)
 
-test-fast: setup ## Run what takes seconds: lint, and the unit tests that start nothing
+test-fast: setup ## Run the fast checks: lint, and the unit tests that start no program
 	@$(MAKE) --no-print-directory --jobs 2 --output-sync=target lint unit-fast
 
 unit-fast: setup
@@ -146,14 +146,14 @@ lint: setup
 	diff CHANGELOG.md .cache/CHANGELOG.md  # make changelog writes it
 	python tests/inclusion docs
 
-inclusion: setup ## Check the collection's archive as Galaxy and the Ansible package do
+inclusion: setup ## Check the collection's archive like Galaxy and the Ansible package do
 	python tests/inclusion
 
-newer: lab-setup ## Run the unit tests that start nothing on the newest ansible-core, with Debian 13's Python
+newer: lab-setup ## Run the unit tests that start no program on the newest ansible-core, with Debian 13's Python
 	python tests/newer
 
 # Needs no network: links to other sites are not fetched. A warning is an error
-docs: setup ## Build the documentation's site, .cache/docs/html
+docs: setup ## Build the documentation site, .cache/docs/html
 	@rm -rf docs/collections
 	@install --directory --mode 0755 docs/collections
 	antsibull-docs collection --use-current --squash-hierarchy --fail-on-error --dest-dir docs/collections kindling.flatcar
@@ -180,7 +180,7 @@ bench: setup ## Measure the transpiler, validation, publishing, images and a sto
 changelog: setup ## Move changelogs/fragments into the release that galaxy.yml names, and write CHANGELOG.md
 	antsibull-changelog release --update-existing --reload-plugins --refresh-plugins
 
-collection: setup ## Build the collection's archive, out of the files that git has
+collection: setup ## Build the collection's archive from the files in git
 	python tests/inclusion/archive.py .
 
 clean: ## Remove everything that is not in git, and what the lab cached

@@ -1,5 +1,5 @@
 # Kindling's commands. `make` alone lists them.
-# Only `tests/lab` and the installing of Debian packages need root; they ask for it by sudo.
+# Only `tests/lab` and installing Debian packages need root; they use sudo.
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
@@ -8,20 +8,20 @@ BIN := .venv/bin
 LAB := $(BIN)/python tests/lab/lab.py
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 export ANSIBLE_CONFIG := $(CURDIR)/ansible.cfg
-# Compiled once, not at each of a thousand starts of Ansible
+# Compile once, not at each of a thousand starts of Ansible
 unexport PYTHONDONTWRITEBYTECODE
 
 COLLECTIONS := .ansible/collections/ansible_collections
 DEMO := .cache/lab/demo
 
-# The container image. Podman is run by root, because DHCP needs the host's own network
+# The container image. Podman runs as root, because DHCP needs the host's own network
 CONTAINER_ENGINE ?= $(if $(shell command -v podman),$(if $(filter-out 0,$(shell id -u)),sudo) podman,docker)
 COMPOSE_VARIABLES := $(shell grep -o '\$${[A-Z_]*' docker-compose.yml | tr -d '$${' | sort -u | paste -sd,)
 COMPOSE ?= $(if $(findstring podman,$(CONTAINER_ENGINE)),$(if $(findstring sudo,$(CONTAINER_ENGINE)),sudo \
   --preserve-env=$(COMPOSE_VARIABLES)) $(abspath $(BIN))/podman-compose,docker compose)
 BASE ?= debian:12-slim
 IMAGE ?= localhost/kindling
-# What the base is: its name, and its digest where BASE=NAME@sha256:... gives one
+# The base: its name, and its digest if BASE=NAME@sha256:... gives one
 BASE_NAME := $(firstword $(subst @, ,$(BASE)))
 BASE_DIGEST := $(word 2,$(subst @, ,$(BASE)))
 VERSION := $(shell sed -n 's/^version: //p' galaxy.yml)
@@ -36,10 +36,10 @@ help: ## List the commands
 
 setup: python .venv/ready $(COLLECTIONS)/kindling/flatcar $(COLLECTIONS)/community/general/MANIFEST.json ## Install Ansible and the tools into .venv
 
-# Before anything is started: a Python that is too old, or a .venv of a Python that is not there any more
+# Before anything is started: a Python that is too old, or a .venv whose Python no longer exists
 python:
 	@if [ -e .venv/ready ]; then $(BIN)/python -c 'import ansible' 2>/dev/null || { \
-	  echo ".venv does not work: it was moved, or its Python is gone. Make it anew: rm -rf .venv && make setup" >&2; exit 2; }; \
+	  echo ".venv does not work: it was moved, or its Python is gone. Rebuild it: rm -rf .venv && make setup" >&2; exit 2; }; \
 	else python3 -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
 	  echo "Kindling needs Python 3.11 or newer; $$(command -v python3) is $$(python3 --version 2>&1). Install one, and put it first in PATH" >&2; \
 	  exit 2; }; fi
@@ -65,10 +65,10 @@ lock: setup ## Regenerate requirements.txt from requirements.in and pip's index 
 advisories: setup ## List newer versions, and known vulnerabilities of those in use (needs the Internet; not part of make test)
 	@python tests/advisories.py
 
-# Which inventory is meant, nobody guesses
+# The inventory is never guessed
 inventory:
 	@[ -n "$(INVENTORY)" ] || { echo "Say which inventory: make $(or $(MAKECMDGOALS),validate) INVENTORY=inventories/example" >&2; exit 2; }
-	@[ -e "$(INVENTORY)" ] || { echo "There is no inventory $(INVENTORY) in $(CURDIR): these are there: $(wildcard inventories/*/)" >&2; exit 2; }
+	@[ -e "$(INVENTORY)" ] || { echo "There is no inventory $(INVENTORY) in $(CURDIR). Those that exist: $(wildcard inventories/*/)" >&2; exit 2; }
 
 validate: inventory setup ## Check an inventory: make validate INVENTORY=inventories/example
 	@ansible-playbook -i $(INVENTORY) playbooks/validate.yml $(EXTRA)
@@ -87,10 +87,10 @@ $(WHEELS)/ready: container/requirements.txt | setup
 	  --requirement container/requirements.txt
 	@touch $@
 
-# What would fail within the container, and be started again and again there
+# What would fail in the container, which would restart again and again
 runnable:
 	@$(CONTAINER_ENGINE) image inspect $(IMAGE):latest >/dev/null 2>&1 || { \
-	  echo "There is no image $(IMAGE):latest: make build makes it, or name another one by IMAGE=" >&2; exit 2; }
+	  echo "There is no image $(IMAGE):latest: make build builds it, or name another one with IMAGE=" >&2; exit 2; }
 	@hosts=$$(ansible 'boot_hosts$(if $(KINDLING_HOST),:&$(KINDLING_HOST))' --inventory $(INVENTORY) --list-hosts 2>/dev/null | tail -n +2 | xargs); \
 	set -- $$hosts; [ $$# = 1 ] || { echo "The inventory $(INVENTORY) has $$# boot hosts$${hosts:+ ($$hosts)}, and this machine is one:" \
 	  "set the environment variable KINDLING_HOST to its name" >&2; exit 2; }
@@ -164,7 +164,7 @@ unit-setup: setup
 	@sed 's/#.*//' tests/packages.txt | xargs tests/install-packages.sh
 	@tests/unpack-packages.sh .cache/dhcp-servers isc-dhcp-server kea-dhcp4-server
 
-# More processes than cores: many tests wait for answers. What a file makes once is made in one process
+# More processes than cores: many tests wait for answers. What a file sets up once is set up in one process
 unit: unit-setup
 	pytest --numprocesses 4 --dist loadfile
 

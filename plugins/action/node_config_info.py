@@ -56,7 +56,7 @@ class ActionModule(ActionBase):
 
 
 def _explained(name: str, variables: Variables) -> tuple[dict[str, Any], str]:
-    """All that there is to say of a node, for programs and for people."""
+    """Everything to report about a node, for programs and for people."""
     try:
         host, fleet = read_node_alone(name, variables)
     except InventoryError as invalid:

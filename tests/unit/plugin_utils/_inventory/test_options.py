@@ -49,7 +49,7 @@ RUNS = {
     "dhcp_options": ([], "unreachable=0 failed=0"),
     "rollback": (["-e", "rollback_list=true"], "there is no generation"),
     "install": (["--limit", "n1"], "n1: it is not published"),
-    "acceptance": (["--limit", "n1", "-e", "acceptance_host=boot-a"], "boot-a can look at no network"),
+    "acceptance": (["--limit", "n1", "-e", "acceptance_host=boot-a"], "boot-a can probe no network"),
     "check": (["-e", "site_hold=true"], "boot-a serves nothing yet, so there is nothing to hold"),
 }
 

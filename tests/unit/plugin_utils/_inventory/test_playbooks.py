@@ -280,7 +280,7 @@ def test_explain_says_that_a_node_has_to_be_named():
     [
         ((), "Name a host on the racks' network that is no boot host of it: -e acceptance_host=NAME"),
         (("-e", "acceptance_host=nosuch"), "The inventory has no host nosuch."),
-        (("-e", "acceptance_host=boot-a", "--limit", "a01"), "boot-a can look at no network"),
+        (("-e", "acceptance_host=boot-a", "--limit", "a01"), "boot-a can probe no network"),
         (("-e", "acceptance_host=boot-a,boot-b acceptance_output=x"), "acceptance_output is one file"),
     ],
 )

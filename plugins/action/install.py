@@ -257,7 +257,7 @@ class ActionModule(HostAction):
         if self._task.check_mode:
             return {"changed": bool(to_arm), "armings": {}, "armed": [], "msg": f"would arm {', '.join(to_arm)}"}
         for name in under_way:
-            self._tell(name, f"is being installed since {clock(under_way[name]['when'])}; waiting for that")
+            self._tell(name, f"has been installing since {clock(under_way[name]['when'])}; waiting for that")
         found = dict(under_way)
         if to_arm:
             armed = self._send_orders(self._orders(to_arm, served, options), options, again=options["again"])

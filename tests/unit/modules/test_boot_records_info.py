@@ -64,7 +64,7 @@ def test_where_nothing_is_recorded_it_says_what_to_do(told):
 
 def test_a_damaged_record_is_said(told, there, tmp_path):
     (tmp_path / "records" / records.STATE).write_text("no JSON")
-    assert "is not what was written there: remove it" in told()["msg"]
+    assert "is damaged: remove it" in told()["msg"]
 
 
 def unit(name, directory):

@@ -123,7 +123,7 @@ def test_nothing_is_published_over_a_rollback(tree):
     tree.publish("a")
     tree.publish("b")
     tree.back()
-    with pytest.raises(GenerationError, match=r"is held since .*site_hold=false.*site_hold=true"):
+    with pytest.raises(GenerationError, match=r"has been held since .*site_hold=false.*site_hold=true"):
         tree.publish("c")
     assert tree.text == "a"
     assert tree.generation.end_hold(tree.root, dry=True)
@@ -243,7 +243,7 @@ def test_without_the_file_the_symlink_says_what_is_served(tree):
 def test_a_file_that_we_did_not_write_is_named(tree, text):
     tree.publish("a")
     (tree.root / history.FILE).write_text(text)
-    with pytest.raises(GenerationError, match=r"history\.json is not what was written there: remove it"):
+    with pytest.raises(GenerationError, match=r"history\.json is damaged: remove it"):
         tree.publish("b")
     assert tree.text == "a"
 

@@ -652,7 +652,7 @@ def test_a_lock_is_for_root_alone_and_waiting_for_it_ends_with_a_sentence(places
     monkeypatch.setattr(arming, "_PATIENCE", 0.2)
     with (
         locked(places.installs / ".lock"),
-        pytest.raises(arming.ArmingError, match=r"another run holds .*/\.lock for more than 0\.2 s"),
+        pytest.raises(arming.ArmingError, match=r"another run has held .*/\.lock for more than 0\.2 s"),
     ):
         arm(places, order("a"))
     assert stat.S_IMODE((places.installs / ".lock").stat().st_mode) == 0o600

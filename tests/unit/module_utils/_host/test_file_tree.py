@@ -325,5 +325,5 @@ def test_what_roles_lay_down_is_what_the_module_takes(role):
 
 
 def test_a_secret_without_a_content_is_refused(entry):
-    with pytest.raises(TreeError, match="has a content"):
+    with pytest.raises(TreeError, match="needs a content"):
         lay_down([entry("a", src="/etc/hostname", once=True)])

@@ -13,9 +13,7 @@ def server(address="10.0.0.254", proxy=False):
 
 def test_the_stop_names_the_modes_and_what_each_needs():
     said = stop([server()])
-    assert said.startswith(
-        "eth1: 10.0.0.254 (52:54:00:00:00:fe) answers DHCP, and offers 10.0.0.100. Either might"
-    )
+    assert said.startswith("eth1: 10.0.0.254 (52:54:00:00:00:fe) answers DHCP, and offers 10.0.0.100. Either might")
     assert "Nothing was changed" in said
     ways = [line.removeprefix("  - ") for line in said.splitlines()[1:]]
     assert [way.partition(":")[0] for way in ways] == [

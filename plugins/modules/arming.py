@@ -135,7 +135,7 @@ def _without_places(params: dict) -> dict:
     """Where nothing was ever armed, nothing has to be disarmed."""
     if params["state"] == "disarmed":
         return {"changed": False, "disarmed": {}}
-    raise arming.ArmingError(f"there is no {params['installs_dir']}: run site.yml first, whose role web makes it")
+    raise arming.ArmingError(f"there is no {params['installs_dir']}: run site.yml first, whose role web creates it")
 
 
 def _arm(places: arming.Places, params: dict, check_mode: bool) -> dict:

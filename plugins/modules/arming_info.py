@@ -87,7 +87,7 @@ initrds:
   returned: always
   type: dict
 keyring:
-  description: The keys that images are signed with, in base64; empty where there are none.
+  description: The keys that images are signed with, in base64; empty if there are none.
   returned: always
   type: str
 put_aside:
@@ -145,7 +145,7 @@ def main() -> None:
         places = places_of(module.params, module.params["fleet_dir"])
         if places is None:
             module.fail_json(
-                f"there is no {module.params['installs_dir']}: run site.yml first, whose role web makes it"
+                f"there is no {module.params['installs_dir']}: run site.yml first, whose role web creates it"
             )
         module.exit_json(**_read(places, module.params))
     except (arming.ArmingError, GateError, OSError) as error:

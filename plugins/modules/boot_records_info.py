@@ -102,7 +102,7 @@ def main() -> None:
         )
     if not directory.is_dir():
         module.fail_json(
-            msg=f"{directory} is not there: nothing was recorded on this host yet. `site.yml` has it recorded, within a minute"
+            msg=f"{directory} does not exist: nothing has been recorded on this host yet. `site.yml` starts it, within a minute"
         )
     try:
         module.exit_json(changed=False, **records.recorded(directory, macs))

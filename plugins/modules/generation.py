@@ -220,7 +220,7 @@ def _state(root: Path, params: dict, check_mode: bool) -> dict:
 def _given(key: str | None) -> str | None:
     if key and not generation.KEY_FORM.fullmatch(key):
         raise generation.GenerationError(
-            "fleet_key is no key: expected 64 hexadecimal digits, as `openssl rand -hex 32` prints"
+            "fleet_key is not a key: expected 64 hexadecimal digits, as `openssl rand -hex 32` prints"
         )
     return key or None
 
@@ -239,7 +239,7 @@ def _gid(group: str) -> int:
     try:
         return grp.getgrnam(group).gr_gid
     except KeyError:
-        raise generation.GenerationError(f"the host has no group {group}: the role web makes it") from None
+        raise generation.GenerationError(f"the host has no group {group}: the role web creates it") from None
 
 
 if __name__ == "__main__":

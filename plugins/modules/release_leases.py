@@ -77,7 +77,7 @@ def main() -> None:
     left = [] if module.check_mode else end(module, found)
     for lease in left:
         module.warn(
-            f"dnsmasq did not end the lease of {lease.mac} for {lease.address}: until it runs out, nobody else is given "
+            f"dnsmasq did not end the lease of {lease.mac} for {lease.address}: until it expires, nobody else gets "
             "the address"
         )
     released = [{"mac": lease.mac, "address": str(lease.address)} for lease in found if lease not in left]

@@ -160,7 +160,7 @@ def _run(module: AnsibleModule, *command: str) -> str:
     if status != 0:
         module.fail_json(
             msg=f"{' '.join(command)} failed: {said.strip()}. "
-            f"`journalctl -u {module.params['name']}` tells why; what it had read before is in force if it still runs."
+            f"`journalctl -u {module.params['name']}` says why; if it still runs, it uses what it read before."
         )
     return output
 

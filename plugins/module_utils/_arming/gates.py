@@ -38,7 +38,7 @@ class GateError(Exception):
 
 
 class Keeper(Protocol):
-    """Keeps a batch's directory as long as the batch's name says, or until it is told to stop."""
+    """Keeps a batch's directory as long as the batch's name says, or until it is stopped."""
 
     def start(self, batch: str) -> None:
         """The directory exists, and is empty, when this returns. Raises ``GateError``."""

@@ -104,9 +104,7 @@ def read_key(root: Path) -> str | None:
     except FileNotFoundError:
         return None
     if not KEY_FORM.fullmatch(key):
-        raise GenerationError(
-            f"{root / KEY} is not the key that was written there: remove it to have a new one (nodes get new URLs then)"
-        )
+        raise GenerationError(f"{root / KEY} is damaged: remove it to get a new key (nodes then get new URLs)")
     return key
 
 
@@ -318,7 +316,7 @@ def _check_whole(generation: Path, images: Path, record: history.History, names:
     if missing:
         raise GenerationError(
             f"generation {generation.name} boots releases that are no longer in {images}: {', '.join(missing)}. "
-            "Have them mirrored again (flatcar_images_extra, images.yml), or name another generation. "
+            "Mirror them again (flatcar_images_extra, images.yml), or name another generation. "
             f"{_there(record, names)}"
         )
 

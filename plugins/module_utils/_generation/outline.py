@@ -48,7 +48,7 @@ def changed(before: Outline | None, after: Outline | None) -> str:
     """Empty if one of them is unknown: there is nothing to compare then."""
     if before is None or after is None:
         return ""
-    return "; ".join(map(printable, _parts(before, after))) or "the nodes' entries are alike"
+    return "; ".join(map(printable, _parts(before, after))) or "the nodes' entries are identical"
 
 
 def _parts(before: Outline, after: Outline) -> Iterator[str]:
@@ -63,7 +63,7 @@ def _parts(before: Outline, after: Outline) -> Iterator[str]:
     yield from (f"{_who(names)}: {', '.join(found)}" for found, names in kinds[:_KINDS])
     more = [name for _kind, names in kinds[_KINDS:] for name in names]
     if more:
-        yield f"{_who(more)}: in other ways"
+        yield f"{_who(more)}: other changes"
 
 
 def _come_and_gone(what: str, before: Iterable[str], after: Iterable[str]) -> Iterator[str]:

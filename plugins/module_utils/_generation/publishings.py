@@ -77,7 +77,7 @@ def numbers(root: Path) -> dict[str, int]:
 def in_words(entry: Mapping[str, Any] | None) -> str:
     """When, by whom and from which commit."""
     if not entry:
-        return "published before anybody noted by whom"
+        return "published before publishers were recorded"
     words = f"published {_by_whom(entry)}{_from_commit(entry)} (number {entry['number']})"
     again = entry.get("again") or {}
     same = again.get("commit") and again["commit"] != entry["commit"]
@@ -99,8 +99,8 @@ def _by_whom(entry: Mapping[str, Any]) -> str:
 
 def _from_commit(entry: Mapping[str, Any]) -> str:
     if not entry["commit"]:
-        return " from no commit that is known"
-    return f" from commit {short(entry['commit'])}{', with changes that are in no commit' if entry['dirty'] else ''}"
+        return " from an unknown commit"
+    return f" from commit {short(entry['commit'])}{', with uncommitted changes' if entry['dirty'] else ''}"
 
 
 def _told(checkout: Mapping[str, Any]) -> dict[str, Any]:

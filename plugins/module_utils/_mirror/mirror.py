@@ -51,7 +51,7 @@ class MirrorReport:
 
 @dataclasses.dataclass(frozen=True)
 class FilePlan:
-    """What is known of a file before its content is downloaded. The size is bytes, None if the mirror did not tell."""
+    """What is known of a file before its content is downloaded. The size is bytes, None if the mirror did not report it."""
 
     name: str
     size: int | None

@@ -82,8 +82,8 @@ class Event(NamedTuple):
     hop: str
     """``dhcp``, ``tftp`` or ``http``."""
     what: str
-    """DHCP's message (``discover``, ``offer``, ``nak``; ``pxe`` of a proxy), or of an address ``put aside`` and ``not given``;
-    ``sent``, ``not found``, ``failed``; HTTP's method."""
+    """DHCP's message (``discover``, ``offer``, ``nak``; a proxy's ``pxe``), or for an address ``put aside`` or ``not given``;
+    TFTP's ``sent``, ``not found`` or ``failed``; HTTP's method."""
     who: str = ""
     """Who asks by DHCP: ``firmware``, ``ipxe`` or ``system``. For HTTP, the program that it claims to be."""
     address: str = ""
@@ -115,7 +115,7 @@ class Packet:
     number: str = ""
     said: dict[str, str] = field(default_factory=dict)
     messages: list[tuple[float, str, str, str, str]] = field(default_factory=list)
-    """When, what, from or to which MAC address, of which address, and the rest of the line."""
+    """Time, message, MAC address, IP address, and the rest of the line."""
 
     def is_over(self, heard: Heard) -> bool:
         """dnsmasq logs all of a packet before it answers, so whatever its client does next is logged after that."""

@@ -236,7 +236,7 @@ def test_a_key_that_another_run_made_meanwhile_stays(root, monkeypatch):
 @pytest.mark.parametrize("text", ["", "abc", "g" * 64])
 def test_a_damaged_key_is_refused(root, text):
     (root / "key").write_text(text)
-    with pytest.raises(generation.GenerationError, match="key is not the key that was written there: remove it"):
+    with pytest.raises(generation.GenerationError, match="key is damaged: remove it"):
         generation.make_key(root)
 
 

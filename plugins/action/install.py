@@ -107,7 +107,7 @@ class ActionModule(HostAction):
     # For the whole inventory, once
 
     def _check_limit(self, options: Mapping[str, Any]) -> dict[str, Any]:
-        """Fails unless the run's limit names these nodes."""
+        """Fails unless the run is explicitly for these nodes."""
         groups = self._task_vars["groups"]
         limit = options["limit"].strip()
         if not limits.are_meant(split_host_pattern(limit), options["nodes"], groups[NODES], groups):

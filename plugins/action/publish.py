@@ -48,7 +48,7 @@ _ENDED = "!!! ARMINGS END: WHAT WAS ORDERED IS NOT WHAT THE INVENTORY SAYS NOW !
 _ALL_THE_SAME = "It is published all the same, because site_older says so."
 
 _REFUSED_LOSSES = (
-    "Not published: disks would lose data that did not before, at the next network boot and with no arming. If that is meant, "
+    "Not published: disks would lose data that did not before, at the next network boot and with no arming. If that is intended, "
     "somebody has to publish it (site.yml without fleet_refuse_losses; in the container, `kindling publish`). It is:"
 )
 

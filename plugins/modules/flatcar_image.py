@@ -132,7 +132,7 @@ options:
     type: int
     default: 90
   allow_older:
-    description: Follow a channel even if it goes back to an older release than this host has seen on it.
+    description: Follow a channel even if it goes back to an older release than it was at on this host.
     type: bool
     default: false
   lock_timeout:
@@ -333,7 +333,7 @@ def make_diff(outcome: Outcome) -> dict[str, str]:
     before = [f"{change['link']} -> {change['before']}" for change in outcome.links if change["before"]]
     after = [f"{change['link']} -> {change['after']}" for change in outcome.links]
     before += outcome.removed
-    after += [f"{label}: read, and is what it says" for label in outcome.confirmed]
+    after += [f"{label}: contents checked" for label in outcome.confirmed]
     after += [f"{item['board']}/{item['version']}/{name}" for item in outcome.fetched for name in item["files"]]
     return {"before": "".join(f"{line}\n" for line in before), "after": "".join(f"{line}\n" for line in after)}
 

@@ -27,7 +27,7 @@ attributes:
 options:
   command:
     description:
-      - V(check_limit) fails unless the run's limit names these nodes.
+      - V(check_limit) fails unless the run is explicitly for these nodes.
       - V(plan) decides on which boot host each node is armed; V(check) checks that the boot host serves what the inventory says;
         V(show) shows what will happen to which disk; V(draw_seed) draws the seed that tokens are derived from.
       - V(witness) announces armings to the other boot host of a pair; V(arm) arms; V(wait) waits for the nodes' reports and

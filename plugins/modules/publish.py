@@ -111,8 +111,8 @@ options:
     default: false
   key:
     description:
-      - The key from which the URLs of configs and of nodes' reports are derived, 64 hexadecimal digits. When not given, the boot
-        host generates one and keeps it.
+      - The key from which the URLs of configs and the tokens of nodes' reports are derived, 64 hexadecimal digits. When not given,
+        the boot host generates one and keeps it.
     type: str
 """
 

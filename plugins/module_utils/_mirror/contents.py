@@ -46,13 +46,15 @@ def check_contents(target: Target, kernel: pathlib.Path, pxe_image: pathlib.Path
         if told.get(key) != expected
     ]
     if running.board != target.board:
-        problems.append(f"{KERNEL}: is a kernel of {running.board}, expected one of {target.board}")
+        problems.append(f"{KERNEL}: is a kernel for {running.board}, expected one for {target.board}")
     if running.version not in modules:
         problems.append(
             f"{KERNEL}: is Linux {running.version}, but {PXE_IMAGE} has the modules of {', '.join(modules) or 'none'}"
         )
     if problems:
-        raise VerificationError(f"{'; '.join(problems)}: these are well-signed files, but of another release or board")
+        raise VerificationError(
+            f"{'; '.join(problems)}: these files are validly signed, but of another release or board"
+        )
     return running.version
 
 

@@ -111,7 +111,7 @@ def judge(status: str, primary: str) -> Signature:
     fields = valid[0][1:]
     signature = Signature(key=fields[0], primary=fields[-1], made_at=int(fields[2]))
     if signature.primary != primary:
-        raise VerificationError(f"the signature is by the primary key {signature.primary}; pinned is {primary}")
+        raise VerificationError(f"the signature is by the primary key {signature.primary}; {primary} is pinned")
     if fields[7] in _BROKEN_HASHES:
         raise VerificationError(f"the signature uses a broken hash (OpenPGP hash algorithm {fields[7]})")
     if verdict[0] == "EXPKEYSIG":
@@ -181,7 +181,7 @@ def _parse_listing(listing: str, primary: str, origin: str) -> tuple[Key, ...]:
     if not keys or keys[0].fingerprint != primary:
         found = keys[0].fingerprint if keys else "none"
         raise VerificationError(
-            f"the signing key from {origin} has the fingerprint {found}; pinned is {primary}. Nothing that it signed"
+            f"the signing key from {origin} has the fingerprint {found}; {primary} is pinned. Nothing that it signed"
             " is accepted. If you mirror builds of your own, pin your key's fingerprint; else find out who changed the"
             " key file"
         )

@@ -111,7 +111,7 @@ class Store:
         self.work.chmod(0o700)
         if self.images.resolve() in (self.work.resolve(), *self.work.resolve().parents):
             raise StorageError(
-                f"{self.work} lies below {self.images}, so the web server would serve unverified files;"
+                f"{self.work} is below {self.images}, so the web server would serve unverified files;"
                 " set flatcar_images_work_dir to a directory outside of it"
             )
         if self.images.stat().st_dev != self.work.stat().st_dev:

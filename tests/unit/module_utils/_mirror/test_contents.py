@@ -176,7 +176,7 @@ def test_all_that_is_wrong_is_said_at_once(tmp_path):
         "ID='debian'",
         "VERSION_ID='4593.2.4'",
         "FLATCAR_BOARD='arm64-usr'",
-        "is a kernel of arm64",
+        "is a kernel for arm64",
         "of none",
     ):
         assert words in str(caught.value)

@@ -183,7 +183,7 @@ SPOILERS = {
     ),
     "another board's release": (
         other_board,
-        ["FLATCAR_BOARD='arm64-usr', expected 'amd64-usr'", "is a kernel of arm64-usr", "refused and removed"],
+        ["FLATCAR_BOARD='arm64-usr', expected 'amd64-usr'", "is a kernel for arm64-usr", "refused and removed"],
     ),
     "a kernel of another release": (
         other_content(lambda: {KERNEL: make_kernel(BOARD, "6.6.150-flatcar")}),
@@ -195,7 +195,7 @@ SPOILERS = {
     ),
     "a kernel of another board": (
         other_content(lambda: {KERNEL: make_kernel("arm64-usr")}),
-        ["is a kernel of arm64-usr, expected one of amd64-usr"],
+        ["is a kernel for arm64-usr, expected one for amd64-usr"],
     ),
     "something that is no kernel": (
         other_content(lambda: {KERNEL: os.urandom(100_000)}),

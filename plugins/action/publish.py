@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Reads the whole inventory at once and checks it for all boot hosts, and publishes what the nodes of one boot."""
+"""Reads the whole inventory at once, checks it for all boot hosts, and publishes what one boot host's nodes boot."""
 
 from __future__ import annotations
 

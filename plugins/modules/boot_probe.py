@@ -14,7 +14,7 @@ description:
     address by DHCP. Both are gone with the process, however it ends, and the lease is released.
   - A node whose address is in use is not disturbed. This host only asks, from its own MAC address, what DHCP would offer the node,
     and takes no offer.
-  - Reads the nodes from the inventory, prints a table, and fails when something that has to work does not.
+  - Reads the nodes from the inventory, prints a table, and fails if something that has to work does not.
 version_added: 0.1.0
 author:
   - Kindling developers (@kindling-flatcar)

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: flatcar_image
-short_description: Mirrors verified Flatcar releases on a boot host
+short_description: Mirror verified Flatcar releases on a boot host
 description:
   - Keeps the wanted releases in a directory that a web server serves. Downloads what is missing, verifies it while it
     arrives, and lets a release appear under its version only as a whole, by one rename.
@@ -148,7 +148,7 @@ options:
     type: int
     default: 5
   time_limit:
-    description: Seconds after which the whole run is ended. Used by the action plugin.
+    description: Seconds after which the whole run is aborted. Used by the action plugin.
     type: int
     default: 14400
   progress_file:

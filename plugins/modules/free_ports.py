@@ -117,7 +117,7 @@ def _owned_under_systemd(module: AnsibleModule) -> Callable[[int | None], bool]:
 
 
 def _owned_under_s6(module: AnsibleModule) -> Callable[[int | None], bool]:
-    """The same where s6 runs the service: it starts each one in a session of its own."""
+    """The same if s6 runs the service: it starts each one in a session of its own."""
     _code, status, _error = module.run_command(["s6-svstat", "-o", "up,pid", module.params["supervised"]])
     up, _separator, pid = status.strip().partition(" ")
 

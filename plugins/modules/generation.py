@@ -81,7 +81,7 @@ options:
         type: str
         default: ""
       commit:
-        description: The commit of the inventory, where it is in git.
+        description: The commit of the inventory, if it is in git.
         type: str
       dirty:
         description: Whether the inventory has uncommitted changes.
@@ -190,7 +190,7 @@ def run(params: dict, check_mode: bool) -> dict:
     if check_mode:
         return {"changed": True}
     places = places_of(params, params["path"])
-    if places:  # what a killed run has published ended them; going back to what was before must not bring them back
+    if places:  # what a killed run published ended them; a rollback to what was before must not revive them
         arming.settle(places)
     access = generation.Access(
         private=frozenset(params["private"]), secret=frozenset(params["secret"]), gid=_gid(params["group"])

@@ -10,7 +10,7 @@ short_description: Check the nodes, and publish what a boot host's nodes boot
 description:
   - Reads the variables of all nodes, in one pass on the controller, and checks them one by one and against each other. Every
     problem is reported, with the node, the variable and its place in the inventory. So are placeholders of the example inventory
-    (its key, its digest, names in example.com), of which M(kindling.flatcar.validate) only warns.
+    (its key, its digest, names in example.com), about which M(kindling.flatcar.validate) only warns.
   - Refuses a checkout of the inventory that is older than the one from which a boot host's generation was published. In a git
     repository the commit has to be that one or a descendant. If git cannot tell, an inventory is older if the same files were
     published under a lower number and none of them is as new as what is served; any other is published, with a warning that its age
@@ -80,7 +80,7 @@ options:
     type: int
     default: 5
   files_dir:
-    description: The directory on the controller below which Butane's C(local) files lie.
+    description: The directory on the controller that holds Butane's C(local) files.
     type: path
   refuse_losses:
     description:

@@ -35,7 +35,7 @@ from .._host.locks import locked
 from .._routes import routes
 from .gates import Gates, new_batch
 
-#: The shortest and the longest time for which machines are armed, in seconds.
+#: The shortest and the longest time that machines may be armed, in seconds.
 SHORTEST, LONGEST = 60, 24 * 3600
 
 #: Files of an arming that the web server serves only to an armed machine.
@@ -63,7 +63,7 @@ class ArmingError(Exception):
 
 @dataclass(frozen=True)
 class Places:
-    """``installs`` is kept; ``published`` is what the web server serves; *gid* is the web server's group."""
+    """``installs`` is persistent; ``published`` is what the web server serves; *gid* is the web server's group."""
 
     installs: Path
     published: Path

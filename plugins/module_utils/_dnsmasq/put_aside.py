@@ -37,7 +37,7 @@ _PATIENCE = 30  # seconds
 
 
 def put_aside() -> dict[str, int]:
-    """Until when, in seconds since 1970, by address. Empty where there is no journal, as in the container."""
+    """Until when, in seconds since 1970, by address. Empty if there is no journal, as in the container."""
     with contextlib.suppress(OSError, subprocess.TimeoutExpired):
         told = subprocess.run(
             _COMMAND, capture_output=True, text=True, errors="replace", timeout=_PATIENCE, check=False

@@ -88,7 +88,7 @@ def digest_of(manifest: Mapping[str, str]) -> str:
 
 
 def read_manifest(root: Path) -> dict[str, str]:
-    """The manifest of what is served below *root* now, from the files themselves; empty when nothing is."""
+    """The manifest of what is served below *root* now, from the files themselves; empty if nothing is."""
     return _manifest(root / CURRENT)
 
 
@@ -127,7 +127,7 @@ def publish(
     root: Path, archive: Path, digest: str, access: Access, keep: int, checkout: Mapping[str, Any] | None = None
 ) -> Path:
     """Write the generation in *archive*, switch to it, drop all but the newest *keep*; returns its directory. *checkout* is what
-    is known of where it comes from, as ``publishings.CHECKOUT`` has it.
+    is known of where it comes from, in the form of ``publishings.CHECKOUT``.
 
     Raises ``GenerationError`` if another run is under way or the archive does not match *digest*.
     """

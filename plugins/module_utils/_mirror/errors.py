@@ -32,7 +32,7 @@ class IncompleteError(ImageError):
     """No mirror has a release in full (yet); nothing is wrong with what there is."""
 
 
-class RangeIgnored(TransferError):  # noqa: N818 - it is an answer of the server, which the caller works around
+class RangeIgnored(TransferError):  # noqa: N818 - a server's answer, which the caller works around
     """The server cannot resume a file; it has to be fetched from the start."""
 
 

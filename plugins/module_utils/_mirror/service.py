@@ -239,7 +239,7 @@ class _Run:
         return None
 
     def candidates(self, board: str, channel: Channel, newest: Version) -> list[Version]:
-        """The releases that a channel may stand at, best first: the newest, then the one in use, or some before the newest."""
+        """The candidates for a channel, best first: the newest release, then the one in use, or some before the newest."""
         in_use = self.links_before[board, channel]
         if in_use is not None:
             return [newest, in_use] if in_use < newest else [newest]

@@ -44,7 +44,7 @@ class Store:
         self.images = images
         self.work = work
 
-    # What is there -------------------------------------------------------------------------------------------------
+    # What exists ---------------------------------------------------------------------------------------------------
 
     def release_directory(self, board: str, version: Version) -> pathlib.Path:
         """Where a release is served from."""

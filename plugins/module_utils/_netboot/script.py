@@ -23,7 +23,7 @@ _JOINS = ("||", "&&")
 _MOST_COMMANDS, _DEEPEST, _LONGEST = 500, 12, 1 << 12
 _MARK = b"#!ipxe"
 
-#: Options of commands that are followed by a value; all others stand alone.
+#: Options of commands that take a value; all others are flags.
 _WITH_VALUE = {"--name", "-n", "--timeout", "-t", "--drive", "-d", "--keep", "--label"}
 
 #: Commands that change nothing here.

@@ -31,7 +31,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 STATE = "state.json"
-#: As `_routes` has them, which a single file cannot import.
+#: The same as in `_routes`, which a single file cannot import.
 _FIRST_SCRIPT, _SCRIPTS, _IMAGES, _PROGRAMS = "/boot.ipxe", "/ipxe/", "/images/", "/programs/"
 _LOCK = "lock"
 #: Stands before anything that a machine has said: inside a string, a quotation mark is escaped.
@@ -73,7 +73,7 @@ class RecordsError(Exception):
     """Nothing can be recorded; what is recorded stays, and the log is read on from there next time."""
 
 
-# Events out of lines ------------------------------------------------------------------------------------------------------
+# Events from lines --------------------------------------------------------------------------------------------------------
 
 
 class Event(NamedTuple):
@@ -233,7 +233,7 @@ def clean(text: str, length: int = _TEXT) -> str:
     return text if text.isprintable() else "".join(char if char.isprintable() else "?" for char in text)
 
 
-# Boots out of events ------------------------------------------------------------------------------------------------------
+# Boots from events --------------------------------------------------------------------------------------------------------
 
 _FIRMWARE, _PROGRAM, _IPXE, _RELEASE = range(4)
 
@@ -708,7 +708,7 @@ class Entry(NamedTuple):
     message: str
 
 
-#: Reads a log from a cursor on, or all of it: that entry is the first one, if the log still has it.
+#: Reads a log from a cursor on, or all of it: the cursor's entry is the first one, if the log still has it.
 Log = Callable[[str], Iterable[Entry]]
 
 
@@ -769,7 +769,7 @@ def journal(cursor: str) -> Iterator[Entry]:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(description="Take what the log says of machines' boots into their records.")
+    parser = argparse.ArgumentParser(description="Record what the log says about machines' boots.")
     parser.add_argument("directory", type=Path)
     parser.add_argument("--reservations", type=Path, required=True)
     parser.add_argument("--weeks", type=int, required=True)

@@ -156,7 +156,7 @@ def without_tokens(text: str) -> str:
 
 _BY_TOKEN = re.compile("|".join(rf"(?<=/{place}/)[\w-]+(?=[/.])" for place in BY_TOKEN))
 
-# --- what is kept of installations ---------------------------------------------------------------------------------
+# --- what is stored of installations -------------------------------------------------------------------------------
 
 #: Scripts that take precedence over a machine's own, by its address.
 ORDERED_SCRIPTS = "scripts"
@@ -179,7 +179,7 @@ STARTED = "started"
 UNTOUCHED = "untouched"
 STAGES = (STARTED, *ENDS)
 
-# --- configs that are published no more ----------------------------------------------------------------------------
+# --- configs that are no longer published --------------------------------------------------------------------------
 
 FORMER = "former"
 SHELVES = ("1", "2")

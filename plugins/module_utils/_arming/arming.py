@@ -698,9 +698,7 @@ def read_reports(places: Places, token: str) -> dict[str, dict[str, Any]]:
             continue
         try:
             status = os.fstat(handle)
-            if (
-                stat.S_ISREG(status.st_mode) and not status.st_mode & stat.S_IXUSR
-            ):  # else it is the report's placeholder
+            if stat.S_ISREG(status.st_mode) and not status.st_mode & stat.S_IXUSR:  # else it is a placeholder
                 reports[stage] = {**_believed(os.read(handle, _REPORT_BYTES + 1)), "when": int(status.st_ctime)}
         finally:
             os.close(handle)

@@ -97,9 +97,7 @@ class S6:
         shutil.rmtree(self.live / batch, ignore_errors=True)
         if service.is_dir():
             subprocess.run(["s6-svc", "-dx", str(service)], check=False, capture_output=True)
-            service.rename(
-                service.with_name(f"{_OVER}{service.name}")
-            )  # a process that ends there still writes its state
+            service.rename(service.with_name(f"{_OVER}{service.name}"))  # one that ends there still writes its state
             _run("s6-svscanctl", "-an", str(self.services))
 
     def _service(self, batch: str) -> Path:

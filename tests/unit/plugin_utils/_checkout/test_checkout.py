@@ -134,7 +134,7 @@ def test_changes_that_are_in_no_commit_are_said(repository, boot_host):
     repository.commit("one")
     repository.write("mine", "inventory/host_vars/new.yml")
     boot_host.publish(repository.inventory)
-    assert "with changes that are in no commit" in publishings.in_words(boot_host.known["served"])
+    assert "with uncommitted changes" in publishings.in_words(boot_host.known["served"])
     shutil.rmtree(repository.inventory / "host_vars")
     assert "those changes go, unless this checkout has them" in boot_host.judge(repository.inventory).note
 

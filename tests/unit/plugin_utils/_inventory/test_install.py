@@ -82,7 +82,7 @@ def test_nobody_arms_or_disarms_a_room_by_accident(play, playbook, limit):
     status, output = play(playbook, *limit)
     assert status != 0
     assert "for all of the inventory's nodes (4)" in output
-    assert "say of which nodes: --limit a01,a02" in output
+    assert "Say which nodes you mean: --limit a01,a02" in output
     assert "Nothing was armed or disarmed" in output
 
 
@@ -136,7 +136,7 @@ def test_whom_nobody_can_switch_on_is_told_before_anything_is_armed(play, tmp_pa
     (collections / "flatcar").symlink_to(ROOT)
     status, output = play("install.yml", "--limit", "n4", ANSIBLE_COLLECTIONS_PATH=str(tmp_path / "alone"))
     assert status != 0
-    assert "n4 would be switched on by flatcar_bmc" in output
+    assert "n4 would be powered on by flatcar_bmc" in output
     assert "community.general" in output
 
 

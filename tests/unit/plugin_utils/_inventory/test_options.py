@@ -44,12 +44,12 @@ flatcar_nodes:
 RUNS = {
     "validate": ([], "2 nodes of 1 boot host: 0 problems"),
     "status": (["--limit", "n1"], "1 node: 0 armed, 1 drifting"),
-    "explain": (["--limit", "n1"], "# n1 stands in a, is served by boot-a"),
+    "explain": (["--limit", "n1"], "# n1 is in a, is served by boot-a"),
     "disarm": (["--limit", "n1"], "changed=0"),
     "dhcp_options": ([], "unreachable=0 failed=0"),
     "rollback": (["-e", "rollback_list=true"], "there is no generation"),
     "install": (["--limit", "n1"], "n1: it is not published"),
-    "acceptance": (["--limit", "n1", "-e", "acceptance_host=boot-a"], "boot-a can look at no network"),
+    "acceptance": (["--limit", "n1", "-e", "acceptance_host=boot-a"], "boot-a can probe no network"),
     "check": (["-e", "site_hold=true"], "boot-a serves nothing yet, so there is nothing to hold"),
 }
 
@@ -212,7 +212,7 @@ def test_a_harmless_option_in_the_inventory_is_not_obeyed_either(room, play):
     status, said = play("explain", "--limit", "n1")
     assert status == 0, said
     assert "explain_format is not obeyed in the inventory" in said
-    assert "# n1 stands in a" in said
+    assert "# n1 is in a" in said
 
 
 def test_what_stands_in_other_files_is_not_the_inventory(room, play):

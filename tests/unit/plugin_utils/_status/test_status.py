@@ -189,7 +189,7 @@ def test_of_a_boot_host_that_noted_nothing_that_is_said_and_of_one_that_does_not
     noted = served_by({**told(), "generation": "5891b5", "published": None})
     assert (noted["generation"], noted["commit"]) == ("5891b5", None)
     lines = list(served_lines({"boot-a": noted, "boot-b": served_by("unreachable"), "boot-c": served_by(told())}))
-    assert lines == ["boot-a serves 5891b5, published before anybody noted by whom"]
+    assert lines == ["boot-a serves 5891b5, published before publishers were recorded"]
 
 
 def test_a_machine_with_another_address_is_told_with_both():

@@ -89,7 +89,7 @@ def test_every_problem_is_in_the_json_and_closed_vaults_are_among_them(sealed, t
         ("hosts.yml", 10, ["n1"], "flatcar_typo"),
     ]
     vaults = [problem["message"] for problem in report["problems"][:2]]
-    assert all(message.startswith("the vault cannot be opened: ") for message in vaults), vaults
+    assert all(message.startswith("the vault cannot be decrypted: ") for message in vaults), vaults
     assert all("--vault-password-file" in message for message in vaults), vaults
 
 
@@ -197,7 +197,7 @@ def test_what_disks_lose_is_in_the_json(tmp_path):
     assert lost[1] == {
         "node": "a03",
         "disk": "/dev/disk/by-id/ata-EXAMPLE_HDD_4T_S4EXAMPLE0001",
-        "what": "it is made a part of the RAID data, and what is there is lost",
+        "what": "it becomes a part of the RAID data, and what is there is lost",
         "when": "at its first boot after an installation",
     }
 

@@ -96,7 +96,8 @@ def build(
     if not node.install_disk:
         raise ValueError(f"{node.name}: missing flatcar_install_disk: the disk that Flatcar is installed to")
     hosts = check_hosts(hosts)
-    final = dumps(with_report(_asking_by_mac(config), name=node.name, hosts=hosts, token=report_token, install=token))
+    reporting = with_report(config, name=node.name, hosts=hosts, token=report_token, install=token)
+    final = dumps(_asking_by_mac(reporting))  # the report has the digest of the node's own config, without this
     digest = config_digest(config)
     conf = lines(
         (

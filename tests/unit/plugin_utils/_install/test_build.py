@@ -115,6 +115,8 @@ def test_an_installed_machine_asks_dhcp_by_its_mac_as_it_did_in_ram():
         assert files(json.loads(made.final))[DROP_IN] == (0o644, "[DHCPv4]\nClientIdentifier=mac\n")
         assert DROP_IN not in files(json.loads(made.config))
         assert made.digest == install.config_digest(config_of(installed))
+        reported = dict(conf(files(json.loads(made.final))["/etc/kindling/report.conf"][1]))
+        assert reported["digest"] == made.digest
 
 
 def test_what_the_config_itself_has_there_stays():

@@ -181,7 +181,7 @@ def test_a_boot_host_that_cannot_be_reached_is_said_of_its_nodes(play):
         "status.yml", "-e", "ansible_connection=ssh", "-e", "ansible_host=192.0.2.1", "-e", "ansible_ssh_timeout=1"
     )
     assert status == 0, output
-    assert output.count("unknown: no boot host of it answers") == 4
+    assert output.count("unknown: none of its boot hosts answers") == 4
 
 
 def test_disarming_takes_a_node_and_all_of_them(play):
@@ -215,4 +215,4 @@ def test_a_boot_host_that_a_limit_left_out_and_that_cannot_be_reached_is_said(pl
         *("-e", "ansible_connection=ssh", "-e", "ansible_host=192.0.2.1", "-e", "ansible_ssh_timeout=1"),
     )
     assert status == 0, output
-    assert output.count("unknown: no boot host of it answers") == 1
+    assert output.count("unknown: none of its boot hosts answers") == 1

@@ -167,7 +167,7 @@ def test_neither_key_nor_tokens_are_ever_shown(tmp_path):
     status, second = play(playbook, hosts, *arguments)
     assert status == 0, second
     assert "n1, n2, n3: added; DHCP answers them at once" in first
-    assert "n1: Ignition config, when it boots into RAM next" in second
+    assert "n1: Ignition config, when it next boots into RAM" in second
     assert "+      target: ../usr/share/zoneinfo/Europe/Berlin" in second
     key = (tmp_path / "fleet" / "key").read_text().strip()
     (config,) = (tmp_path / "fleet/current/web/ignition").glob("*/*")

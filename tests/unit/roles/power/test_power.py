@@ -194,8 +194,8 @@ def test_a_machine_that_knows_http_boot_alone_boots_by_it(room, name, device):
 @pytest.mark.parametrize(
     ("name", "message"),
     [
-        ("by-disk", "it can be told to boot from Hdd, Cd, and not from the network"),
-        ("blades", "it has several systems: say in flatcar_bmc which is this machine, by system: one of 1, blade-2"),
+        ("by-disk", "it can be set to boot from Hdd, Cd, but not from the network"),
+        ("blades", "it has several systems: set system in flatcar_bmc to the one that is this machine, of 1, blade-2"),
     ],
 )
 def test_what_a_service_processor_has_is_named(room, name, message):

@@ -80,12 +80,21 @@ def test_every_machine_gets_its_own_script(rack):
     assert "boots its own disk" in rack.http(script_of(rack.disk), DISK)[1]
 
 
-def test_a_script_is_for_the_machine_that_has_the_address(rack):
-    for mac, address in ((rack.ram, DISK), (rack.disk, RAM), (rack.ram, "10.77.0.99"), (STRANGER, RAM)):
-        status, script = rack.http(script_of(mac), address)
-        assert status == 200
-        assert "is not in the inventory" in script
-        assert "kernel" not in script
+@pytest.mark.parametrize(
+    ("machine", "address", "said"),
+    [
+        ("ram", DISK, f"but has the address ${{netX/ip}} and not {RAM}"),
+        ("ram", "10.77.0.99", f"but has the address ${{netX/ip}} and not {RAM}"),
+        ("disk", RAM, f"but has the address ${{netX/ip}} and not {DISK}"),
+        (None, RAM, "is not in the inventory"),
+    ],
+)
+def test_a_script_is_for_the_machine_that_has_the_address(rack, machine, address, said):
+    """Every other machine is sent to its own disk, and its console says why."""
+    status, script = rack.http(script_of(getattr(rack, machine) if machine else STRANGER), address)
+    assert status == 200
+    assert said in script
+    assert "kernel" not in script
 
 
 def test_a_config_is_for_the_machine_that_has_the_address_and_knows_its_name(rack, config):

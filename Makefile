@@ -1,5 +1,5 @@
 # Kindling's commands. `make` alone lists them.
-# Only `tests/lab` and the installing of Debian packages need root; they ask for it by sudo.
+# Only `tests/lab` and installing Debian packages need root; they use sudo.
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
@@ -8,20 +8,20 @@ BIN := .venv/bin
 LAB := $(BIN)/python tests/lab/lab.py
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 export ANSIBLE_CONFIG := $(CURDIR)/ansible.cfg
-# Compiled once, not at each of a thousand starts of Ansible
+# Compile once, not at each of a thousand starts of Ansible
 unexport PYTHONDONTWRITEBYTECODE
 
 COLLECTIONS := .ansible/collections/ansible_collections
 DEMO := .cache/lab/demo
 
-# The container image. Podman is run by root, because DHCP needs the host's own network
+# The container image. Podman runs as root, because DHCP needs the host's own network
 CONTAINER_ENGINE ?= $(if $(shell command -v podman),$(if $(filter-out 0,$(shell id -u)),sudo) podman,docker)
 COMPOSE_VARIABLES := $(shell grep -o '\$${[A-Z_]*' docker-compose.yml | tr -d '$${' | sort -u | paste -sd,)
 COMPOSE ?= $(if $(findstring podman,$(CONTAINER_ENGINE)),$(if $(findstring sudo,$(CONTAINER_ENGINE)),sudo \
   --preserve-env=$(COMPOSE_VARIABLES)) $(abspath $(BIN))/podman-compose,docker compose)
 BASE ?= debian:12-slim
 IMAGE ?= localhost/kindling
-# What the base is: its name, and its digest where BASE=NAME@sha256:... gives one
+# The base: its name, and its digest if BASE=NAME@sha256:... gives one
 BASE_NAME := $(firstword $(subst @, ,$(BASE)))
 BASE_DIGEST := $(word 2,$(subst @, ,$(BASE)))
 VERSION := $(shell sed -n 's/^version: //p' galaxy.yml)
@@ -36,10 +36,10 @@ help: ## List the commands
 
 setup: python .venv/ready $(COLLECTIONS)/kindling/flatcar $(COLLECTIONS)/community/general/MANIFEST.json ## Install Ansible and the tools into .venv
 
-# Before anything is started: a Python that is too old, or a .venv of a Python that is not there any more
+# Before anything is started: a Python that is too old, or a .venv whose Python no longer exists
 python:
 	@if [ -e .venv/ready ]; then $(BIN)/python -c 'import ansible' 2>/dev/null || { \
-	  echo ".venv does not work: it was moved, or its Python is gone. Make it anew: rm -rf .venv && make setup" >&2; exit 2; }; \
+	  echo ".venv does not work: it was moved, or its Python is gone. Rebuild it: rm -rf .venv && make setup" >&2; exit 2; }; \
 	else python3 -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
 	  echo "Kindling needs Python 3.11 or newer; $$(command -v python3) is $$(python3 --version 2>&1). Install one, and put it first in PATH" >&2; \
 	  exit 2; }; fi
@@ -59,16 +59,16 @@ $(COLLECTIONS)/community/general/MANIFEST.json: | .venv/ready
 	@mkdir -p .ansible/collections
 	@tests/install-collections.sh .ansible/collections
 
-lock: setup ## Write requirements.txt anew, out of requirements.in and what pip's index has today
+lock: setup ## Regenerate requirements.txt from requirements.in and pip's index of today
 	python tests/lock.py
 
-advisories: setup ## Tell newer versions, and what is known against those that are used (needs the Internet; no part of make test)
+advisories: setup ## List newer versions, and known vulnerabilities of those in use (needs the Internet; not part of make test)
 	@python tests/advisories.py
 
-# Which inventory is meant, nobody guesses
+# The inventory is never guessed
 inventory:
 	@[ -n "$(INVENTORY)" ] || { echo "Say which inventory: make $(or $(MAKECMDGOALS),validate) INVENTORY=inventories/example" >&2; exit 2; }
-	@[ -e "$(INVENTORY)" ] || { echo "There is no inventory $(INVENTORY) in $(CURDIR): these are there: $(wildcard inventories/*/)" >&2; exit 2; }
+	@[ -e "$(INVENTORY)" ] || { echo "There is no inventory $(INVENTORY) in $(CURDIR). Those that exist: $(wildcard inventories/*/)" >&2; exit 2; }
 
 new: setup ## Write an inventory, from answers: make new INVENTORY=inventories/mine (EXTRA="-e new_machines=FILE.csv")
 	@ansible-playbook -i localhost, playbooks/new.yml $(if $(INVENTORY),-e new_inventory=$(INVENTORY)) $(EXTRA)
@@ -81,7 +81,7 @@ explain: inventory setup ## Print a node's Butane or Ignition: make explain INVE
 validate: inventory setup ## Check an inventory: make validate INVENTORY=inventories/example
 	@ansible-playbook -i $(INVENTORY) playbooks/validate.yml $(EXTRA)
 
-build: setup $(WHEELS)/ready ## Build the boot server's container image, by podman or CONTAINER_ENGINE=docker
+build: setup $(WHEELS)/ready ## Build the boot server's container image, with podman or CONTAINER_ENGINE=docker
 	$(CONTAINER_ENGINE) build --file container/Containerfile --build-arg BASE=$(BASE) \
 	  --build-arg SOURCE_DATE_EPOCH=$(SOURCE_DATE_EPOCH) $(if $(findstring podman,$(CONTAINER_ENGINE)),--timestamp $(SOURCE_DATE_EPOCH)) \
 	  --label org.opencontainers.image.title=kindling --label org.opencontainers.image.version=$(VERSION) \
@@ -95,10 +95,10 @@ $(WHEELS)/ready: container/requirements.txt | setup
 	  --requirement container/requirements.txt
 	@touch $@
 
-# What would fail within the container, and be started again and again there
+# What would fail in the container, which would restart again and again
 runnable:
 	@$(CONTAINER_ENGINE) image inspect $(IMAGE):latest >/dev/null 2>&1 || { \
-	  echo "There is no image $(IMAGE):latest: make build makes it, or name another one by IMAGE=" >&2; exit 2; }
+	  echo "There is no image $(IMAGE):latest: make build builds it, or name another one with IMAGE=" >&2; exit 2; }
 	@hosts=$$(ansible 'boot_hosts$(if $(KINDLING_HOST),:&$(KINDLING_HOST))' --inventory $(INVENTORY) --list-hosts 2>/dev/null | tail -n +2 | xargs); \
 	set -- $$hosts; [ $$# = 1 ] || { echo "The inventory $(INVENTORY) has $$# boot hosts$${hosts:+ ($$hosts)}, and this machine is one:" \
 	  "set the environment variable KINDLING_HOST to its name" >&2; exit 2; }
@@ -128,16 +128,16 @@ demo: lab-setup ## Boot a virtual rack from a boot host that the roles made (EXT
 	  || { cat $(DEMO)/expect.log; false; }
 	@$(LAB) boot demo --nodes $(DEMO)/nodes.json
 
-demo-down: ## Remove all that the demo made
+demo-down: ## Remove everything that the demo made
 	@if [ -x $(BIN)/python ]; then $(LAB) down demo; fi
 
 test: setup ## Run every test, or parts of them: make test SCENARIO="boot install" (tests/README.md lists them)
 	@python tests/suite $(SCENARIO)
 
-test-long: setup ## Run every test with all its repetitions, and machines' long ways on both Debian releases: hours
+test-long: setup ## Run every test with all its repetitions, and machines' long lifecycles on both Debian releases: hours
 	@python tests/suite --long $(SCENARIO)
 
-test-fast: setup ## Run what takes seconds: lint, and the unit tests that start nothing
+test-fast: setup ## Run the fast checks: lint, and the unit tests that start no program
 	@$(MAKE) --no-print-directory --jobs 2 --output-sync=target lint unit-fast
 
 unit-fast: setup
@@ -154,14 +154,14 @@ lint: setup
 	diff CHANGELOG.md .cache/CHANGELOG.md  # make changelog writes it
 	python tests/inclusion docs
 
-inclusion: setup ## Check the collection's archive as Galaxy and the Ansible package do
+inclusion: setup ## Check the collection's archive like Galaxy and the Ansible package do
 	python tests/inclusion
 
-newer: lab-setup ## Run the unit tests that start nothing on the newest ansible-core, with Debian 13's Python
+newer: lab-setup ## Run the unit tests that start no program on the newest ansible-core, with Debian 13's Python
 	python tests/newer
 
 # Needs no network: links to other sites are not fetched. A warning is an error
-docs: setup ## Build the documentation's site, .cache/docs/html
+docs: setup ## Build the documentation site, .cache/docs/html
 	@rm -rf docs/collections
 	@install --directory --mode 0755 docs/collections
 	antsibull-docs collection --use-current --squash-hierarchy --fail-on-error --dest-dir docs/collections kindling.flatcar
@@ -172,7 +172,7 @@ unit-setup: setup
 	@sed 's/#.*//' tests/packages.txt | xargs tests/install-packages.sh
 	@tests/unpack-packages.sh .cache/dhcp-servers isc-dhcp-server kea-dhcp4-server
 
-# More processes than cores: many tests wait for answers. What a file makes once is made in one process
+# More processes than cores: many tests wait for answers. What a file sets up once is set up in one process
 unit: unit-setup
 	pytest --numprocesses 4 --dist loadfile
 
@@ -188,7 +188,7 @@ bench: setup ## Measure the transpiler, validation, publishing, images and a sto
 changelog: setup ## Move changelogs/fragments into the release that galaxy.yml names, and write CHANGELOG.md
 	antsibull-changelog release --update-existing --reload-plugins --refresh-plugins
 
-collection: setup ## Build the collection's archive, out of the files that git has
+collection: setup ## Build the collection's archive from the files in git
 	python tests/inclusion/archive.py .
 
 clean: ## Remove everything that is not in git, and what the lab cached

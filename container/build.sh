@@ -1,5 +1,5 @@
 #!/bin/sh
-# Makes the image, from inside of it: Ansible, then the roles by image.yml, then nothing that is not needed to serve.
+# Builds the image, from inside it: installs Ansible, runs the roles by image.yml, removes what is not needed to serve.
 # The checkout is /src. Two builds from the same packages give the same bytes.
 set -eu
 export DEBIAN_FRONTEND=noninteractive PYTHONDONTWRITEBYTECODE=1 LC_ALL=C.UTF-8
@@ -15,7 +15,7 @@ packages=$(python3 -c 'import site; print(site.getsitepackages()[0])')
 for wheel in /src/.cache/container/wheels/*.whl; do
   python3 -m zipfile --extract "$wheel" "$packages"
 done
-# Ansible's own tests, and the registers of who makes network cards: neither is used to read an inventory
+# Ansible's own tests, and the registries of network card vendors: neither is needed to read an inventory
 rm -r "$packages/ansible_test" "$packages/netaddr/tests" "$packages"/netaddr/eui/*.txt
 
 collections=/usr/share/ansible/collections
@@ -23,7 +23,7 @@ collection=$collections/ansible_collections/kindling/flatcar
 mkdir -p "$collection" /etc/ansible /usr/share/kindling
 for part in galaxy.yml meta playbooks plugins roles; do cp -R "/src/$part" "$collection"; done
 chmod -R u=rwX,go=rX "$collections"
-# Of community.general, what the role power runs
+# From community.general, what the role power runs
 general=ansible_collections/community/general
 for part in COPYING MANIFEST.json plugins/module_utils/_redfish_utils.py \
   plugins/modules/ipmi_boot.py plugins/modules/ipmi_power.py plugins/modules/redfish_command.py plugins/modules/wakeonlan.py; do
@@ -42,8 +42,8 @@ rm -rf /root/.ansible /tmp/* /var/cache/apt/*.bin /var/cache/debconf/* /var/cach
   /var/lib/dpkg/*-old /var/lib/systemd /etc/passwd- /etc/group- /etc/shadow- /etc/gshadow- /etc/machine-id \
   /usr/share/doc/* /usr/share/info/* /usr/share/locale/* /usr/share/man/*
 find /var/log -type f -delete
-# When the services' users were made: not today
+# A fixed date for the creation of the services' users
 sed -i -E 's/^([^:]*:[^:]*):[0-9]+:/\1:1:/' /etc/shadow
-# The files' dates are changed by who builds, and at run time nothing can be written: byte code that goes by the source's digest
+# The build changes the files' dates, and nothing can be written at run time: byte code that is checked by the source's digest
 find /usr/lib/python3* "$packages" "$collections" -name __pycache__ -prune -exec rm -r {} +
 python3 -m compileall -q -j 0 --invalidation-mode unchecked-hash /usr/lib/python3* "$packages" "$collections"

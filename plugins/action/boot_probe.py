@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Chooses the machines to try, has them tried from the task's host, and says of each firmware how far it would get."""
+"""Chooses the machines to try, tries them from the task's host, and reports how far each firmware would get."""
 
 from __future__ import annotations
 
@@ -50,18 +50,18 @@ class ActionModule(ActionBase):
         except InventoryError as invalid:
             raise Refused(describe(invalid.problems)) from None
         _check_names(options["hosts"] or (), fleets)
-        # A boot host does not hear what it sends itself
+        # A boot host does not receive what it sends itself
         others = [(host, fleet) for host, fleet in fleets.items() if host != own]
         networks = [network for host, fleet in others for network in _networks(host, fleet, options, own)]
         if not networks:
             raise Refused(
-                f"{own} can look at no network: the only ones with such nodes are its own, and a boot host does not hear what it "
-                "sends itself. Name another host on the racks' network, by -e acceptance_host=NAME"
+                f"{own} can probe no network: the only ones with such nodes are its own, and a boot host does not receive what it "
+                "sends itself. Name another host on the racks' network with -e acceptance_host=NAME"
             )
         if options["interface"] and len(networks) > 1:
             raise Refused(
-                f"interface is {options['interface']}, and there are {len(networks)} networks to look at: choose nodes of "
-                "one, by --limit"
+                f"interface is {options['interface']}, but there are {len(networks)} networks to probe: choose nodes of "
+                "one with --limit"
             )
         arguments = {key: options[key] for key in ("interface", "seconds") if options[key] is not None}
         result = self._execute_module(
@@ -94,7 +94,7 @@ def _check_names(hosts: Iterable[str], fleets: Mapping[str, Fleet]) -> None:
 
 
 def _networks(host: str, fleet: Fleet, options: Mapping[str, Any], own: str) -> Iterator[dict[str, Any]]:
-    """Those of a pair answer for the same machines: they are tried once."""
+    """Both boot hosts of a pair answer for the same machines: those are tried once."""
     for network in fleet.networks:
         if network.standby and network.peer != own:
             continue
@@ -106,7 +106,7 @@ def _networks(host: str, fleet: Fleet, options: Mapping[str, Any], own: str) -> 
 
 
 def _chosen(nodes: Iterable[Node], named: Collection[str], behind: bool, all_nodes: bool) -> Iterator[Node]:
-    """Those that are *named*, and with *behind* one machine of each kind (what it boots, and for which board), or all of them."""
+    """Those that are *named*, and behind those in *behind* one machine of each kind (what it boots, its board), or all of them."""
     kinds = set()
     for node in nodes:
         kind = (node.boot_mode, node.board)

@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Prints what an existing DHCP server has to be told."""
+"""Prints the configuration that an existing DHCP server needs."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Runs the module ``flatcar_image`` in the background of the boot host and shows how far it is.
+"""Runs the module ``flatcar_image`` in the background on the boot host and shows its progress.
 
-A module's output is only seen when it has ended, and a download can take ten minutes. So the module writes its progress
+A module's output only appears when it has ended, and a download can take ten minutes. So the module writes its progress
 to a small file, Ansible's own async wrapper keeps it running, and this plugin reads both now and then.
 """
 
@@ -23,8 +23,8 @@ from ansible_collections.kindling.flatcar.plugins.module_utils._mirror.progress 
 MODULE = "kindling.flatcar.flatcar_image"
 
 _TIME_LIMIT = 14400  # seconds, the module's default
-_FIRST_LOOK = 1.0  # seconds; a run that has nothing to fetch is over by then
-_AGAIN = "What was served before is still served; run again, and the download is continued where it stood."
+_FIRST_LOOK = 1.0  # seconds; a run with nothing to fetch is over by then
+_AGAIN = "What was served before is still served; run again to resume the download."
 
 
 class ActionModule(ActionBase):
@@ -37,7 +37,7 @@ class ActionModule(ActionBase):
         if self._task.check_mode or interval <= 0:
             result.update(self._execute_module(module_name=MODULE, module_args=args, task_vars=task_vars))
             return self._told(result, task_vars)
-        # Mostly there is nothing to fetch, and so nothing to wait for in the background
+        # Usually there is nothing to fetch, and so nothing to wait for in the background
         at_once = self._execute_module(module_name=MODULE, module_args=args | {"fetch": False}, task_vars=task_vars)
         if not at_once.get("pending"):
             result.update(at_once)
@@ -51,14 +51,14 @@ class ActionModule(ActionBase):
         return self._told(result, task_vars)
 
     def _told(self, result: dict[str, typing.Any], task_vars: dict[str, typing.Any]) -> dict[str, typing.Any]:
-        """The result, after it was said which mirrors gave what."""
+        """The result, after reporting which mirrors delivered what."""
         if not self._task.check_mode and result.get("fetched"):
             for line in describe_mirrors(result["mirrors"]):
                 self._tell(line, task_vars)
         return result
 
     def _tell(self, line: str, task_vars: dict[str, typing.Any]) -> None:
-        """Not to stdout: when that is no terminal, it is only seen when it has filled a buffer."""
+        """Not to stdout: unless that is a terminal, lines only appear when they have filled a buffer."""
         self._display.display(f"{task_vars['inventory_hostname']}: {line}", stderr=True)
 
     def _start(self, args: dict[str, typing.Any], task_vars: dict[str, typing.Any]) -> dict[str, typing.Any]:
@@ -71,7 +71,7 @@ class ActionModule(ActionBase):
     def _wait(
         self, job: str, args: dict[str, typing.Any], interval: float, task_vars: dict[str, typing.Any]
     ) -> dict[str, typing.Any]:
-        """Poll until the job has ended; its result, without what only concerns the job."""
+        """Poll until the job has ended; its result, without the job's own fields."""
         before = None
         shown = ""
         pause = min(_FIRST_LOOK, interval)
@@ -94,7 +94,7 @@ class ActionModule(ActionBase):
                 shown = line
         self._job(job, "cleanup", task_vars)
         if not status.get("finished"):
-            status.update(failed=True, msg=f"The run was lost on the boot host. {_AGAIN}")
+            status.update(failed=True, msg=f"The boot host lost track of the run. {_AGAIN}")
         elif status.get("msg") == "Timeout exceeded":  # of Ansible's async wrapper, which ended the module
             status["msg"] = f"The run did not end within {limit} s (flatcar_images_time_limit). {_AGAIN}"
         for key in ("ansible_job_id", "started", "finished", "results_file", "stdout_lines", "stderr_lines"):

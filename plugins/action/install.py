@@ -64,7 +64,7 @@ _POWER = "community.general.redfish_command"
 
 _OVERWRITTEN = {"flatcar": "an empty disk, or Flatcar", "any": "WHATEVER IS THERE"}
 
-#: Megabits a second, of a boot host's interface that does not say.
+#: Megabits a second, for a boot host's interface that does not report its speed.
 _SPEED = 1000
 
 
@@ -104,27 +104,27 @@ class ActionModule(HostAction):
         self._host = self._task.delegate_to or task_vars["inventory_hostname"]
         return getattr(self, f"_{options['command']}")(options)
 
-    # The whole inventory, once
+    # For the whole inventory, once
 
     def _check_limit(self, options: Mapping[str, Any]) -> dict[str, Any]:
-        """Nothing, where somebody has said that it is for these nodes."""
+        """Fails unless the run is explicitly for these nodes."""
         groups = self._task_vars["groups"]
         limit = options["limit"].strip()
         if not limits.are_meant(split_host_pattern(limit), options["nodes"], groups[NODES], groups):
             raise Refused(
-                f"This would be for all of the inventory's nodes ({len(options['nodes']):,}), by "
-                f"{f'--limit {limit}' if limit else 'no limit'}. So say of which nodes: --limit a01,a02 names them one by one, "
-                "--limit rack_a is for some of them. For all of them say -e install_all=true (install.yml) or "
+                f"This would be for all of the inventory's nodes ({len(options['nodes']):,}), with "
+                f"{f'--limit {limit}' if limit else 'no limit'}. Say which nodes you mean: --limit a01,a02 names them one by one, "
+                "--limit rack_a selects a group. For all of them, use -e install_all=true (install.yml) or "
                 "-e disarm_all=true (disarm.yml). Nothing was armed or disarmed."
             )
         return {"changed": False}
 
     def _plan(self, options: Mapping[str, Any]) -> dict[str, Any]:
-        """Where the nodes are armed, and what shall be published for them."""
+        """Where the nodes are armed, and what has to be published for them."""
         if not arming.SHORTEST <= options["expires"] <= arming.LONGEST:
             raise Refused(
-                f"Nothing was armed. install_expires is {options['expires']}: machines are armed for {arming.SHORTEST} seconds to "
-                f"{arming.LONGEST} (a day), and not longer than somebody looks after them"
+                f"Nothing was armed. install_expires is {options['expires']}: machines are armed for {arming.SHORTEST} to "
+                f"{arming.LONGEST} seconds (a day), and no longer than somebody watches them"
             )
         try:
             found = read_inventory(
@@ -136,7 +136,7 @@ class ActionModule(HostAction):
         for host, fleet in found.fleets.items():
             for node in fleet.nodes:
                 network = network_of(node, fleet.networks)
-                # Of a pair, the one that answers first decides; the other sends machines to it, and is told
+                # The first boot host of a pair decides; the other sends machines to it, and learns of armings
                 if node.name in names and not network.standby:
                     home[node.name] = host
                     key = signed_by(host, self._variables)
@@ -144,7 +144,7 @@ class ActionModule(HostAction):
                     if network.peer and not options["without_peer"]:
                         peers[node.name] = network.peer
         _refuse(
-            "Nothing was armed. Only nodes with flatcar_boot_mode: install are installed; say so in the inventory and run "
+            "Nothing was armed. Only nodes with flatcar_boot_mode: install are installed; set it in the inventory and run "
             "site.yml, or leave them out of --limit:",
             (
                 f"{name}: its flatcar_boot_mode is {node['mode']}"
@@ -155,9 +155,9 @@ class ActionModule(HostAction):
         switched = sorted(name for name, node in wanted.items() if node["bmc"])
         if options["power"] and switched and not module_loader.find_plugin_with_context(_POWER).resolved:
             raise Refused(
-                f"Nothing was armed. {', '.join(switched)} would be switched on by flatcar_bmc, for which this controller lacks "
-                "the collection community.general: ansible-galaxy collection install -r requirements.yml, or leave it to "
-                "others with -e install_power=false"
+                f"Nothing was armed. {', '.join(switched)} would be powered on by flatcar_bmc, for which this controller lacks "
+                "the collection community.general: run ansible-galaxy collection install -r requirements.yml, or power them on "
+                "yourself with -e install_power=false"
             )
         return {
             "changed": False,
@@ -169,7 +169,7 @@ class ActionModule(HostAction):
         }
 
     def _show(self, options: Mapping[str, Any]) -> dict[str, Any]:
-        """Says before anything is armed what will happen to which disk."""
+        """Shows what will happen to which disk before anything is armed."""
         plan, found = options["plan"], {}
         for checked in options["checked"]:
             found |= checked["nodes"]
@@ -196,8 +196,8 @@ class ActionModule(HostAction):
         )
         slow = max((found[name]["bytes"] * max(batches) / found[name]["speed"] for name in names), default=0)
         late = (
-            f"\nThe biggest batch ({max(batches)}) needs {_duration(int(slow))} for its images alone, by the speed of its boot "
-            "host's network, and is armed for less: say a longer -e install_expires, or a smaller -e install_batch."
+            f"\nThe biggest batch ({max(batches)}) needs {_duration(int(slow))} for its images alone, at the speed of its boot "
+            "host's network, and is armed for less: set a longer -e install_expires, or a smaller -e install_batch."
             if slow > options["expires"]
             else ""
         )
@@ -205,10 +205,10 @@ class ActionModule(HostAction):
         return {"changed": False, "msg": text}
 
     def _draw_seed(self, _options: Mapping[str, Any]) -> dict[str, Any]:
-        """What this run's tokens are made of: both boot hosts of a pair are told the same."""
+        """What this run's tokens are derived from: both boot hosts of a pair get the same ones."""
         return {"changed": False, "seed": secrets.token_hex(32)}
 
-    # On a boot host, delegated to it
+    # For a boot host, delegated to it
 
     def _check(self, options: Mapping[str, Any]) -> dict[str, Any]:
         names = self._own(options)
@@ -227,10 +227,10 @@ class ActionModule(HostAction):
         return {"changed": False, "nodes": nodes}
 
     def _witness(self, options: Mapping[str, Any]) -> dict[str, Any]:
-        """Have the other boot host of a pair know of the armings that its peer is about to make."""
+        """Announce to the other boot host of a pair the armings that its peer is about to make."""
         names = [name for name in options["nodes"] if options["plan"]["peers"].get(name) == self._host]
         if names and not options["again"]:
-            # What it knows of an install that runs is not replaced: how that ends would be told to nobody
+            # What it knows of a running install is not replaced: its end would be reported to nobody
             running = self._under_way(names, options["plan"], self._read(names, options["plan"]))
             names = [name for name in names if name not in running and name not in _waited_for(options)]
         if not names or self._task.check_mode:
@@ -238,7 +238,7 @@ class ActionModule(HostAction):
         orders = []
         for node, _fleet, hosts, network in self._machines(names):
             terms = terms_of(node, version="", config="", host=hosts[0], peer=None, signed_by=None)
-            # Here the boot host is the peer: the one that decides is the other
+            # Here the boot host is the peer: the other one decides
             orders.append(witness(node, token=_token(options, node), hosts=hosts[::-1], network=network, terms=terms))
         self._send_orders(orders, options, again=True)
         return {"changed": True}
@@ -257,7 +257,7 @@ class ActionModule(HostAction):
         if self._task.check_mode:
             return {"changed": bool(to_arm), "armings": {}, "armed": [], "msg": f"would arm {', '.join(to_arm)}"}
         for name in under_way:
-            self._tell(name, f"is being installed since {clock(under_way[name]['when'])}; waiting for that")
+            self._tell(name, f"has been installing since {clock(under_way[name]['when'])}; waiting for that")
         found = dict(under_way)
         if to_arm:
             armed = self._send_orders(self._orders(to_arm, served, options), options, again=options["again"])
@@ -269,7 +269,7 @@ class ActionModule(HostAction):
         return {"changed": bool(to_arm), "armings": found, "armed": to_arm}
 
     def _wait(self, options: Mapping[str, Any]) -> dict[str, Any]:
-        """What became of the armings, by node, once the last of them has ended or the time is over."""
+        """What became of the armings, by node, once the last of them has ended or the time is up."""
         armings = {name: options["armings"][name] for name in options["nodes"] if name in options["armings"]}
         states = {name: {"state": "armed", "message": ""} for name in armings}
         give_up = time.monotonic() + options["timeout"]
@@ -291,7 +291,7 @@ class ActionModule(HostAction):
         return {"changed": False, "nodes": states}
 
     def _left(self, states: Mapping[str, Mapping[str, Any]], options: Mapping[str, Any]) -> str:
-        """After a batch: what is still armed, and who was not begun, where no other batch will be."""
+        """After a batch: what is still armed, and which nodes were not started if no further batch follows."""
         told = self._ask(list(states)) or []
         armed = [one for one in told if one["armed"] and one["node"] in states]
         lines = [f"{one['node']} is still armed until {clock(one['until'])}" for one in armed]
@@ -300,11 +300,11 @@ class ActionModule(HostAction):
         failed = sum(state["state"] != "running" for state in states.values())
         rest = options["all_nodes"][_position(options["all_nodes"], options["nodes"]) :]
         if rest and failed * 100 > options["max_fail_percentage"] * len(options["nodes"]):
-            lines.append(f"Too many have failed; not begun: {', '.join(rest)}")
+            lines.append(f"Too many have failed; not started: {', '.join(rest)}")
         return "".join(f"{line}\n" for line in lines)
 
     def _disarm(self, options: Mapping[str, Any]) -> dict[str, Any]:
-        """Of all machines where none is named."""
+        """For all machines if none is named."""
         machines = [word for name in options["nodes"] or () for word in self._known_as(name)] + options["machines"]
         named = {"machines": machines} if options["nodes"] is not None or options["machines"] else {}
         result = self._module(state="disarmed", forget=options["forget"], who=who(), **named)
@@ -313,9 +313,9 @@ class ActionModule(HostAction):
         return {key: result[key] for key in ("changed", "disarmed")}
 
     def _known_as(self, name: str) -> list[str]:
-        """All by which the boot host may know the node, as far as an inventory with mistakes says it.
+        """Everything by which the boot host may know the node, as far as an inventory with mistakes says it.
 
-        The same address may be another machine's behind another boot host.
+        Behind another boot host, the same address may be another machine's.
         """
         wanted = (*_MACS, *_ADDRESSES, _RACK)
         values = self._variables.read(name, lambda known: [one for one in wanted if one in known]).values
@@ -349,7 +349,7 @@ class ActionModule(HostAction):
     def _under_way(
         self, names: list[str], plan: Mapping[str, Any], served: Mapping[str, Any]
     ) -> dict[str, Mapping[str, Any]]:
-        """The armings under which machines are being installed, by node, whatever it was called then."""
+        """The armings under which machines are being installed, by node, whatever its name was then."""
         running = [one for one in served["armings"] if one["under_way"]]
         return {
             name: one
@@ -368,7 +368,7 @@ class ActionModule(HostAction):
             published = served["index"][node.name]
             config = fleet.configs[node.name]
             if config_digest(config) != published["config"]:
-                raise Refused(f"{node.name}: the inventory was changed while this ran: run again")
+                raise Refused(f"{node.name}: the inventory changed during this run: run again")
             release = f"{published['board']}/{published['version']}"
             size = served["images"][release]
             terms = options["plan"]["wanted"][node.name]["terms"]
@@ -410,7 +410,7 @@ class ActionModule(HostAction):
         return bytes.fromhex(self.ask("generation", {"path": place, "key": True}, self._task_vars, secret=True)["key"])
 
     def _speed(self) -> int:
-        """Of the slowest interface to machines that this boot host says the speed of, in megabits a second."""
+        """The lowest speed that this boot host reports of an interface to machines, in megabits a second."""
         facts = self._task_vars["hostvars"][self._host]["ansible_facts"]
         speeds = [fact.get("speed") for fact in facts.values() if isinstance(fact, Mapping) and "device" in fact]
         return min((speed for speed in speeds if isinstance(speed, int) and speed > 0), default=_SPEED)
@@ -433,27 +433,27 @@ class ActionModule(HostAction):
         return self.ask("arming_info", places | {"machines": list(machines)}, self._task_vars)
 
     def _ask(self, names: list[str]) -> list[dict[str, Any]] | None:
-        """What was reported; None where the boot host cannot be asked now: machines go on without us."""
+        """What was reported; None if the boot host does not answer now: machines go on without us."""
         try:
             return self._info(names)["armings"]
         except (AnsibleConnectionFailure, Refused) as failure:
-            self._display.display(f"{self._host} cannot be asked, trying again: {failure}", stderr=True)
+            self._display.display(f"{self._host} does not answer, trying again: {failure}", stderr=True)
             return None
 
     def _tell(self, name: str, what: str) -> None:
-        """Not to stdout: when that is no terminal, it is only seen when it has filled a buffer."""
+        """Not to stdout: unless that is a terminal, lines only appear when they have filled a buffer."""
         self._display.display(f"{name}: {what}", stderr=True)
 
 
 _DISARMED = {
     "disarmed": "is no longer armed",
-    "half-written": "is not armed; its disk is half-written, and it is told so at every network boot until it is installed "
+    "half-written": "is not armed; its disk is half-written, and every network boot says so until it is installed "
     "(or forgotten: -e disarm_forget=true)",
-    "forgotten": "is not armed, and is sent to its disk again, which may be half-written",
+    "forgotten": "is not armed, and boots its disk again, which may be half-written",
 }
 
 
-#: What says in the inventory by what a machine is known, and where it stands.
+#: What in the inventory identifies a machine, and says where it stands.
 _MACS = ("flatcar_mac",)
 _ADDRESSES = ("flatcar_address", "flatcar_more_addresses")
 _RACK = "flatcar_rack"
@@ -475,13 +475,13 @@ def _token(options: Mapping[str, Any], node: Node) -> str:
 
 
 def _known(one: Mapping[str, Any]) -> dict[str, Any]:
-    """By what an arming is known again, and when it was made."""
+    """What identifies an arming, and when it was made."""
     return {"number": one["number"], "when": one["when"]}
 
 
 def _waited_for(options: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
-    """The nodes of which this run has said that they are being installed, with their armings: when it comes to their batch, that
-    may have ended long ago, and they are not installed once more."""
+    """The nodes that this run has reported as being installed, with their armings: by the time of their batch, that may have ended
+    long ago, and they are not installed again."""
     nodes = (item for checked in options["checked"] for item in checked["nodes"].items())
     return {name: node["under_way"] for name, node in nodes if node["under_way"]}
 
@@ -501,7 +501,7 @@ def _switched(wanted: Mapping[str, Any], power: bool) -> str:
 
 
 def _batches(number: int, sizes: Iterable[Any]) -> Iterator[int]:
-    """How many machines are armed at a time, batch by batch: the last size goes on."""
+    """How many machines are armed at a time, batch by batch: the last size repeats."""
     sizes = list(sizes) or [number]
     while number > 0:
         size = sizes.pop(0) if len(sizes) > 1 else sizes[0]
@@ -518,7 +518,7 @@ def _duration(seconds: int) -> str:
 
 
 def _position(names: list[str], batch: Collection[str]) -> int:
-    """Where in all *names* those that follow the *batch* begin."""
+    """Where in *names* those that follow the *batch* begin."""
     return max((names.index(name) + 1 for name in batch if name in names), default=0)
 
 
@@ -534,7 +534,7 @@ def _differs(wanted: Mapping[str, Any], index: Mapping[str, Any] | None, served:
         return
     if index["mode"] != "install":
         yield f"it is published with the mode {index['mode']}"
-    # Which release a channel stands at, and its own address and its peer's, the boot host knows
+    # The boot host knows which release a channel stands at, its own address and its peer's
     order = index.get("order", {})
     known = {"version": index["version"], "host": order.get("host", ""), "peer": order.get("peer")}
     yield from differences(_published_terms(index), wanted["terms"] | known)
@@ -545,7 +545,7 @@ def _differs(wanted: Mapping[str, Any], index: Mapping[str, Any] | None, served:
 
 
 def _published_terms(index: Mapping[str, Any]) -> dict[str, Any]:
-    """A node that is published in another mode has no order, and yet a place and a config."""
+    """A node that is published in another mode has no order, but still a place and a config."""
     macs = [mac.replace(":", "-") for mac in index["macs"]]
     known = {
         "address": index["address"],
@@ -558,7 +558,7 @@ def _published_terms(index: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _state(told: Iterable[Mapping[str, Any]], armed: Mapping[str, Any]) -> dict[str, Any]:
-    """How far the machine is, by the boot host's clock."""
+    """How far the machine has come, by the boot host's clock."""
     found = next((arming for arming in told if arming["number"] == armed["number"]), None)
     if found is None:
         return {"state": "superseded", "message": "somebody else has armed it since"}

@@ -67,7 +67,7 @@ class ActionModule(ActionBase):
 
 
 def _explained(name: str, variables: Variables) -> tuple[dict[str, Any], str]:
-    """All that there is to say of a node, for programs and for people."""
+    """Everything to report about a node, for programs and for people."""
     host, fleet = _alone(name, variables)
     (node,) = fleet.nodes
     hidden = [secret.text for secret in variables.secrets(name) if len(secret.text) >= SHORTEST]
@@ -143,7 +143,7 @@ def _source_data(source: Source) -> dict[str, Any]:
 def _text(node: Node, data: Mapping[str, Any], traced: Mapping[str, Any]) -> str:
     image = " ".join(node.image().values())
     return (
-        f"# {node.name} stands in {node.rack}, is served by {data['boot_host']} and {_BOOTS[node.boot_mode]} ({image})\n\n"
+        f"# {node.name} is in {node.rack}, is served by {data['boot_host']} and {_BOOTS[node.boot_mode]} ({image})\n\n"
         f"# Butane, and where each key comes from\n{annotated(traced, _comment)}\n"
         f"# iPXE script\n{data['ipxe']}\n"
         f"# Ignition config: {data['ignition_bytes']:,} bytes"

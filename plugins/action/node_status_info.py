@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Shows of every node what is wanted, what is published and what it reported."""
+"""Shows for every node what is wanted, what is published and what it reported."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ class ActionModule(ActionBase):
 
 
 def _wanted(found: InventoryReading) -> dict[str, Wanted]:
-    """All nodes that the inventory has no mistakes of, with their boot hosts: of a pair, the one that answers first is first."""
+    """All nodes without mistakes in the inventory, with their boot hosts: of a pair, the one that answers first comes first."""
     serving: dict[str, list[tuple[bool, str]]] = {}
     made = {}
     for host, fleet in found.fleets.items():
@@ -95,7 +95,7 @@ def _wanted(found: InventoryReading) -> dict[str, Wanted]:
 
 
 def _names(nodes: list[str], wanted: Mapping[str, Wanted], hosts: list[str] | None) -> list[str]:
-    """The nodes that are among *hosts*, or stand behind boot hosts that are."""
+    """The nodes that are among *hosts*, or behind boot hosts that are."""
     if hosts is None:
         return nodes
     behind = {name for name, one in wanted.items() if set(one.boot_hosts) & set(hosts)}
@@ -103,7 +103,7 @@ def _names(nodes: list[str], wanted: Mapping[str, Wanted], hosts: list[str] | No
 
 
 def _answer(read: Mapping[str, Any] | None) -> Mapping[str, Any] | str:
-    """What a boot host told, or why it did not."""
+    """What a boot host answered, or why it did not."""
     if not read:
         return "not asked"
     if "index" not in read:
@@ -112,7 +112,7 @@ def _answer(read: Mapping[str, Any] | None) -> Mapping[str, Any] | str:
 
 
 def _images(read: Mapping[str, Mapping[str, Any] | str]) -> list[str]:
-    """What there is to say of the releases on the boot hosts that answered."""
+    """What there is to report about the releases on the boot hosts that answered."""
     answered = {host: answer for host, answer in read.items() if not isinstance(answer, str)}
     now = time.time()
     return [f"{host}: {note}" for host, answer in answered.items() for note in notes(answer.get("channels", ()), now)]

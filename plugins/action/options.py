@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Checks what was chosen for this run of a playbook, with -e."""
+"""Checks the options that this run of a playbook was given with -e."""
 
 from __future__ import annotations
 
@@ -37,5 +37,5 @@ class ActionModule(ActionBase):
         return {"changed": False}
 
     def _templated(self, given: Mapping[str, Any], names: Collection[str]) -> dict[str, Any]:
-        """What is no option may be a template that means something elsewhere alone."""
+        """A variable that is not an option may be a template that only means something elsewhere."""
         return {name: self._templar.template(value) if name in names else value for name, value in given.items()}

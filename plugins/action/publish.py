@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Reads the whole inventory at once and checks it for all boot hosts, and publishes what the nodes of one boot."""
+"""Reads the whole inventory at once, checks it for all boot hosts, and publishes what one boot host's nodes boot."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ from ansible_collections.kindling.flatcar.plugins.plugin_utils._status.installs 
     who,
 )
 
-#: Tops of a generation: what the web server alone may read, and what nobody but root.
+#: Top-level entries of a generation: those that only the web server may read, and those that only root may.
 PRIVATE = ["web"]
 SECRET = [routes.INDEX, routes.SHOWN]
 
@@ -48,7 +48,7 @@ _ENDED = "!!! ARMINGS END: WHAT WAS ORDERED IS NOT WHAT THE INVENTORY SAYS NOW !
 _ALL_THE_SAME = "It is published all the same, because site_older says so."
 
 _REFUSED_LOSSES = (
-    "Not published: disks would lose data that did not before, at the next network boot and with no arming. If that is meant, "
+    "Not published: disks would lose data that did not before, at the next network boot and with no arming. If that is intended, "
     "somebody has to publish it (site.yml without fleet_refuse_losses; in the container, `kindling publish`). It is:"
 )
 
@@ -94,7 +94,7 @@ class ActionModule(HostAction):
         return act(fleet, options, task_vars)
 
     def _check(self, options: Mapping[str, Any], task_vars: Mapping[str, Any]) -> dict[str, Any]:
-        """One pass for all hosts: each by itself would read the whole inventory again."""
+        """One pass for all hosts: each host alone would read the whole inventory again."""
         hosts = options["hosts"] or [task_vars["inventory_hostname"]]
         known = {host: HostFacts(task_vars["hostvars"][host]["ansible_facts"]) for host in hosts}
         checkout = _look(task_vars)
@@ -169,7 +169,7 @@ class ActionModule(HostAction):
         return result | {key: published[key] for key in ("generation",) if key in published}
 
     def _hold(self, fleet: Fleet, options: Mapping[str, Any], task_vars: dict[str, Any]) -> dict[str, Any]:
-        """Publishes nothing; and yet nobody is installed any more but by what the inventory says now."""
+        """Publishes nothing, but from now on nobody is installed except by what the inventory says now."""
         served, key = self._served(options, task_vars)
         ended = ended_armings(served["armings"], self._files(fleet, key, options, task_vars))
         self._warn(ended.values())
@@ -199,7 +199,7 @@ class ActionModule(HostAction):
         )
 
     def _signed_by(self, fleet: Fleet, host: str) -> str | None:
-        """Asked only where it is an order's: a key may be a file."""
+        """Only asked if it belongs to an order: a key may be a file."""
         installed = any(node.boot_mode == "install" for node in fleet.nodes)
         return signed_by(host, self._variables) if installed else None
 
@@ -212,7 +212,7 @@ class ActionModule(HostAction):
         options: Mapping[str, Any],
         task_vars: dict[str, Any],
     ) -> list[dict[str, str]]:
-        """What changes, node by node; the old texts are asked for, no more of them than are shown."""
+        """What changes, node by node; only those old contents are fetched that are shown."""
 
         def texts(paths: list[str]) -> dict[str, str]:
             asked = {"path": options["path"], "read": paths}

@@ -73,7 +73,7 @@ class ActionModule(ActionBase):
             f"{listed(problems)}\n" if problems else "",
             f"Warnings\n{listed(warned)}\n" if warned else "",
             f"Disks that lose data\n{told}" if told else "",
-            # Ansible prints it where the task has failed
+            # Ansible prints it if the task has failed
             summary if options["output"] or not problems else "",
         ]
         emit(options, "\n".join(section for section in sections if section), data)
@@ -83,7 +83,7 @@ class ActionModule(ActionBase):
 
 
 def _is_asked(name: str, hosts: Collection[str] | None) -> bool:
-    """What is wrong with a file may be wrong with any host."""
+    """A problem in a file may affect any host."""
     return not hosts or name in hosts or name == INVENTORY
 
 
@@ -92,7 +92,7 @@ def _within(fleet: Fleet, hosts: Collection[str] | None) -> Fleet:
 
 
 def _losses(fleets: Iterable[Fleet]) -> dict[str, list[Loss]]:
-    """What disks lose, by node: of those that nothing is wrong with."""
+    """What disks lose, by node, for nodes without problems."""
     return {
         node.name: losses(node, fleet.configs[node.name])
         for fleet in fleets

@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Checks the words of a role's variables that become configuration."""
+"""Checks the values of a role's variables that become configuration."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Ansible's own output, with each failure once and without the lines of the playbook that it stands in."""
+"""Ansible's own output, with each failure once and without the playbook's lines around it."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ name: plain
 type: stdout
 short_description: Ansible's default output, with each failure once
 description:
-  - Ansible prints a failure twice, as an error with the lines of the playbook around the task, and as the task's result. Who has to
-    mend an inventory has no use for the lines of a playbook that is right.
-  - This prints the result alone. With C(-vvv) nothing is left out.
+  - Ansible prints a failure twice, as an error with the lines of the playbook around the task, and as the task's result. Somebody
+    who has to fix an inventory has no use for the lines of a correct playbook.
+  - This callback prints only the result. With C(-vvv) nothing is left out.
 version_added: 0.1.0
 author:
   - Kindling developers (@kindling-flatcar)
@@ -29,7 +29,7 @@ from ansible.plugins.callback.default import CallbackModule as Default
 
 _ALL = 3
 
-#: What a failure has besides its message and says nothing more; the second line is that of `assert`.
+#: Keys of a failure that say no more than its message; the second line is for `assert`.
 _BESIDE_THE_MESSAGE = frozenset(
     {"changed", "exception", "failed", "invocation", "msg", "warnings", "deprecations"}
 ) | frozenset({"assertion", "evaluated_to"})
@@ -57,7 +57,7 @@ class CallbackModule(Default):
         return all(key in _BESIDE_THE_MESSAGE or key.startswith("_ansible_") for key in result)
 
     def _print_message(self, result: Any, ignore_errors: bool) -> None:
-        """As it was written: in a result's YAML or JSON its lines are broken and its quotes are doubled."""
+        """As it was written: in a result's YAML or JSON its lines are wrapped and its quotes doubled."""
         if self._last_task_banner != result.task._uuid:
             self._print_task_banner(result.task)
         self._handle_warnings_and_exception(result)

@@ -17,7 +17,7 @@ options:
     READ = r"""
 options:
   networks:
-    description: The boot host's provisioning networks, as the filter P(kindling.flatcar.boot_networks#filter) gives them.
+    description: The boot host's provisioning networks, as the filter P(kindling.flatcar.boot_networks#filter) returns them.
     type: list
     elements: dict
     required: true

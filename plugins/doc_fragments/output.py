@@ -14,6 +14,6 @@ options:
     choices: [text, json]
     default: text
   output:
-    description: The file on the controller to write it to. It is printed when not given.
+    description: The file on the controller to write the output to. It is printed when not given.
     type: path
 """

@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A boot host's provisioning networks, ready to print."""
+"""A boot host's provisioning networks, ready for templates."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ DOCUMENTATION = r"""
 name: boot_networks
 short_description: Complete a boot host's provisioning networks
 description:
-  - Checks the networks that a boot host shall serve, and completes them with its own addresses on their interfaces.
+  - Checks the networks that a boot host is to serve, and completes them with its own addresses on their interfaces.
 version_added: 0.1.0
 author:
   - Kindling developers (@kindling-flatcar)
@@ -39,8 +39,8 @@ RETURN = r"""
 _value:
   description:
     - The networks with C(interface), C(cidr), C(subnet) (its first address), C(netmask), C(racks), C(address), C(gateway), C(dns),
-      C(ntp), C(domain), C(other_dhcp_servers), C(peer), C(standby), C(mode), C(tag) (what dnsmasq calls it), C(own) (all addresses
-      of the interface) and C(quarantine) (the first and last address, and the blocks that the range is made of).
+      C(ntp), C(domain), C(other_dhcp_servers), C(peer), C(standby), C(mode), C(tag) (dnsmasq's name for it), C(own) (all addresses
+      of the interface) and C(quarantine) (the first and last address, and the blocks that make up the range).
   type: list
   elements: dict
 """

@@ -1,14 +1,14 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Which boot program each kind of firmware is given, ready to print."""
+"""Which boot program each kind of firmware gets, ready for templates."""
 
 from __future__ import annotations
 
 DOCUMENTATION = r"""
 name: boot_programs
-short_description: Tell which boot program each kind of firmware is given
+short_description: Work out which boot program each kind of firmware gets
 description:
-  - Joins a boot host's own choices with those that nodes can make by C(flatcar_boot_program).
+  - Combines a boot host's own choices with those that nodes can make with C(flatcar_boot_program).
 version_added: 0.1.0
 author:
   - Kindling developers (@kindling-flatcar)
@@ -26,7 +26,7 @@ options:
 """
 
 EXAMPLES = r"""
-- name: Show what UEFI machines are given
+- name: Show what UEFI machines get
   ansible.builtin.debug:
     msg: "{{ {'efi-x64': 'snponly.efi'} | kindling.flatcar.boot_programs([]) | selectattr('tag', 'eq', 'efi-x64') }}"
 """
@@ -35,7 +35,7 @@ RETURN = r"""
 _value:
   description:
     - For each architecture its C(tag), the C(codes) and C(http_codes) of DHCP option 93, and C(programs), each with its C(file)
-      and the C(tags) under which it is given.
+      and the C(tags) of the machines that get it.
   type: list
   elements: dict
 """

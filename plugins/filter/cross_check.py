@@ -1,16 +1,16 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Kindling's Butane against the reference's."""
+"""Kindling's Butane translation against the reference's."""
 
 from __future__ import annotations
 
 DOCUMENTATION = r"""
 name: cross_check
-short_description: Compare with butane, where it is installed, what a Butane config becomes
+short_description: Compare the translation of a Butane config with that of butane, if it is installed
 description:
-  - Translates a Butane config both with P(kindling.flatcar.to_ignition#filter) and with the program C(butane), and says on what
-    the two differ. Contents are compared by what they decompress to, and are never shown.
-  - That both refuse a config is no difference.
+  - Translates a Butane config both with P(kindling.flatcar.to_ignition#filter) and with the program C(butane), and returns where
+    the two differ. Contents are compared decompressed, and are never shown.
+  - A config that both refuse counts as no difference.
 version_added: 0.1.0
 author:
   - Kindling developers (@kindling-flatcar)
@@ -21,16 +21,16 @@ options:
     type: raw
     required: true
   files_dir:
-    description: The directory on the controller that C(local) files and trees of the config lie in.
+    description: The directory on the controller that holds the config's C(local) files and trees.
     type: path
   strict:
-    description: Have both refuse a config that there are warnings about.
+    description: Have both refuse a config that causes warnings.
     type: bool
     default: true
 """
 
 EXAMPLES = r"""
-- name: Hold what will be published to the reference, where there is one
+- name: Compare what will be published with the reference, if there is one
   ansible.builtin.assert:
     that: not check.butane or not check.differences
     fail_msg: "{{ check.differences | join('\n') }}"
@@ -44,7 +44,7 @@ _value:
   type: dict
   contains:
     butane:
-      description: The program that was run; null if there is none on the controller's PATH, and nothing was compared.
+      description: The program that was run; null if none is on the controller's PATH, and so nothing was compared.
       type: str
     differences:
       description: A sentence for each difference.

@@ -1,33 +1,33 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""How a machine is switched on."""
+"""How a machine is powered on."""
 
 from __future__ import annotations
 
 DOCUMENTATION = r"""
 name: power
-short_description: Work out how a machine is switched on
+short_description: Work out how a machine is powered on
 description:
-  - Turns the node variable C(flatcar_bmc) into what the role C(kindling.flatcar.power) gives to the modules that do it, all
-    defaults filled in.
+  - Turns the node variable C(flatcar_bmc) into the arguments that the role C(kindling.flatcar.power) passes to the modules that
+    do it, with all defaults filled in.
 version_added: 0.1.0
 author:
   - Kindling developers (@kindling-flatcar)
 positional: _input, macs
 options:
   _input:
-    description: The value of C(flatcar_bmc); empty or null for a machine that is switched on by hand.
+    description: The value of C(flatcar_bmc); empty or null for a machine that is powered on by hand.
     type: raw
     required: true
   macs:
-    description: The machine's MAC addresses. The first wakes it where C(flatcar_bmc) names no other.
+    description: The machine's MAC addresses. The first one wakes it if C(flatcar_bmc) names no other.
     type: list
     elements: str
     default: []
 """
 
 EXAMPLES = r"""
-- name: Say how the machine is switched on
+- name: Show how the machine is powered on
   ansible.builtin.debug:
     msg: "{{ ({'type': 'wol'} | kindling.flatcar.power(['52:54:00:12:a0:01'])).mac }}"
 """
@@ -36,7 +36,7 @@ RETURN = r"""
 _value:
   description:
     - Its C(type) is V(redfish), V(ipmi), V(wol) or V(hand). The other keys are those of C(flatcar_bmc); with V(redfish) the
-      C(address) has the port in it.
+      C(address) includes the port.
   type: dict
 """
 

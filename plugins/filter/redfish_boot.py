@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""How a machine with Redfish is told to boot from the network."""
+"""How a machine with Redfish is set to boot from the network."""
 
 from __future__ import annotations
 
@@ -8,29 +8,29 @@ DOCUMENTATION = r"""
 name: redfish_boot
 short_description: Choose how a machine with Redfish boots from the network once
 description:
-  - Most systems can be told to boot by PXE, some by UEFI HTTP boot alone. A service processor with several systems needs to know
-    which is meant.
-  - Fails where no one system is meant, with the names of all, and where that one can be told no boot from the network.
+  - Most systems can be set to boot by PXE, some only by UEFI HTTP boot. A service processor with several systems needs to know
+    which one is meant.
+  - Fails if it is unclear which system is meant, with the names of all, and if that system cannot be set to boot from the network.
 version_added: 0.1.0
 author:
   - Kindling developers (@kindling-flatcar)
 positional: _input, system, network
 options:
   _input:
-    description: The result of C(community.general.redfish_info) with the command C(GetBootOverride), also where that has failed.
+    description: The result of C(community.general.redfish_info) with the command C(GetBootOverride), even if that has failed.
     type: dict
     required: true
   system:
     description: The system's id, as C(flatcar_bmc) has it.
     type: str
   network:
-    description: Whether it shall boot from the network at all.
+    description: Whether it is to boot from the network at all.
     type: bool
     default: true
 """
 
 EXAMPLES = r"""
-- name: Set the next start to the network, once
+- name: Set the next boot to the network, once
   community.general.redfish_command:
     category: Systems
     command: SetOneTimeBoot
@@ -40,7 +40,7 @@ EXAMPLES = r"""
 RETURN = r"""
 _value:
   description:
-    - Its C(device) is V(Pxe) or V(UefiHttp); C(systems) are the ids of all systems that the service told of.
+    - Its C(device) is V(Pxe) or V(UefiHttp); C(systems) are the ids of all systems that the service reported.
   type: dict
 """
 

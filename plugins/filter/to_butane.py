@@ -8,10 +8,10 @@ DOCUMENTATION = r"""
 name: to_butane
 short_description: Turn a node's variables into its Butane config
 description:
-  - Reads the C(flatcar_*) variables of a node and gives its whole Butane config as a mapping.
-  - Every variable named C(flatcar_butane) or C(flatcar_butane_<name>) is a Butane fragment. Fragments are laid over what the
-    other variables say, in the order of their names, entry by entry (files by path, units and users by name), the later one
-    winning field by field. An entry with a true C($delete) takes an inherited one away.
+  - Reads the C(flatcar_*) variables of a node and returns its whole Butane config as a mapping.
+  - Every variable named C(flatcar_butane) or C(flatcar_butane_<name>) is a Butane fragment. Fragments are merged over the config
+    from the other variables, in the order of their names, entry by entry (files by path, units and users by name), the later one
+    winning field by field. An entry with a true C($delete) removes an inherited one.
 version_added: 0.1.0
 author:
   - Kindling developers (@kindling-flatcar)

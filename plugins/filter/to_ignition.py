@@ -9,11 +9,11 @@ name: to_ignition
 short_description: Turn a Butane config into an Ignition config
 description:
   - Translates a config of Butane's variant C(flatcar), as a mapping or as YAML text, into the mapping that Ignition reads.
-  - Gives what Butane itself gives. Files and trees are read on the controller, below O(files_dir) and nowhere else; unlike
-    Butane, not through a symbolic link that leads out of it either.
-  - Where a mapping has no C(variant) or C(version) they are C(flatcar) and C(1.1.0); YAML text has to say them. The versions
-    C(1.0.0), C(1.1.0) and C(1.2.0-experimental) are known.
-  - Every problem is listed at once, with its path in the config, and with the file, line and column that it came from where
+  - Returns the same as Butane itself. Files and trees are read on the controller, below O(files_dir) and nowhere else; unlike with
+    Butane, not through symbolic links that lead out of it either.
+  - For a mapping, C(variant) and C(version) default to C(flatcar) and C(1.1.0); YAML text has to contain them. The versions
+    C(1.0.0), C(1.1.0) and C(1.2.0-experimental) are supported.
+  - All problems are listed at once, with their paths in the config, and with the file, line and column that they come from if
     Ansible knows them.
 version_added: 0.1.0
 author:
@@ -26,11 +26,11 @@ options:
     required: true
   files_dir:
     description:
-      - The directory on the controller that C(local) files and trees of the config lie in.
+      - The directory on the controller that holds the config's C(local) files and trees.
       - Without it, a config that refers to local files is refused.
     type: path
   strict:
-    description: Refuse a config that there are warnings about, such as unknown keys. They are shown otherwise.
+    description: Refuse a config that causes warnings, such as unknown keys. Otherwise warnings are shown.
     type: bool
     default: true
 """

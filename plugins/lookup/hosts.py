@@ -1,18 +1,18 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The hosts that a play works on, where the limit leaves any."""
+"""The hosts that a play works on, if the limit leaves any."""
 
 from __future__ import annotations
 
 DOCUMENTATION = r"""
 name: hosts
-short_description: The hosts of a play, refused where --limit leaves none of them
+short_description: The hosts of a play, refused if --limit leaves none of them
 description:
-  - Ansible skips a play that C(--limit) leaves no host of, and ends well. Put behind C(hosts) of every play of a playbook, this
-    makes it an error that says which hosts the playbook works on.
-  - So are an inventory that is not given or not there, one with files that cannot be read, and C(--tags).
-  - A limit takes the controller away, too. A play on C(localhost) that takes other hosts as a limit runs for these then, and has to
-    have C(connection=local) and tasks with C(run_once). It does so where the limit has C(localhost), too.
+  - Ansible skips a play that C(--limit) leaves without hosts, and exits successfully. As the value of C(hosts) in every play of a
+    playbook, this makes it an error that says which hosts the playbook works on.
+  - So are an inventory that is not given or does not exist, one with unreadable files, and C(--tags).
+  - A limit excludes the controller, too. A play on C(localhost) that accepts other hosts in its limit then runs for those, and
+    needs C(connection=local) and tasks with C(run_once), even if the limit contains C(localhost).
 version_added: 0.1.0
 author:
   - Kindling developers (@kindling-flatcar)
@@ -21,7 +21,7 @@ options:
     description: The pattern of the play's hosts.
     required: true
   limit:
-    description: The pattern of which a limit has to leave at least one host. The play's own when not given.
+    description: The pattern that the limit has to leave at least one host of. The play's own when not given.
     type: str
 """
 
@@ -56,14 +56,14 @@ from ansible_collections.kindling.flatcar.plugins.plugin_utils._output.stop impo
 from ansible_collections.kindling.flatcar.plugins.plugin_utils._schema.limits import nobody_left
 
 _CONTROLLER = "localhost"
-_WHICH = "Say which inventory: -i inventories/NAME (inventories/README.md says how one is made)"
+_WHICH = "Say which inventory: -i inventories/NAME (inventories/README.md says how to make one)"
 
 
 class LookupModule(LookupBase):
     def run(self, terms: list[str], variables: Mapping[str, Any] | None = None, **kwargs: Any) -> list[str]:
         self.set_options(var_options=variables, direct=kwargs)
         (pattern,) = terms
-        if context.CLIARGS.get("syntax"):  # nothing is run, and of no inventory
+        if context.CLIARGS.get("syntax"):  # nothing is run, and no inventory is needed
             return [pattern]
         for message in (*_without_inventory(variables), *_with_tags(variables)):
             stop(message)
@@ -91,7 +91,7 @@ class LookupModule(LookupBase):
         return manager
 
     def _check_files(self, hosts: list[str], variables: Mapping[str, Any]) -> None:
-        """Ansible reads the files of the play's hosts next, and of one that it cannot read it says less."""
+        """Ansible reads the files of the play's hosts next, and says less about one that it cannot read."""
         sources = variables.get("ansible_inventory_sources") or ()
         files = files_of(sources, variables.get("playbook_dir"), self._loader)
         read = who_reads(hosts, variables["groups"])
@@ -101,7 +101,7 @@ class LookupModule(LookupBase):
 
 
 def _without_inventory(variables: Mapping[str, Any]) -> Iterator[str]:
-    """Ansible goes on without an inventory that is not there."""
+    """Ansible continues without an inventory that does not exist."""
     given = [str(source) for source in variables.get("ansible_inventory_sources") or ()]
     if not variables["groups"].keys() & {"boot_hosts", "flatcar_nodes"}:
         missing = [source for source in given if "," not in source and not Path(source).exists()]
@@ -112,7 +112,7 @@ def _without_inventory(variables: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _with_tags(variables: Mapping[str, Any]) -> Iterator[str]:
-    """A part of a playbook would leave out what the next part needs; with an unknown tag nothing at all would be done."""
+    """Part of a playbook would leave out what the next part needs; with an unknown tag nothing at all would be done."""
     tags = [tag for tag in variables.get("ansible_run_tags") or () if tag not in ("all", "always")]
     if tags:
-        yield f"--tags {','.join(tags)}: Kindling's playbooks have no parts that run alone. Leave --tags out; nothing was done"
+        yield f"--tags {','.join(tags)}: Kindling's playbooks have no parts that run alone. Omit --tags; nothing was done"

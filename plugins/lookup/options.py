@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What was chosen for this run of a playbook, with -e."""
+"""The options that this run of a playbook was given with -e."""
 
 from __future__ import annotations
 
@@ -8,14 +8,15 @@ DOCUMENTATION = r"""
 name: options
 short_description: The options that a playbook was given with -e
 description:
-  - Returns the options of one of the collection's playbooks by name, each as its type has it. What was not given has its default.
-  - Reads what was given with C(-e) alone. A variable of that name in an inventory is none, and M(kindling.flatcar.options) says so.
+  - Returns the options of one of the collection's playbooks by name, each converted to its type. Omitted ones have their defaults.
+  - Reads only what was given with C(-e). A variable of that name in an inventory is not an option, and M(kindling.flatcar.options)
+    reports it.
 version_added: 0.1.0
 author:
   - Kindling developers (@kindling-flatcar)
 options:
   _terms:
-    description: The playbook, by its name without C(.yml).
+    description: The playbook's name without C(.yml).
     required: true
 """
 

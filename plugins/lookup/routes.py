@@ -1,15 +1,15 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a boot host serves and keeps, by its place, for the templates of its configuration."""
+"""The URLs and paths of what a boot host serves and keeps, for the templates of its configuration."""
 
 from __future__ import annotations
 
 DOCUMENTATION = r"""
 name: routes
-short_description: The places of what a boot host serves
+short_description: The URLs and paths of what a boot host serves
 description:
-  - URLs that machines ask for, the files of a generation and those of an order to install, by the names that the collection's own
-    code has for them. For the roles' templates, so that each place is said once.
+  - URLs that machines request, the files of a generation and those of an install order, by the names that the collection's own
+    code uses. For the roles' templates, so that each of them is defined once.
 version_added: 0.1.0
 author:
   - Kindling developers (@kindling-flatcar)
@@ -17,14 +17,14 @@ options: {}
 """
 
 EXAMPLES = r"""
-- name: Say where iPXE is sent to
+- name: Show where iPXE is sent
   ansible.builtin.debug:
     msg: "http://{{ ansible_host }}/{{ lookup('kindling.flatcar.routes').first_script }}"
 """
 
 RETURN = r"""
 _raw:
-  description: One mapping, from each name to its place, or to a list of them.
+  description: One mapping, from each name to its URL or path, or to a list of them.
   type: list
   elements: dict
 """

@@ -1,7 +1,7 @@
 #!/usr/bin/python
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Arms machines on the boot host, and ends that."""
+"""Arms and disarms machines on the boot host."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ DOCUMENTATION = r"""
 module: arming
 short_description: Arm machines on a boot host
 description:
-  - Lets the web server give an installer to machines for some time, or ends that. M(kindling.flatcar.arming_info) tells what is
-    armed.
+  - Lets the web server serve machines an installer for a limited time, or ends that. M(kindling.flatcar.arming_info) reports what
+    is armed.
   - All machines in one archive are armed by one rename. A run that is killed has armed all of them or none.
   - The action plugins M(kindling.flatcar.install) and M(kindling.flatcar.publish) call this module; there is rarely a reason to
     call it directly.
@@ -23,20 +23,20 @@ extends_documentation_fragment:
 attributes:
   check_mode:
     support: full
-    details: Tells what would change.
+    details: Reports what would change.
   diff_mode:
     support: none
     details: Every change is in the log on the boot host.
 options:
   state:
     description:
-      - V(armed) arms what is in O(src); V(disarmed) ends the armings of O(machines); V(settled) takes
-        what is over off the disk.
+      - V(armed) arms what is in O(src); V(disarmed) ends the armings of O(machines); V(settled) removes
+        armings that are over from the disk.
     type: str
     choices: [armed, disarmed, settled]
     required: true
   secret:
-    description: The file with the secret that the web server includes.
+    description: The file with the web server's secret, which its configuration includes.
     type: path
     default: /etc/kindling/secure-link.conf
   fleet_dir:
@@ -45,14 +45,14 @@ options:
     default: /srv/kindling/fleet
   machines:
     description:
-      - The machines to speak of, each by its node's name, a MAC address or its address. All of them when not given.
+      - The machines to act on, each by its node's name, a MAC address or its IP address. All of them when not given.
     type: list
     elements: str
   src:
-    description: An archive on the boot host with what to arm.
+    description: An archive on the boot host with the orders to arm.
     type: path
   who:
-    description: Who does it, for the log.
+    description: Who arms or disarms, for the log.
     type: str
     default: ""
   seconds:
@@ -61,15 +61,15 @@ options:
     default: 7200
   clock:
     description:
-      - What time the controller has, in seconds since 1970. With O(state=armed), a boot host that differs by more than five minutes
+      - The controller's time, in seconds since 1970. With O(state=armed), a boot host whose clock differs by more than five minutes
         is refused, because nobody could tell when an arming ends.
     type: float
   again:
-    description: With O(state=armed), arm machines although an install of them is under way.
+    description: With O(state=armed), arm machines even if they are being installed.
     type: bool
     default: false
   forget:
-    description: With O(state=disarmed), send machines to their disks even if an install has left these half-written.
+    description: With O(state=disarmed), let machines boot their disks even if an install has left these half-written.
     type: bool
     default: false
 """
@@ -86,7 +86,7 @@ until:
   returned: with O(state=armed)
   type: int
 disarmed:
-  description: The nodes, as they were called when they were armed, of which there is something to say, and what.
+  description: What became of each node, by the name that it had when it was armed.
   returned: with O(state=disarmed)
   type: dict
 """
@@ -132,10 +132,10 @@ def main() -> None:
 
 
 def _without_places(params: dict) -> dict:
-    """Where nobody was ever armed, nobody has to be disarmed."""
+    """Where nothing was ever armed, nothing has to be disarmed."""
     if params["state"] == "disarmed":
         return {"changed": False, "disarmed": {}}
-    raise arming.ArmingError(f"there is no {params['installs_dir']}: run site.yml first, whose role web makes it")
+    raise arming.ArmingError(f"there is no {params['installs_dir']}: run site.yml first, whose role web creates it")
 
 
 def _arm(places: arming.Places, params: dict, check_mode: bool) -> dict:

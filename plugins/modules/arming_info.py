@@ -1,16 +1,16 @@
 #!/usr/bin/python
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Tells what a boot host has published, what is armed there, and what was reported."""
+"""Reports what a boot host has published, what is armed there, and what machines reported."""
 
 from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: arming_info
-short_description: Tell what machines are armed on a boot host, and what became of them
+short_description: Report which machines are armed on a boot host, and what became of them
 description:
-  - Tells what a boot host publishes for each node, which machines are armed and what they reported, and what else somebody needs to
-    know who looks after them.
+  - Reports what a boot host publishes for each node, which machines are armed and what they reported, and what else their operator
+    needs to know.
   - The action plugins M(kindling.flatcar.install) and M(kindling.flatcar.node_status_info) call this module; there is rarely a
     reason to call it directly.
 version_added: 0.1.0
@@ -33,16 +33,16 @@ options:
     type: path
     default: /srv/kindling/images.partial/key.gpg
   channels:
-    description: The file in which the role P(kindling.flatcar.flatcar_images#role) keeps how the followed channels stand.
+    description: The file in which the role P(kindling.flatcar.flatcar_images#role) keeps the state of the followed channels.
     type: path
     default: /srv/kindling/images.partial/channels.json
   records:
-    description: The directory in which the role P(kindling.flatcar.records#role) keeps what was heard of machines.
+    description: The directory in which the role P(kindling.flatcar.records#role) keeps the records of machines' boots.
     type: path
     default: /var/lib/kindling/records
   machines:
     description:
-      - The machines to speak of, each by its node's name, a MAC address or its address. All of them when not given.
+      - The machines to report on, each by its node's name, a MAC address or its IP address. All of them when not given.
     type: list
     elements: str
 """
@@ -54,23 +54,23 @@ EXAMPLES = r"""
 
 RETURN = r"""
 now:
-  description: What time the boot host has, in seconds since 1970.
+  description: The boot host's time, in seconds since 1970.
   returned: always
   type: int
 index:
-  description: What is published for each node, or for those of O(machines) that are named by their nodes' names.
+  description: What is published for each node, or for those in O(machines) that are given by node name.
   returned: always
   type: dict
 generation:
-  description: The name of what is served; none where nothing is.
+  description: The name of the served generation; null if there is none.
   returned: always
   type: str
 published:
-  description: When, by whom and from which commit that was published; none where nobody noted it.
+  description: When, by whom and from which commit it was published; null if that was not recorded.
   returned: always
   type: dict
 armings:
-  description: The armings, the latest first, with what was reported.
+  description: The armings, the latest first, with what the machines reported.
   returned: always
   type: list
   elements: dict
@@ -79,29 +79,29 @@ reports:
   returned: always
   type: dict
 images:
-  description: The releases whose disk image is there, as board and version, each with the bytes that an installation fetches.
+  description: The releases whose disk image is mirrored, as board and version, each with the bytes that an installation fetches.
   returned: always
   type: dict
 initrds:
-  description: How many bytes the releases' initrds have, by board and version.
+  description: The size of the releases' initrds in bytes, by board and version.
   returned: always
   type: dict
 keyring:
-  description: The keys that images are signed with, in base64; empty where there are none.
+  description: The keys that images are signed with, in base64; empty if there are none.
   returned: always
   type: str
 put_aside:
-  description: Addresses that dnsmasq gives nobody, as somebody said that they are taken, and until when, in seconds since 1970.
+  description: Addresses that dnsmasq gives nobody because a client declined them as in use, and until when, in seconds since 1970.
   returned: always
   type: dict
 misplaced:
   description:
-    - Nodes whose machines last asked for their script from another address than theirs, with C(address) and C(when), in seconds
-      since 1970, as they are recorded.
+    - Nodes whose machines last requested their script from an address that is not theirs, with C(address) and C(when), in seconds
+      since 1970, as recorded.
   returned: always
   type: dict
 channels:
-  description: How the channels stand that the boot host follows, as M(kindling.flatcar.flatcar_image) found out last.
+  description: The state of the channels that the boot host follows, as M(kindling.flatcar.flatcar_image) last found it.
   returned: always
   type: list
   elements: dict
@@ -145,7 +145,7 @@ def main() -> None:
         places = places_of(module.params, module.params["fleet_dir"])
         if places is None:
             module.fail_json(
-                f"there is no {module.params['installs_dir']}: run site.yml first, whose role web makes it"
+                f"there is no {module.params['installs_dir']}: run site.yml first, whose role web creates it"
             )
         module.exit_json(**_read(places, module.params))
     except (arming.ArmingError, GateError, OSError) as error:
@@ -185,7 +185,7 @@ def _index(fleet_dir: Path) -> dict:
 
 
 def _images(images_dir: Path) -> dict:
-    """Of each release, the kernel, the initrd and the disk image are fetched."""
+    """The kernel, the initrd and the disk image of each release are fetched."""
     found = {}
     for image in images_dir.glob(f"*/*/{_DISK_IMAGE}"):
         release = image.parent
@@ -206,7 +206,7 @@ def _initrds(images_dir: Path) -> dict:
 def _misplaced(directory: Path, index: dict) -> dict:
     try:
         found = misplaced(directory)
-    except (RecordsError, OSError):  # nothing is recorded, or nobody can read it
+    except (RecordsError, OSError):  # nothing is recorded, or it cannot be read
         return {}
     return {
         name: {"address": found[mac][0], "when": int(found[mac][1])}

@@ -6,15 +6,15 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: boot_probe
-short_description: Try what the machines of a rack would boot, before they are switched on
+short_description: Try what a rack's machines would boot, before they are powered on
 description:
-  - Runs emulated machines on the racks' networks, from a host that stands on them. For each node and each kind of firmware it asks
+  - Runs emulated machines on the racks' networks, from a host attached to them. For each node and each kind of firmware it asks
     for an address and a boot program, fetches that program, and follows iPXE's scripts to kernel, initrd and Ignition config.
-  - This host stands in the place of a node for that time, by a network namespace with a macvlan that has the node's MAC address,
-    and its address out of DHCP. Both are gone with the process, however it ends, and the lease is given back.
-  - A node whose address somebody holds is not disturbed. It is only asked for what DHCP would tell it, from this host's own MAC
-    address, and no offer is taken.
-  - Reads the nodes from the inventory, prints a table, and fails when something that has to work does not.
+  - Meanwhile this host takes the node's place, in a network namespace with a macvlan that has the node's MAC address and gets its
+    address by DHCP. Both are gone with the process, however it ends, and the lease is released.
+  - A node whose address is in use is not disturbed. This host only asks, from its own MAC address, what DHCP would offer the node,
+    and takes no offer.
+  - Reads the nodes from the inventory, prints a table, and fails if something that has to work does not.
 version_added: 0.1.0
 author:
   - Kindling developers (@kindling-flatcar)
@@ -27,26 +27,26 @@ requirements:
 attributes:
   check_mode:
     support: full
-    details: Nothing that lasts is changed, so it does the same.
+    details: Makes no lasting changes, so it does the same in check mode.
   diff_mode:
     support: none
-    details: There is nothing to differ.
+    details: There is nothing to compare.
 options:
   hosts:
     description:
-      - Nodes to try, and boot hosts of whose nodes one of each kind is tried, by what it boots and its board. All boot hosts when
+      - Nodes to try, and boot hosts for which one node of each kind is tried, by what it boots and its board. All boot hosts when
         not given.
     type: list
     elements: str
   all_nodes:
-    description: Try all nodes of these boot hosts, and not one of each kind.
+    description: Try all nodes of these boot hosts instead of one of each kind.
     type: bool
     default: false
   interface:
-    description: This host's interface, where only one network is looked at. By default the one that has an address on it.
+    description: This host's interface, if only one network is tried. By default the one that has an address on it.
     type: str
   seconds:
-    description: How long a server has for an answer.
+    description: How long to wait for a server's answer.
     type: float
     default: 5
 """
@@ -65,19 +65,19 @@ networks:
   elements: dict
   contains:
     boot_host:
-      description: Who serves it.
+      description: The boot host that serves it.
       type: str
     subnet:
       description: The network.
       type: str
     interface:
-      description: This host's interface on it; empty where it has none, so that nobody was asked.
+      description: This host's interface on it; empty if it has none, in which case nothing was tried.
       type: str
     rows:
       description: One for each node and kind of firmware, with its C(problems).
       type: list
       elements: dict
     stranger:
-      description: What a machine is told that is not in the inventory.
+      description: What a machine that is not in the inventory is offered.
       type: dict
 """

@@ -1,16 +1,16 @@
 #!/usr/bin/python
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Tells what is recorded of machines' boots."""
+"""Reports what is recorded of machines' boots."""
 
 from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: boot_records_info
-short_description: Tell what a boot host has recorded of machines' boots
+short_description: Report what a boot host has recorded of machines' boots
 description:
-  - Reads what the role P(kindling.flatcar.records#role) has taken out of the log, some or all machines'. Changes nothing.
-  - All of it was said by somebody in a machine's name, by its MAC address or its address. Texts are short and printable.
+  - Reads what the role P(kindling.flatcar.records#role) has extracted from the log, for some or all machines. Changes nothing.
+  - All of it was sent under a machine's MAC or IP address, by whoever used that address. Strings are short and printable.
 version_added: 0.1.0
 author:
   - Kindling developers (@kindling-flatcar)
@@ -18,7 +18,7 @@ extends_documentation_fragment:
   - kindling.flatcar.attributes.read_only
 options:
   macs:
-    description: The MAC addresses of the machines to tell of. All machines and strangers when not given.
+    description: The MAC addresses of the machines to report on. All machines and strangers when not given.
     type: list
     elements: str
   directory:
@@ -28,14 +28,14 @@ options:
 """
 
 EXAMPLES = r"""
-- name: What was heard of a machine?
+- name: What is recorded of a machine?
   kindling.flatcar.boot_records_info:
     macs: ["52:54:00:12:34:56"]
 """
 
 RETURN = r"""
 boots:
-  description: The boots of each machine by MAC address, the last one last. A machine that nothing is recorded of has none.
+  description: The boots of each machine by MAC address, oldest first. A machine without records has none.
   returned: success
   type: dict
   contains:
@@ -43,10 +43,10 @@ boots:
       description: When it began, in seconds since 1970 by the log's clock.
       type: float
     last:
-      description: When it was last heard of, before the next one began.
+      description: When the machine was last heard from, before the next boot began.
       type: float
     boots:
-      description: How many boots were all alike, one after the other; RV(boots.events) are those of the last one.
+      description: How many successive boots were identical; RV(boots.events) are those of the last one.
       type: int
     again:
       description: When the others of these began.
@@ -56,20 +56,20 @@ boots:
       description: The node's name at that time.
       type: str
     left_out:
-      description: How many events are not told, between the first and the last ones.
+      description: How many events between the first and the last ones are left out.
       type: int
     events:
       description:
-        - What was heard, in the order in which it was heard first. Each has C(hop) (V(dhcp), V(tftp), V(http)), C(what), C(at),
+        - The events, in the order in which each was first seen. Each has C(hop) (V(dhcp), V(tftp), V(http)), C(what), C(at),
           C(times) and C(last).
-        - Where it was said, it has C(who) (V(firmware), V(ipxe) or V(system) by DHCP, a program's name by HTTP), C(address),
+        - If known, it has C(who) (V(firmware), V(ipxe) or V(system) for DHCP, a program's name for HTTP), C(address),
           C(file), C(why), C(vendor), C(name), C(tags), C(status) and C(size).
       type: list
       elements: dict
 strangers:
   description:
-    - Who is in no inventory, who was heard last last. Each has C(mac), C(first), C(last), C(times), C(vendor), C(name) and
-      C(address).
+    - Machines that are in no inventory, the most recently seen last. Each has C(mac), C(first), C(last), C(times), C(vendor),
+      C(name) and C(address).
   returned: success
   type: list
   elements: dict
@@ -102,7 +102,7 @@ def main() -> None:
         )
     if not directory.is_dir():
         module.fail_json(
-            msg=f"{directory} is not there: nothing was recorded on this host yet. `site.yml` has it recorded, within a minute"
+            msg=f"{directory} does not exist: nothing has been recorded on this host yet. `site.yml` starts it, within a minute"
         )
     try:
         module.exit_json(changed=False, **records.recorded(directory, macs))

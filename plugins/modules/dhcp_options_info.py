@@ -6,11 +6,11 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: dhcp_options_info
-short_description: Print what an existing DHCP server has to be told
+short_description: Print the configuration that an existing DHCP server needs
 description:
-  - For each network of the boot host, prints in the languages of several servers each machine's reservation, and with C(mode=none)
-    which boot program goes to which firmware and what iPXE is told. Changes nothing.
-  - With C(mode=proxy) the boot host tells what to boot; with C(mode=authoritative) no other server has to be told anything.
+  - For each network of the boot host, prints each machine's reservation in the syntax of several servers, and with C(mode=none)
+    also which boot program goes to which firmware and what iPXE gets. Changes nothing.
+  - With C(mode=proxy) the boot host answers what to boot; with C(mode=authoritative) no other server needs any configuration.
 version_added: 0.1.0
 author:
   - Kindling developers (@kindling-flatcar)
@@ -31,7 +31,7 @@ options:
 """
 
 EXAMPLES = r"""
-- name: Print what the site's DHCP server has to be told
+- name: Print the configuration that the site's DHCP server needs
   kindling.flatcar.dhcp_options_info:
     networks: "{{ kindling_networks }}"
     programs: {bios: undionly.kpxe, efi-x64: snponly.efi}
@@ -40,7 +40,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 texts:
-  description: What was printed, one text a network.
+  description: What was printed, one string for each network.
   returned: success
   type: list
   elements: str

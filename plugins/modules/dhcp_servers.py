@@ -1,7 +1,7 @@
 #!/usr/bin/python
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Fails while a DHCP server that nobody named answers on a provisioning network."""
+"""Fails while an unlisted DHCP server answers on a provisioning network."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ module: dhcp_servers
 short_description: Find the DHCP servers on provisioning networks, and refuse those that do not belong there
 description:
   - Asks for an address on each network, as a plain machine and as the firmware of each architecture, with a made-up MAC address,
-    and lists the servers that offer one or a boot program. No offer is taken, so no server notes a lease. Changes nothing.
-  - Fails with the addresses of the servers that would fight with this boot host over the racks' machines, and says how the two
-    can be beside each other.
-  - The boot host's own C(address) and those in C(other_dhcp_servers) of a network belong there. With C(mode=proxy), any server that
-    gives addresses does while C(other_dhcp_servers) is empty, and it is a warning when none answers. With C(mode=none) the boot
-    host answers nobody, so nobody is looked for.
-  - A server that answers known machines alone cannot be found this way.
+    and lists the servers that offer one or a boot program. No offer is taken, so no server records a lease. Changes nothing.
+  - Fails with the addresses of the servers that would compete with this boot host for the racks' machines, and says how the two
+    can coexist.
+  - The boot host's own C(address) and those in C(other_dhcp_servers) of a network belong there. With C(mode=proxy) and an empty
+    C(other_dhcp_servers), so does any server that gives addresses, and the module warns when none answers. With C(mode=none) the
+    boot host answers nobody, so no search is made.
+  - A server that answers only known machines cannot be found this way.
 version_added: 0.1.0
 author:
   - Kindling developers (@kindling-flatcar)
@@ -31,8 +31,8 @@ options:
     default: []
   seconds:
     description:
-      - How long servers have to answer. All networks are looked at together, and those without a cable are not waited for.
-      - Some servers look for three seconds whether an address is in use before they offer it.
+      - How long servers have to answer. All networks are probed in parallel, and those without a cable are not waited for.
+      - Some servers check for three seconds whether an address is in use before they offer it.
     type: float
     default: 5
 """
@@ -45,28 +45,28 @@ EXAMPLES = r"""
 
 RETURN = r"""
 servers:
-  description: Every server that answered, each also where it belongs.
+  description: Every server that answered, including those that belong there.
   returned: always
   type: list
   elements: dict
   contains:
     interface:
-      description: The interface that it was heard on.
+      description: The interface on which its answer arrived.
       type: str
     address:
-      description: The address that it goes by.
+      description: Its server identifier.
       type: str
     source:
-      description: Whom its packet came from, its relay if it is behind one.
+      description: The source address of its packet, its relay's if it is behind one.
       type: str
     mac:
-      description: The MAC address of its packet.
+      description: The source MAC address of its packet.
       type: str
     offered:
       description: The address that it offered; empty for a proxy.
       type: str
     proxy:
-      description: Whether it answers for boot programs alone.
+      description: Whether it offers boot programs only.
       type: bool
     boot_file:
       description: The boot program that it names.

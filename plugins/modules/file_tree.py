@@ -1,17 +1,17 @@
 #!/usr/bin/python
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Lays files and directories down together."""
+"""Writes files and directories together."""
 
 from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: file_tree
-short_description: Lay files and directories down together
+short_description: Write files and directories together
 description:
-  - Has files and directories on a host as they are described, all of them in one round trip.
-  - All files are made and validated beside the places that they shall take before the first takes its place. Each does so by one
-    rename, so whoever reads a file reads the old or the new one, whole. A run that was killed is completed by the next one.
+  - Makes files and directories on a host match their description, all of them in one round trip.
+  - All files are written and validated next to their destinations before the first one is moved into place. Each is moved by one
+    rename, so readers see the old or the new file, whole. The next run completes one that was killed.
 version_added: 0.1.0
 author:
   - Kindling developers (@kindling-flatcar)
@@ -20,50 +20,50 @@ extends_documentation_fragment:
 attributes:
   check_mode:
     support: full
-    details: Tells what would change. Nothing is validated, since a validator may write.
+    details: Reports what would change. Nothing is validated, since a validator may write.
   diff_mode:
     support: full
-    details: Shows each text that changes, and owner, group and mode where they do. What is written once is never shown.
+    details: Shows each content that changes, and owner, group and mode if they do. Files with O(entries[].once) are never shown.
 options:
   entries:
-    description: What shall be there, in the order in which it is laid down.
+    description: The files and directories, in the order in which they are written.
     type: list
     elements: dict
     required: true
     suboptions:
       path:
         description:
-          - Where it is. Parents that are missing are made for everybody to enter, for directories alone.
+          - Where it is. Missing parents of directories are created, with access for everybody.
           - With O(entries[].state=absent), the last part may be a pattern such as V(*.efi).
         type: path
         required: true
       state:
-        description: A file, a directory, or no file of this name. A link to a directory is one.
+        description: A file, a directory, or no file of this name. A link to a directory counts as a directory.
         type: str
         choices: [file, directory, absent]
         default: file
       content:
-        description: The file's text.
+        description: The file's content.
         type: str
       src:
-        description: The file on the host that it is a copy of.
+        description: The file on the host to copy.
         type: path
       build:
         description:
-          - A command that makes the file out of O(entries[].content), which it reads at V({source}), and writes it to V({target}).
-          - It runs each time, and has to make the same of the same.
+          - A command that builds the file from O(entries[].content), which it reads at V({source}), and writes it to V({target}).
+          - It runs each time, and has to be reproducible.
         type: list
         elements: str
         default: []
       once:
         description:
-          - It is a secret, written where it is not there yet, and never replaced or shown. V({random}) in O(entries[].content)
-            becomes 64 random hexadecimal digits, made on the host.
-          - A directory is made where it is not there yet, and left to whom it belongs otherwise.
+          - The file is a secret, written only if it does not exist, and never replaced or shown. V({random}) in
+            O(entries[].content) becomes 64 random hexadecimal digits, generated on the host.
+          - A directory is created if it does not exist; otherwise its owner and mode are left alone.
         type: bool
         default: false
       validate:
-        description: A command that fails for a file that may not take the place. It finds the file at V({file}).
+        description: A command that fails for a file that must not be put in place. It finds the file at V({file}).
         type: list
         elements: str
         default: []
@@ -79,18 +79,18 @@ options:
         description: The mode, in octal digits. V(0755) for a directory and V(0644) for a file when not given.
         type: str
       keep:
-        description: Names that stay although O(entries[].state=absent) has a pattern that they match.
+        description: Names that are kept even if they match the pattern of O(entries[].state=absent).
         type: list
         elements: str
         default: []
   awaits_packages:
     description:
-      - Packages are missing on the host that a run installs, and check mode does not. Check mode then takes files and commands
-        that are missing for theirs.
+      - The host lacks packages that a run installs and check mode does not. Check mode then takes missing files and commands
+        to be from those packages.
     type: bool
     default: false
   awaits_users:
-    description: Users are missing on the host that a run makes, and check mode does not. Check mode then goes by their names.
+    description: The host lacks users that a run creates and check mode does not. Check mode then compares names only.
     type: bool
     default: false
 """
@@ -108,7 +108,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 paths:
-  description: What changed, or in check mode would; directories end in a slash.
+  description: The paths that changed, or in check mode would; directories end in a slash.
   returned: success
   type: list
   elements: str

@@ -6,17 +6,17 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: flatcar_image
-short_description: Mirrors verified Flatcar releases on a boot host
+short_description: Mirror verified Flatcar releases on a boot host
 description:
-  - Has the wanted releases in a directory that a web server serves. Downloads what is missing, verifies it while it
+  - Keeps the wanted releases in a directory that a web server serves. Downloads what is missing, verifies it while it
     arrives, and lets a release appear under its version only as a whole, by one rename.
-  - A channel is resolved once to an exact version, by its signed C(version.txt). Nothing else is ever asked for by a
+  - A channel is resolved once to an exact version, by its signed C(version.txt). Nothing else is ever requested by a
     channel's name.
   - Everything must carry exactly one good signature by a key of the pinned primary key, and match its signed digest.
     C(gpgv) does the cryptography.
-  - A release is what it says. Its version and board are read out of the os-release in its verified PXE image, and its kernel
-    is the one that this image has the modules of. The disk image is bound by the day of its signature alone.
-  - A channel stands at the newest release that a mirror has whole. Until then the one before it stays in use.
+  - A release's contents are checked. Its version and board are read from the os-release in its verified PXE image, and its kernel
+    has to be the one that this image has the modules of. The disk image is tied to them only by the day of its signature.
+  - A channel stands at the newest release that a mirror has in full. Until then the one before it stays in use.
   - An action plugin of the same name runs the module in the background and shows its progress during the run.
 version_added: 0.1.0
 author:
@@ -32,12 +32,12 @@ options:
     required: true
   work_dir:
     description:
-      - Where files gather before they are verified. On the same file system as O(images_dir), and not below it.
-      - It is closed to everybody but its owner.
+      - Where files are collected before they are verified. On the same file system as O(images_dir), and not below it.
+      - Only its owner has access.
     type: path
     required: true
   wanted:
-    description: What to have. Entries of the same board and version are merged.
+    description: The releases to mirror. Entries with the same board and version are merged.
     type: list
     elements: dict
     required: true
@@ -48,21 +48,21 @@ options:
         required: true
         choices: [amd64-usr, arm64-usr]
       channel:
-        description: V(stable), V(beta), V(alpha), V(lts), or a stream of LTS such as V(lts-2024).
+        description: V(stable), V(beta), V(alpha), V(lts), or an LTS stream such as V(lts-2024).
         type: str
         required: true
       version:
-        description: An exact version, or V(current) for what the channel stands at.
+        description: An exact version, or V(current) for the channel's current one.
         type: str
         default: current
       install:
-        description: Whether the disk image is needed, since a node installs it to its disk.
+        description: Whether the disk image is needed because a node installs it to its disk.
         type: bool
         default: false
   mirrors:
     description:
-      - Where to download from, in the order to try; a list, or text with commas. V({channel}) and V({board}) are filled in.
-      - Where a mirror fails, or has what is not what it says, the next one is tried.
+      - Where to download from, in the order to try; a list, or a comma-separated string. V({channel}) and V({board}) are filled in.
+      - If a mirror fails, or its files are not what they claim to be, the next one is tried.
       - V(file://) URLs serve sites without access to the Internet.
     type: list
     elements: str
@@ -78,7 +78,7 @@ options:
     type: str
     required: true
   proxy:
-    description: A proxy's URL. Without it, the proxy variables of the module's environment hold.
+    description: A proxy's URL. Without it, the proxy variables of the module's environment apply.
     type: str
     default: ""
   no_proxy:
@@ -86,7 +86,7 @@ options:
     type: str
     default: ""
   bandwidth:
-    description: The most that all downloads together may use, in bytes per second; 0 for no limit.
+    description: The most bandwidth that all downloads together may use, in bytes per second; 0 for no limit.
     type: int
     default: 0
   parallel:
@@ -98,33 +98,33 @@ options:
     type: int
     default: 10
   stall_timeout:
-    description: Seconds below 1 KiB/s after which a transfer counts as stalled, and is continued by a new one.
+    description: Seconds below 1 KiB/s after which a transfer counts as stalled, and a new one resumes it.
     type: int
     default: 30
   retries:
-    description: How often a transfer that brings nothing is repeated, before the next mirror is tried.
+    description: How often a transfer without progress is retried before the next mirror is tried.
     type: int
     default: 4
   keep:
-    description: How many releases to keep per board and channel, the wanted ones counted.
+    description: How many releases to keep per board and channel, including the wanted ones.
     type: int
     default: 2
   keep_days:
-    description: Keep every release that was wanted or current within so many days.
+    description: Keep every release that was wanted or current within this many days.
     type: int
     default: 14
   key_warning_days:
-    description: Warn when the signing subkey ends within so many days.
+    description: Warn when the signing subkey expires within this many days.
     type: int
     default: 60
   signature_spread_days:
-    description: How many days the signatures of one release's files may lie apart.
+    description: How many days apart the signatures of one release's files may be.
     type: int
     default: 3
   stale_days:
     description:
-      - Warn when the newest release that the mirrors name for a channel was signed longer ago than so many days, and ask the
-        next mirrors for a newer one, too; 0 for never. Flatcar releases every two to three weeks.
+      - Warn when the newest release that the mirrors name for a channel was signed more than this many days ago, and also ask the
+        next mirrors for a newer one; 0 for never. Flatcar releases every two to three weeks.
     type: int
     default: 30
   stale_days_lts:
@@ -132,7 +132,7 @@ options:
     type: int
     default: 90
   allow_older:
-    description: Follow a channel even if it goes back to an older release than it stood at on this host.
+    description: Follow a channel even if it goes back to an older release than it was at on this host.
     type: bool
     default: false
   lock_timeout:
@@ -140,28 +140,28 @@ options:
     type: int
     default: 0
   reserve:
-    description: Bytes that the file system must have left after everything was fetched.
+    description: Bytes that have to stay free on the file system after everything is fetched.
     type: int
     default: 268435456
   progress_interval:
-    description: Seconds between two lines of progress; 0 for none. Used by the action plugin.
+    description: Seconds between two progress lines; 0 for none. Used by the action plugin.
     type: int
     default: 5
   time_limit:
-    description: Seconds after which the whole run is ended. Used by the action plugin.
+    description: Seconds after which the whole run is aborted. Used by the action plugin.
     type: int
     default: 14400
   progress_file:
     description: A file, in a directory that only its owner can read, to write progress to. Set by the action plugin.
     type: path
   fetch:
-    description: Without it, a run in which something has to be fetched ends before it changes anything. Set by the action plugin.
+    description: If false, a run that would have to fetch something ends before it changes anything. Set by the action plugin.
     type: bool
     default: true
 attributes:
   check_mode:
     support: full
-    details: Tells what it would fetch and remove. What describes the releases is downloaded, to memory only.
+    details: Reports what it would fetch and remove. The releases' metadata is downloaded, to memory only.
   diff_mode:
     support: full
     details: Shows the served releases and links before and after.
@@ -182,7 +182,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 images:
-  description: One entry for each distinct wish, with the exact version that it came to.
+  description: One entry for each distinct wanted release, with the exact version that it resolved to.
   returned: always
   type: list
   elements: dict
@@ -200,7 +200,7 @@ images:
       signed_at: 1786600000
       age_days: 12
 fetched:
-  description: Releases of which files were fetched (in check mode, would be), with the sizes in bytes and the source.
+  description: Releases for which files were fetched (in check mode, would be), with their sizes in bytes and the source.
   returned: always
   type: list
   elements: dict
@@ -216,30 +216,30 @@ removed:
   elements: str
 confirmed:
   description:
-    - Releases that were published before their contents were read, and were read now (in check mode, would be), as
+    - Releases that were published before contents were checked, and were checked now (in check mode, would be), as
       board/version.
   returned: always
   type: list
   elements: str
 channels:
   description:
-    - How each channel stands that is followed. C(version) is in use, C(newest) is what the mirrors name, C(reason) says why
+    - The state of each followed channel. C(version) is in use, C(newest) is what the mirrors name, C(reason) says why
       these differ, C(age_days) how long ago the newest was signed.
   returned: always
   type: list
   elements: dict
 mirrors:
-  description: What every mirror gave in this run, and why it did not give the rest.
+  description: What every mirror delivered in this run, and why it did not deliver the rest.
   returned: always
   type: list
   elements: dict
   sample: [{mirror: "http://mirror.example/{channel}/{board}", gave: [], problems: ["…: nothing answers there …"]}]
 downloaded:
-  description: Bytes of images that were downloaded; what describes releases is not counted.
+  description: Bytes of images that were downloaded, not counting the releases' metadata.
   returned: always
   type: int
 pending:
-  description: Whether something has to be fetched, and was not, because O(fetch) is false.
+  description: Whether something has to be fetched and was not because O(fetch) is false.
   returned: always
   type: bool
 """
@@ -329,11 +329,11 @@ def make_settings(params: dict[str, typing.Any], check_mode: bool) -> Settings:
 
 
 def make_diff(outcome: Outcome) -> dict[str, str]:
-    """What is served before and after, as far as it changes."""
+    """What is served before and after, limited to what changes."""
     before = [f"{change['link']} -> {change['before']}" for change in outcome.links if change["before"]]
     after = [f"{change['link']} -> {change['after']}" for change in outcome.links]
     before += outcome.removed
-    after += [f"{label}: read, and is what it says" for label in outcome.confirmed]
+    after += [f"{label}: contents checked" for label in outcome.confirmed]
     after += [f"{item['board']}/{item['version']}/{name}" for item in outcome.fetched for name in item["files"]]
     return {"before": "".join(f"{line}\n" for line in before), "after": "".join(f"{line}\n" for line in after)}
 

@@ -9,8 +9,7 @@ DOCUMENTATION = r"""
 module: free_ports
 short_description: Check that no other service holds the ports that a service needs
 description:
-  - Fails with the names of the services that hold one of the ports on the given networks, where the service needs them. Changes
-    nothing.
+  - Fails with the names of the services that hold one of the ports on the given networks. Changes nothing.
 version_added: 0.1.0
 author:
   - Kindling developers (@kindling-flatcar)
@@ -27,12 +26,12 @@ options:
     required: true
     suboptions:
       protocol:
-        description: The transport.
+        description: The transport protocol.
         type: str
         choices: [tcp, udp]
         required: true
       port:
-        description: The number.
+        description: The port number.
         type: int
         required: true
   unit:
@@ -99,7 +98,7 @@ def main() -> None:
 
 
 def _owned_under_systemd(module: AnsibleModule) -> Callable[[int | None], bool]:
-    """Tells whether systemd started a process for the unit: its control group is named after the unit.
+    """Whether systemd started a process for the unit: its control group is named after the unit.
 
     In a container, root cannot see whose socket a service with capabilities holds: the service's own, while it runs.
     """
@@ -118,7 +117,7 @@ def _owned_under_systemd(module: AnsibleModule) -> Callable[[int | None], bool]:
 
 
 def _owned_under_s6(module: AnsibleModule) -> Callable[[int | None], bool]:
-    """The same where s6 runs the service: it starts each one in a session of its own."""
+    """The same if s6 runs the service: it starts each one in a session of its own."""
     _code, status, _error = module.run_command(["s6-svstat", "-o", "up,pid", module.params["supervised"]])
     up, _separator, pid = status.strip().partition(" ")
 

@@ -1,7 +1,7 @@
 #!/usr/bin/python
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Publishes a generation on the boot host."""
+"""Publishes a generation of boot files on the boot host."""
 
 from __future__ import annotations
 
@@ -9,13 +9,14 @@ DOCUMENTATION = r"""
 module: generation
 short_description: Publish a generation of boot files
 description:
-  - Tells what a boot host serves, or writes a new generation of files beside it and switches to it with one rename.
-  - Whenever a run is killed, what is served is a complete generation.
-  - Removes what a killed run left.
-  - An arming is an order for what is published. Before and after the switch, those are ended for good whose order is not.
-  - Configs that the new generation has not are put aside in C(former) in O(path), where the role P(kindling.flatcar.web#role) lets
-    them answer for a while.
-  - Makes the boot host's key, out of which the URLs of its nodes' configs are made, when it is first asked for.
+  - Reports what a boot host serves, or writes a new generation of files beside it and switches to it with one rename.
+  - A complete generation is served at all times, whenever a run is killed.
+  - Removes what a killed run left behind.
+  - An arming is an order for what is published. Armings whose order is no longer published are ended for good, before and after
+    the switch.
+  - Configs that the new generation lacks are put aside in C(former) in O(path), where the role P(kindling.flatcar.web#role) keeps
+    serving them for a while.
+  - Creates the boot host's key, from which the URLs of its nodes' configs are derived, when it is first requested.
   - The action plugin M(kindling.flatcar.publish) calls this module; there is rarely a reason to call it directly.
 version_added: 0.1.0
 author:
@@ -26,7 +27,7 @@ extends_documentation_fragment:
 attributes:
   check_mode:
     support: full
-    details: Tells the state and whether a generation would be published.
+    details: Reports the state and whether a generation would be published.
   diff_mode:
     support: none
     details: The action plugin that calls this module shows the difference.
@@ -38,18 +39,18 @@ options:
   src:
     description:
       - An archive on the boot host with the list of the files of the tree to serve, and those that are not served yet.
-      - Without it the module only tells the state.
+      - Without it the module only reports the state.
     type: path
   digest:
-    description: The digest of the whole tree, checked before it is switched to.
+    description: The digest of the whole tree, checked before the switch.
     type: str
   private:
-    description: Top directories and files of the tree that only root and O(group) can read.
+    description: Top-level directories and files of the tree that only root and O(group) can read.
     type: list
     elements: str
     default: []
   secret:
-    description: Top directories and files of the tree that only root can read.
+    description: Top-level directories and files of the tree that only root can read.
     type: list
     elements: str
     default: []
@@ -58,48 +59,48 @@ options:
     type: str
     default: kindling-web
   keep:
-    description: How many generations stay on the host, the served one among them.
+    description: How many generations to keep on the host, including the served one.
     type: int
     default: 5
   read:
     description:
-      - Paths of served files whose texts are returned in RV(texts), so that a difference can be shown.
-      - Texts may hold secrets. Whoever asks for them has to keep them out of what Ansible prints, with C(no_log) for one.
+      - Paths of served files whose contents are returned in RV(texts), so that a diff can be shown.
+      - Contents may hold secrets. The caller has to keep them out of Ansible's output, for example with C(no_log).
     type: list
     elements: str
     default: []
   checkout:
     description:
-      - What is known of where the tree comes from. It is noted beside the generation, under a number that each publishing raises.
-      - Without O(src), it is noted that what is served is what this checkout says, too. Nothing that is served changes by that, so
-        neither does RV(ignore:changed).
+      - What is known of where the tree comes from. It is recorded beside the generation, under a number that rises with each one.
+      - Without O(src), it is recorded that this checkout describes what is served, too. That changes nothing that is served, so
+        RV(ignore:changed) stays false.
     type: dict
     suboptions:
       who:
-        description: Who publishes, and where.
+        description: Who publishes, and from where.
         type: str
         default: ""
       commit:
-        description: The commit of the inventory, where it is in git.
+        description: The commit of the inventory, if it is in git.
         type: str
       dirty:
-        description: Whether the inventory has changes that are in no commit.
+        description: Whether the inventory has uncommitted changes.
         type: bool
         default: false
       says:
         description: A digest of the inventory's files.
         type: str
       newest:
-        description: When the last of the inventory's files was written, in seconds since 1970.
+        description: When the newest of the inventory's files was written, in seconds since 1970.
         type: float
   key:
     description:
       - Return the boot host's key, which is a secret, in RV(key).
-      - Whoever asks for it has to keep it out of what Ansible prints, with C(no_log) for one.
+      - The caller has to keep it out of Ansible's output, for example with C(no_log).
     type: bool
     default: false
   given_key:
-    description: The key that the boot host is to have, 64 hexadecimal digits. It keeps the one that it has when not given.
+    description: The key that the boot host is to have, 64 hexadecimal digits. It keeps its present key when not given.
     type: str
 """
 
@@ -115,23 +116,23 @@ manifest:
   returned: success
   type: dict
 texts:
-  description: The texts of those files in O(read) that are served, by path.
+  description: The contents of the files in O(read) that are served, by path.
   returned: success
   type: dict
 key:
   description:
-    - The boot host's key, 64 hexadecimal digits, as it is in the file C(key) in O(path), for root alone.
-    - In check mode, a host that has none yet tells one that is not kept.
+    - The boot host's key, 64 hexadecimal digits, from the file C(key) in O(path), which only root can read.
+    - In check mode, a host that has no key yet returns one that is not kept.
   returned: when O(key) is true
   type: str
 published:
   description:
-    - Where what was served before this run comes from, as V(served), or none where nobody noted it; and the numbers of what was
-      published, by what its inventory said, as V(numbers).
+    - As V(served), where what was served before this run comes from, or null if that was not recorded; as V(numbers), the numbers
+      of what was published, by the digest of its inventory.
   returned: when O(src) is not given
   type: dict
 armings:
-  description: The armings that are open, as M(kindling.flatcar.arming_info) tells them.
+  description: The open armings, as M(kindling.flatcar.arming_info) reports them.
   returned: when O(src) is not given
   type: list
 generation:
@@ -189,7 +190,7 @@ def run(params: dict, check_mode: bool) -> dict:
     if check_mode:
         return {"changed": True}
     places = places_of(params, params["path"])
-    if places:  # what a killed run has published ended them; going back to what was before must not bring them back
+    if places:  # what a killed run published ended them; a rollback to what was before must not revive them
         arming.settle(places)
     access = generation.Access(
         private=frozenset(params["private"]), secret=frozenset(params["secret"]), gid=_gid(params["group"])
@@ -219,7 +220,7 @@ def _state(root: Path, params: dict, check_mode: bool) -> dict:
 def _given(key: str | None) -> str | None:
     if key and not generation.KEY_FORM.fullmatch(key):
         raise generation.GenerationError(
-            "fleet_key is no key: expected 64 hexadecimal digits, as `openssl rand -hex 32` prints"
+            "fleet_key is not a key: expected 64 hexadecimal digits, as `openssl rand -hex 32` prints"
         )
     return key or None
 
@@ -238,7 +239,7 @@ def _gid(group: str) -> int:
     try:
         return grp.getgrnam(group).gr_gid
     except KeyError:
-        raise generation.GenerationError(f"the host has no group {group}: the role web makes it") from None
+        raise generation.GenerationError(f"the host has no group {group}: the role web creates it") from None
 
 
 if __name__ == "__main__":

@@ -1,19 +1,19 @@
 #!/usr/bin/python
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Switches the boot host to a generation that it has."""
+"""Switches the boot host to one of its earlier generations."""
 
 from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: generation_rollback
-short_description: Go back to an earlier generation of boot files
+short_description: Roll back to an earlier generation of boot files
 description:
   - Switches a boot host to a generation that it served before, by one rename, and holds it, so that the next run of C(site.yml)
-    does not undo that by accident.
-  - Before the switch, all files of that generation are held against the digest in its name, and the releases that its scripts
+    does not undo the rollback by accident.
+  - Before the switch, all files of that generation are checked against the digest in its name, and the releases that its scripts
     fetch have to be on the host.
-  - Armings whose order the served generation does not have are ended for good, before the switch and after it.
+  - Armings whose order the served generation lacks are ended for good, before the switch and after it.
 version_added: 0.1.0
 author:
   - Kindling developers (@kindling-flatcar)
@@ -23,10 +23,10 @@ extends_documentation_fragment:
 attributes:
   check_mode:
     support: full
-    details: Checks the generation all the same, and tells whether it would be switched to.
+    details: Checks the generation all the same, and reports whether the host would switch to it.
   diff_mode:
     support: none
-    details: RV(generations) tells what is served before and after.
+    details: RV(generations) shows what is served before and after.
 options:
   path:
     description: The directory that holds the generations and the symlink C(current).
@@ -34,20 +34,20 @@ options:
     required: true
   state:
     description:
-      - V(listed) tells what there is.
-      - V(switched) switches to O(generation) and holds it. One that is served already is held.
+      - V(listed) lists the generations.
+      - V(switched) switches to O(generation) and holds it. If it is served already, it is only held.
       - V(released) ends the hold.
     type: str
     choices: [listed, switched, released]
     default: listed
   generation:
     description:
-      - The generation's name, or enough of its beginning to tell it from the others.
-      - When not given, the one that was served when the served one was published. Going back twice goes back two generations, and
-        what was gone back from is switched to only by its name.
+      - The generation's name, or a prefix that is unique to it.
+      - When not given, the one that was served when the served one was published. Rolling back twice goes back two generations;
+        a generation that was rolled back can only be switched to by its name.
     type: str
   describe:
-    description: Say in RV(generations) by whom and from which commit each was published, and what it changed, too.
+    description: Also list in RV(generations) by whom and from which commit each was published, and what it changed.
     type: bool
     default: false
   images_dir:
@@ -57,7 +57,7 @@ options:
 """
 
 EXAMPLES = r"""
-- name: Go back to the generation before the served one
+- name: Roll back to the generation before the served one
   kindling.flatcar.generation_rollback:
     path: /srv/kindling/fleet
     state: switched
@@ -65,7 +65,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 served:
-  description: The name of the generation that is served now, or in check mode would be. None where nothing is served.
+  description: The name of the generation that is served now, or in check mode would be. Null if nothing is served.
   returned: success
   type: str
 message:
@@ -73,7 +73,7 @@ message:
   returned: success
   type: str
 reservations:
-  description: Whether dnsmasq has other files to read than before.
+  description: Whether dnsmasq's files differ from before.
   returned: success
   type: bool
 nodes:
@@ -87,17 +87,17 @@ ended:
   type: list
   elements: str
 held:
-  description: Why nothing is published while the served generation is held, and what to do; empty when it is not.
+  description: Why nothing is published while the served generation is held, and what to do; empty when it is not held.
   returned: success
   type: str
 published:
   description:
-    - Where the served generation comes from, as V(served), or none where nobody noted it; and the numbers of what was published, by
-      what its inventory said, as V(numbers).
+    - As V(served), where the served generation comes from, or null if that was not recorded; as V(numbers), the numbers of what
+      was published, by the digest of its inventory.
   returned: success
   type: dict
 generations:
-  description: A line for each generation that is there, with the time when it was last switched to, the latest first.
+  description: A line for each generation on the host, with the time of the last switch to it, the latest first.
   returned: success
   type: list
   elements: str
@@ -153,7 +153,7 @@ def main() -> None:
 
 
 def change(root: Path, options: dict, served: str | None, check_mode: bool) -> tuple[str | None, bool]:
-    """What is served then, and whether anything changed."""
+    """What is served afterwards, and whether anything changed."""
     if options["state"] == "switched":
         return generation.go_back(root, options["generation"], Path(options["images_dir"]), check_mode)
     return served, options["state"] == "released" and generation.end_hold(root, check_mode)

@@ -9,9 +9,9 @@ module: install
 short_description: Arm nodes for one installation each, and wait until they run
 description:
   - The steps of the playbook C(install.yml). V(plan) reads and checks the whole inventory. The others are delegated to a boot
-    host and speak of those of O(nodes) that are armed there.
+    host and act on those of O(nodes) that are armed there.
   - Nothing is armed unless the boot host serves what the inventory says now.
-  - Tokens are made for each arming and shipped in one archive; they are in no output and no log.
+  - Tokens are generated for each arming and shipped in one archive; they appear in no output and no log.
 version_added: 0.1.0
 author:
   - Kindling developers (@kindling-flatcar)
@@ -20,28 +20,28 @@ extends_documentation_fragment:
 attributes:
   check_mode:
     support: full
-    details: Checks everything, and tells what would be armed.
+    details: Checks everything, and reports what would be armed.
   diff_mode:
     support: none
     details: Every arming is in the log on the boot host.
 options:
   command:
     description:
-      - V(check_limit) fails unless somebody has said that it is for these nodes.
-      - V(plan) says on which boot host each node is armed; V(check) checks that the boot host serves what the inventory says;
-        V(show) shows what will happen to which disk; V(draw_seed) draws what tokens are made of.
-      - V(witness) has the other boot host of a pair know of armings; V(arm) arms; V(wait) waits for the nodes' reports and
+      - V(check_limit) fails unless the run is explicitly for these nodes.
+      - V(plan) decides on which boot host each node is armed; V(check) checks that the boot host serves what the inventory says;
+        V(show) shows what will happen to which disk; V(draw_seed) draws the seed that tokens are derived from.
+      - V(witness) announces armings to the other boot host of a pair; V(arm) arms; V(wait) waits for the nodes' reports and
         shows them; V(disarm) ends armings.
     type: str
     choices: [check_limit, plan, check, show, draw_seed, witness, arm, wait, disarm]
     required: true
   nodes:
-    description: The names of the nodes. With O(command=disarm), all that the boot host knows where none are given.
+    description: The names of the nodes. With O(command=disarm), all that the boot host knows when not given.
     type: list
     elements: str
   limit:
     description:
-      - With O(command=check_limit), the run's C(--limit). All nodes of the inventory are meant only where it names them one by one.
+      - With O(command=check_limit), the run's C(--limit). It selects all nodes of the inventory only if it names them one by one.
     type: str
     default: ""
   plan:
@@ -50,7 +50,7 @@ options:
   checked:
     description:
       - The results of O(command=check), for V(show), V(witness) and V(arm). A node that was being installed then is waited for,
-        and not armed once its install has ended.
+        and not armed again once its install has ended.
     type: list
     elements: dict
     default: []
@@ -68,30 +68,30 @@ options:
     default: 7200
   again:
     description:
-      - With O(command=witness) and V(arm), arm nodes although an install of them is under way. They are waited for when not.
+      - With O(command=witness) and V(arm), arm nodes even if they are being installed. Otherwise their installs are waited for.
     type: bool
     default: false
   new_disk:
     description:
-      - With O(command=show) and V(arm), install also where the disk that is named by its slot has another serial number than the
-        last installation has found there.
+      - With O(command=show) and V(arm), install even if a disk that is named by its slot has another serial number than the last
+        installation found there.
     type: bool
     default: false
   without_peer:
-    description: With O(command=plan), leave the other boot host of a pair out. It may start half-written disks then.
+    description: With O(command=plan), leave out the other boot host of a pair. It may then let machines boot half-written disks.
     type: bool
     default: false
   all_nodes:
-    description: With O(command=wait), the nodes of all batches in their order, to say which were not begun.
+    description: With O(command=wait), the nodes of all batches in order, to report which were not started.
     type: list
     elements: str
     default: []
   max_fail_percentage:
-    description: With O(command=wait), how many in a hundred may fail before no other batch is begun.
+    description: With O(command=wait), the percentage of nodes that may fail before no further batch is started.
     type: float
     default: 0
   machines:
-    description: With O(command=disarm), machines beside O(nodes), by name, MAC address or address.
+    description: With O(command=disarm), machines besides O(nodes), by name, MAC address or IP address.
     type: list
     elements: str
     default: []
@@ -103,11 +103,11 @@ options:
     description: What O(command=arm) returned as RV(armings). Needed for V(wait).
     type: dict
   power:
-    description: With O(command=plan), check that nodes with C(flatcar_bmc) can be switched on from here.
+    description: With O(command=plan), check that nodes with C(flatcar_bmc) can be powered on from here.
     type: bool
     default: true
   forget:
-    description: With O(command=disarm), send machines to their disks even if an install has left these half-written.
+    description: With O(command=disarm), let machines boot their disks even if an install has left these half-written.
     type: bool
     default: false
 """
@@ -138,31 +138,31 @@ home:
   returned: with O(command=plan)
   type: dict
 witnesses:
-  description: The other boot hosts of pairs, which are told.
+  description: The other boot hosts of pairs, to which armings are announced.
   returned: with O(command=plan)
   type: list
   elements: str
 seed:
-  description: What this run's tokens are made of, a secret.
+  description: What this run's tokens are derived from, a secret.
   returned: with O(command=draw_seed)
   type: str
 armings:
-  description: The number and the time of each node's arming, of those too that are waited for.
+  description: The number and the time of each node's arming, including those that are waited for.
   returned: with O(command=arm)
   type: dict
 armed:
-  description: The nodes that were armed now.
+  description: The nodes that this run armed.
   returned: with O(command=arm)
   type: list
   elements: str
 nodes:
   description:
-    - What became of each node. C(state) is V(running) where all went well.
+    - What became of each node. C(state) is V(running) if all went well.
     - With O(command=check), what its boot host knows of it.
   returned: with O(command=wait) and O(command=check)
   type: dict
 disarmed:
-  description: The nodes of which there is something to say, and what.
+  description: What became of each node.
   returned: with O(command=disarm)
   type: dict
 """

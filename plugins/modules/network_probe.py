@@ -1,15 +1,15 @@
 #!/usr/bin/python
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Asks the boot host of a network what machines would boot there, in the place of each of them."""
+"""Asks a network's boot host what machines would boot there, in the place of each of them."""
 
 from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: network_probe
-short_description: Try what given machines of networks would boot
+short_description: Try what given machines on networks would boot
 description:
-  - Runs emulated machines on networks, from a host that stands on them, and tells how far each kind of firmware gets.
+  - Runs emulated machines on networks, from a host attached to them, and reports how far each kind of firmware gets.
   - The action plugin M(kindling.flatcar.boot_probe) calls this module; there is rarely a reason to call it directly.
 version_added: 0.1.0
 author:
@@ -22,10 +22,10 @@ requirements:
 attributes:
   check_mode:
     support: full
-    details: Nothing that lasts is changed, so it does the same.
+    details: Makes no lasting changes, so it does the same in check mode.
   diff_mode:
     support: none
-    details: There is nothing to differ.
+    details: There is nothing to compare.
 options:
   networks:
     description: The networks, and the machines on each.
@@ -34,7 +34,7 @@ options:
     required: true
     suboptions:
       boot_host:
-        description: Who serves it.
+        description: The boot host that serves it.
         type: str
         required: true
       subnet:
@@ -65,10 +65,10 @@ options:
             elements: int
             required: true
   interface:
-    description: This host's interface, where only one network is looked at. By default the one that has an address on it.
+    description: This host's interface, if only one network is tried. By default the one that has an address on it.
     type: str
   seconds:
-    description: How long a server has for an answer.
+    description: How long to wait for a server's answer.
     type: float
     default: 5
 """
@@ -90,20 +90,20 @@ networks:
   elements: dict
   contains:
     boot_host:
-      description: Who serves it.
+      description: The boot host that serves it.
       type: str
     subnet:
       description: The network.
       type: str
     interface:
-      description: This host's interface on it; empty where it has none, so that nobody was asked.
+      description: This host's interface on it; empty if it has none, in which case nothing was tried.
       type: str
     rows:
       description: One for each node and kind of firmware, with its C(problems).
       type: list
       elements: dict
     stranger:
-      description: What a machine is told that is not in the inventory.
+      description: What a machine that is not in the inventory is offered.
       type: dict
 """
 

@@ -8,10 +8,10 @@ DOCUMENTATION = r"""
 module: node_config_info
 short_description: Show what nodes' variables become, and where each part comes from
 description:
-  - Shows each node's merged Butane with, for each key, the variable, the file and the line of the inventory that it comes from, its
-    iPXE script, and the size of its Ignition config. As JSON, it is a list where there are several nodes.
-  - Password hashes and LUKS keys are masked, as is every value of the Butane that has a text out of a vault in it.
-  - Reads the inventory on the controller, and connects to nothing.
+  - Shows each node's merged Butane with the variable, inventory file and line that each key comes from, its iPXE script, and the
+    size of its Ignition config. The JSON is a list if there are several nodes.
+  - Password hashes and LUKS keys are masked, as is every Butane value that contains a vaulted string.
+  - Reads the inventory on the controller, and connects to no host.
 version_added: 0.1.0
 author:
   - Kindling developers (@kindling-flatcar)

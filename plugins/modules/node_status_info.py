@@ -6,11 +6,11 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: node_status_info
-short_description: Show of every node what is wanted, what is published and what it reported
+short_description: Show for every node what is wanted, what is published and what it reported
 description:
   - Compares the inventory with what M(kindling.flatcar.arming_info) read on each boot host, and prints a table.
-  - Below it says what each boot host serves, and by whom, when and from which commit that was published.
-  - A boot host that did not answer is said of each of its nodes. So is a mistake in the inventory.
+  - Below the table, reports what each boot host serves, and by whom, when and from which commit that was published.
+  - A boot host that did not answer is reported for each of its nodes. So is a mistake in the inventory.
 version_added: 0.1.0
 author:
   - Kindling developers (@kindling-flatcar)
@@ -19,7 +19,7 @@ extends_documentation_fragment:
   - kindling.flatcar.output
 options:
   register:
-    description: The variable of each boot host that has what M(kindling.flatcar.arming_info) returned there.
+    description: The variable of each boot host that holds what M(kindling.flatcar.arming_info) returned there.
     type: str
     required: true
   asked:
@@ -41,7 +41,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 msg:
-  description: The summary, with the numbers of nodes by what became of them.
+  description: The summary, with the number of nodes in each state.
   returned: always
   type: str
 """

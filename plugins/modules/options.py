@@ -8,12 +8,12 @@ DOCUMENTATION = r"""
 module: options
 short_description: Check the options that a playbook was given with -e
 description:
-  - Checks, on the controller, what a playbook of this collection was given with C(-e), before it does anything. A former name is
-    refused with the one of now, a name that looks like an option and is none with the nearest, and a value with what was expected.
-    All that are wrong are told at once.
-  - An option is given for one run. One that stands in the inventory is not obeyed. C(site.yml), C(check.yml), C(images.yml),
-    C(install.yml) and C(rollback.yml) are refused then, unless C(-e) gives it, too; the others go on with a warning.
-  - Variables of other names are never looked at.
+  - Checks, on the controller, what a playbook of this collection was given with C(-e), before the playbook does anything. The
+    message for a former name gives the current one, for an unknown option the nearest one, and for a value what was expected. All
+    mistakes are reported at once.
+  - An option is given for one run. One that is set in the inventory is ignored. C(site.yml), C(check.yml), C(images.yml),
+    C(install.yml) and C(rollback.yml) refuse to run then, unless C(-e) gives it, too; the others continue with a warning.
+  - Variables with other names are never checked.
 version_added: 0.1.0
 author:
   - Kindling developers (@kindling-flatcar)
@@ -21,7 +21,7 @@ extends_documentation_fragment:
   - kindling.flatcar.attributes.read_only
 options:
   playbook:
-    description: Whose options are checked. C(check.yml) and C(images.yml) have those of C(site.yml).
+    description: The playbook whose options are checked. C(check.yml) and C(images.yml) have those of C(site.yml).
     type: str
     choices: [site, install, disarm, rollback, new, status, explain, validate, acceptance, dhcp_options]
     required: true

@@ -6,17 +6,17 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: publish
-short_description: Check the nodes, and publish what those of a boot host boot
+short_description: Check the nodes, and publish what a boot host's nodes boot
 description:
   - Reads the variables of all nodes, in one pass on the controller, and checks them one by one and against each other. Every
     problem is reported, with the node, the variable and its place in the inventory. So are placeholders of the example inventory
-    (its key, its digest, names in example.com), of which M(kindling.flatcar.validate) only warns.
+    (its key, its digest, names in example.com), about which M(kindling.flatcar.validate) only warns.
   - Refuses a checkout of the inventory that is older than the one from which a boot host's generation was published. In a git
-    repository the commit has to be that one or come after it. Where git cannot tell, an inventory is older that was published under
-    a lower number, file by file, and has no file as new as what is served; others are published, and a warning says that nobody can
-    tell. Git only reads, on the controller.
+    repository the commit has to be that one or a descendant. If git cannot tell, an inventory is older if the same files were
+    published under a lower number and none of them is as new as what is served; any other is published, with a warning that its age
+    is unknown. Git only reads, on the controller.
   - With O(command=publish), builds iPXE scripts, Ignition configs and DHCP reservations, sends what the boot host lacks in
-    one transfer, and switches to it with one rename. The same inventory changes nothing.
+    one transfer, and switches to it with one rename. Publishing the same inventory again changes nothing.
 version_added: 0.1.0
 author:
   - Kindling developers (@kindling-flatcar)
@@ -26,42 +26,43 @@ extends_documentation_fragment:
 attributes:
   check_mode:
     support: full
-    details: Tells what would be published.
+    details: Reports what would be published.
   diff_mode:
     support: full
     details:
-      - Shows for each node what changes of its reservation, script and decoded Ignition config, and when that acts. What many
-        nodes have alike is shown once.
-      - Before all else says which disks of which nodes lose data that did not by what is served, then which do as before.
-      - Before that, which armings end, because what was ordered is not what the inventory says now.
-      - Hashes of passwords, keys, values of HTTP headers and texts out of vaults are marks, different ones for different secrets.
-      - Of nodes that boot their own disk, the boot host keeps the configs as they are shown, for root alone.
+      - Shows for each node what changes in its reservation, script and decoded Ignition config, and when that takes effect. What
+        many nodes have in common is shown once.
+      - First lists which armings end, because what was ordered is not what the inventory says now.
+      - Then lists which disks of which nodes newly lose data, compared with what is served, and which lose data as before.
+      - Password hashes, keys, values of HTTP headers and vaulted strings are replaced by marks, different ones for different
+        secrets.
+      - For nodes that boot their own disk, the boot host keeps the configs as they are shown, readable by root only.
 options:
   command:
     description:
-      - V(check) reads and checks, for all O(hosts) at once, and touches nothing but the controller's memory.
+      - V(check) reads and checks, for all O(hosts) at once, and changes nothing but the controller's memory.
       - V(publish) publishes on one boot host. It needs O(networks) and O(images).
-      - V(hold) publishes nothing, and ends the armings there that are for something else than what the inventory says now. It
+      - V(hold) publishes nothing, and ends the armings there that are for anything other than what the inventory says now. It
         needs O(networks).
     type: str
     choices: [check, hold, publish]
     default: publish
   hosts:
     description:
-      - With O(command=check), the boot hosts whose nodes are checked. Their own C(kindling_networks) say which those are.
-      - The boot host that the task is for when not given.
+      - With O(command=check), the boot hosts whose nodes are checked. Their own C(kindling_networks) decide which nodes those are.
+      - The task's boot host when not given.
     type: list
     elements: str
   nodes:
     description:
-      - With O(command=publish), the nodes of this boot host, as RV(fleets) told them in this run. Only they are read again, each
-        by itself and against each other.
+      - With O(command=publish), the nodes of this boot host, as returned in RV(fleets) in this run. Only they are checked again,
+        one by one and against each other.
       - When not given, the whole inventory is read and checked.
     type: list
     elements: str
   images:
     description:
-      - The releases that the boot host serves, as the role P(kindling.flatcar.flatcar_images#role) tells them. Of each, C(board),
+      - The releases that the boot host serves, as the role P(kindling.flatcar.flatcar_images#role) returns them. Their C(board),
         C(channel), C(requested) and C(version) are used.
     type: list
     elements: dict
@@ -71,47 +72,47 @@ options:
     type: path
     default: /srv/kindling/fleet
   group:
-    description: The group that may read scripts and configs, the web server's.
+    description: The web server's group, which may read scripts and configs.
     type: str
     default: kindling-web
   keep:
-    description: How many generations stay on the boot host.
+    description: How many generations to keep on the boot host.
     type: int
     default: 5
   files_dir:
-    description: The directory on the controller below which Butane's C(local) files lie.
+    description: The directory on the controller that holds Butane's C(local) files.
     type: path
   refuse_losses:
     description:
-      - With O(command=publish), publish nothing by which disks lose data that did not before without any arming, as those of nodes
-        in RAM do. For what publishes by itself.
+      - With O(command=publish), publish nothing that makes further disks lose data without any arming, as disks of nodes in RAM
+        do. Meant for unattended publishing.
     type: bool
     default: false
   refusal_file:
     description:
-      - A file on the controller that says what O(refuse_losses) refused, as JSON with a list C(losses). It is not written when
+      - A file on the controller for what O(refuse_losses) refused, as JSON with a list C(losses). It is not written when
         nothing is refused.
     type: path
   known:
     description:
-      - With O(command=check), what is known by boot host of where its generation comes from, as
+      - With O(command=check), what is known of where each boot host's generation comes from, by boot host, as
         M(kindling.flatcar.generation_rollback)
         returns it in RV(kindling.flatcar.generation_rollback#module:published).
     type: dict
     default: {}
   checkout:
     description:
-      - With O(command=publish), the checkout of the inventory, as RV(checkout) told it in this run. The boot host notes it.
-      - It is looked at when not given.
+      - With O(command=publish), the checkout of the inventory, as returned in RV(checkout) in this run. The boot host records it.
+      - When not given, the checkout is examined.
     type: dict
   older:
-    description: Publish from an older checkout, too, and say so in a warning.
+    description: Publish from an older checkout, too, with a warning.
     type: bool
     default: false
   key:
     description:
-      - The key that the URLs of configs are made with and what nodes report with, 64 hexadecimal digits. The boot host keeps one
-        that it has made itself when not given.
+      - The key from which the URLs of configs and the tokens of nodes' reports are derived, 64 hexadecimal digits. When not given,
+        the boot host generates one and keeps it.
     type: str
 """
 
@@ -142,20 +143,20 @@ fleets:
       type: list
       elements: str
     known_as:
-      description: By what other boot hosts may know each of them, its name and its MAC addresses; an address may be others' there.
+      description: How other boot hosts may know each of them, by name and MAC addresses; an IP address may be another node's there.
       returned: always
       type: dict
     images:
       description:
-        - The releases that the nodes ask for, each with board, channel and version, and with C(install) where a node needs the
-          disk image too.
+        - The releases that the nodes ask for, each with board, channel and version, and with C(install) if a node also needs the
+          disk image.
       returned: always
       type: list
       elements: dict
     programs:
       description:
-        - The operator's boot programs that nodes ask for, each with C(path) on the controller, C(sha256), the C(name) that it is
-          to be served by, C(architecture), and the C(tag) that dnsmasq gives to its nodes.
+        - The operator's boot programs that nodes ask for, each with C(path) on the controller, C(sha256), the C(name) to serve it
+          under, C(architecture), and the C(tag) that dnsmasq gives to its nodes.
       returned: always
       type: list
       elements: dict
@@ -169,15 +170,15 @@ checkout:
   type: dict
   contains:
     who:
-      description: Who runs the playbook and where, with the name that git has for them.
+      description: Who runs the playbook and where, with the user name that git is configured with.
       returned: always
       type: str
     commit:
-      description: The commit; none where git cannot tell, or has no file of the inventory.
+      description: The commit; null if git cannot tell, or tracks no file of the inventory.
       returned: always
       type: str
     dirty:
-      description: Whether the inventory has changes that are in no commit.
+      description: Whether the inventory has uncommitted changes.
       returned: always
       type: bool
     says:
@@ -185,11 +186,11 @@ checkout:
       returned: always
       type: str
     newest:
-      description: When the last of them was written, in seconds since 1970.
+      description: When the newest of them was written, in seconds since 1970.
       returned: always
       type: float
     unknown:
-      description: Why git cannot tell the commit; empty where it can, or where there is no repository.
+      description: Why git cannot tell the commit; empty if it can, or if there is no repository.
       returned: always
       type: str
     folder:

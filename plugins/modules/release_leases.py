@@ -1,18 +1,18 @@
 #!/usr/bin/python
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Ends leases that stand in the way of reservations."""
+"""Releases leases that conflict with reservations."""
 
 from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: release_leases
-short_description: End leases that stand in the way of reservations
+short_description: Release leases that conflict with reservations
 description:
-  - Gives back, in the machine's name, each lease of the boot host's own dnsmasq whose address is reserved for another machine, or
-    whose machine has another address by now. Until then, dnsmasq would keep the address from the machine that has it now, such as
-    the same one with a new network card. Other leases, such as those of strangers in quarantine, are left alone.
-  - A machine that was removed and still runs keeps using its address until its lease would have ended; it is not answered any more.
+  - Releases, in the machine's name, each lease of the boot host's own dnsmasq whose address is now reserved for another machine, or
+    whose machine now has another address. Otherwise dnsmasq would keep the address from the machine that has it reserved now, such
+    as the same one with a new network card. Other leases, such as those of strangers in quarantine, are left alone.
+  - A machine that was removed and still runs keeps using its address until its lease would have expired; it gets no more answers.
 version_added: 0.1.0
 author:
   - Kindling developers (@kindling-flatcar)
@@ -23,13 +23,13 @@ requirements:
 attributes:
   check_mode:
     support: full
-    details: Tells which leases would end.
+    details: Reports which leases would end.
   diff_mode:
     support: none
-    details: RV(released) tells what ended.
+    details: RV(released) lists what ended.
 options:
   leases:
-    description: dnsmasq's file of leases. Where there is none, there is nothing to do.
+    description: dnsmasq's lease file. If there is none, there is nothing to do.
     type: path
     required: true
   reservations:
@@ -39,7 +39,7 @@ options:
 """
 
 EXAMPLES = r"""
-- name: End the leases of machines that are gone
+- name: Release the leases of machines that are gone
   kindling.flatcar.release_leases:
     leases: /run/kindling-dnsmasq/leases
     reservations: /srv/kindling/fleet/current/dnsmasq/dhcp-hosts
@@ -47,7 +47,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 released:
-  description: The leases that ended, or in check mode would end, each with mac and address.
+  description: The leases that ended, or in check mode would end, each with C(mac) and C(address).
   returned: success
   type: list
   elements: dict
@@ -61,7 +61,7 @@ from pathlib import Path
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.kindling.flatcar.plugins.module_utils._dnsmasq import leases
 
-#: dnsmasq writes its file of leases within a moment.
+#: dnsmasq writes its lease file within a moment.
 PATIENCE = 3.0
 
 
@@ -77,7 +77,7 @@ def main() -> None:
     left = [] if module.check_mode else end(module, found)
     for lease in left:
         module.warn(
-            f"dnsmasq did not end the lease of {lease.mac} for {lease.address}: until it runs out, nobody else is given "
+            f"dnsmasq did not end the lease of {lease.mac} for {lease.address}: until it expires, nobody else gets "
             "the address"
         )
     released = [{"mac": lease.mac, "address": str(lease.address)} for lease in found if lease not in left]
@@ -90,7 +90,7 @@ def stale(options: dict) -> list[leases.Lease]:
 
 
 def end(module: AnsibleModule, found: list[leases.Lease]) -> list[leases.Lease]:
-    """Give them back; returns those that are still there after a while."""
+    """Release them; returns those that are still there after a while."""
     for lease in found:
         _code, output, _error = module.run_command(["ip", "-json", "route", "get", str(lease.address)], check_rc=True)
         (route,) = json.loads(output)

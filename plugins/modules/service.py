@@ -1,21 +1,21 @@
 #!/usr/bin/python
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Runs a service, with its files as they are now."""
+"""Runs a service with the current state of its files."""
 
 from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: service
-short_description: Run a service with its files as they are now
+short_description: Run a service with the current state of its files
 description:
-  - Has a unit started at every start of the host, and running, and restarts or reloads it when it has not read its files as they
-    are now. A run that changes nothing touches no service.
-  - What a unit has read is told by its own notes, so a service takes up what a run changed that was killed before it came to
-    that. The notes are what C(sha256sum) prints, in C(started) and C(loaded) of its runtime directory. It writes both in
-    C(ExecStartPre), and C(loaded) in C(ExecReload) too, before it reads the files.
-  - A timer takes no notes. systemd alone reads it, and tells whether it has read its units, O(restart_for), as they are now.
-  - A service of s6 takes no notes. It is told of what this run has written, and is brought up by whoever runs s6.
+  - Enables and starts a unit, and restarts or reloads it if it has not read the current state of its files. A run that changes
+    nothing touches no service.
+  - A unit records what it has read, so changes of a run that was killed before it restarted the service are picked up by the next
+    one. The record is the output of C(sha256sum), in C(started) and C(loaded) in its runtime directory. The unit writes both in
+    C(ExecStartPre), and C(loaded) in C(ExecReload) as well, before it reads the files.
+  - A timer keeps no record. Only systemd reads it, and reports whether it has read the current state of its units, O(restart_for).
+  - An s6 service keeps no record. It is restarted or reloaded for what this run has written, and brought up by whoever runs s6.
 version_added: 0.1.0
 author:
   - Kindling developers (@kindling-flatcar)
@@ -24,39 +24,39 @@ extends_documentation_fragment:
 attributes:
   check_mode:
     support: full
-    details: Tells what would be done.
+    details: Reports what would be done.
   diff_mode:
     support: none
-    details: There is nothing to differ.
+    details: There is nothing to compare.
 options:
   name:
-    description: The unit, a service or a timer. A service's runtime directory has its name, without the suffix.
+    description: The unit, a service or a timer. A service's runtime directory has the unit's name without the suffix.
     type: str
     required: true
   supervised:
     description: The directory where s6 supervises the service. Without it, systemd runs the unit O(name).
     type: path
   restart_for:
-    description: The files that it reads at its start alone, those of its units among them.
+    description: The files that it reads only when it starts, including its units.
     type: list
     elements: path
     default: []
   reload_for:
-    description: The files that it reads at a reload, too.
+    description: The files that it also reads on a reload.
     type: list
     elements: path
     default: []
   written:
-    description: The files that this run has written. In check mode, those that it would write; the notes do not tell of them.
+    description: The files that this run has written; in check mode, those that it would write, which the record cannot show.
     type: list
     elements: path
     default: []
   bring_up:
-    description: Enable and start it. Without it, a service that does not run is left alone; it reads its files when it starts.
+    description: Enable and start it. If false, a stopped service is left alone; it reads its files when it starts.
     type: bool
     default: true
   instead_of:
-    description: A unit of the distribution's that is not started with the host any more, unless it runs and so is used.
+    description: A unit of the distribution to disable, unless it is running and thus in use.
     type: str
 """
 
@@ -71,12 +71,12 @@ EXAMPLES = r"""
 
 RETURN = r"""
 actions:
-  description: What was done, in words of C(systemctl), each with its unit.
+  description: What was done, as C(systemctl) commands, each with its unit.
   returned: success
   type: list
   elements: str
 reasons:
-  description: The files that the service had read in another state.
+  description: The files that have changed since the service read them.
   returned: success
   type: list
   elements: str
@@ -111,7 +111,7 @@ def main() -> None:
 
 
 def _under_s6(options: dict) -> tuple[list[tuple[str, ...]], list[str]]:
-    """The commands that are due, and because of which files."""
+    """The commands that are due, and the files that they are due for."""
     action, reasons = unit_notes.due_for(options["written"], options["restart_for"], options["reload_for"])
     if action == "none" or not Path(options["supervised"], "supervise", "control").exists():
         return [], []
@@ -160,7 +160,7 @@ def _run(module: AnsibleModule, *command: str) -> str:
     if status != 0:
         module.fail_json(
             msg=f"{' '.join(command)} failed: {said.strip()}. "
-            f"`journalctl -u {module.params['name']}` tells why; what it had read before is in force if it still runs."
+            f"`journalctl -u {module.params['name']}` says why; if it still runs, it uses what it read before."
         )
     return output
 

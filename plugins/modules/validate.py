@@ -10,13 +10,13 @@ short_description: Check the whole inventory, and print every problem at its pla
 description:
   - Reads the variables of all hosts in the groups C(boot_hosts) and C(flatcar_nodes) on the controller, and checks them one by
     one and against each other, as M(kindling.flatcar.publish) does before it publishes. Fails if there are problems.
-  - Reads the inventory's files as they are written, too, for what Ansible would lose of them without a word. What may be meant is a
-    warning, and no failure.
-  - Says in words which disks of which nodes lose what, and when.
-  - Warns of what people should know, such as a machine that nobody can log in to, and of placeholders of the example, which
-    M(kindling.flatcar.publish) does not publish. Warnings are no problems.
-  - Connects to nothing. What only a boot host knows, its interfaces and ports, is not checked.
-  - What is right is also shown to the programs C(butane) and C(ignition-validate), where they are on the controller's PATH.
+  - Also reads the inventory's files as they are written, to find what Ansible would silently drop. What may be intended is a
+    warning, not a failure.
+  - Lists in words which disks of which nodes lose what, and when.
+  - Warns of what operators should know, such as a machine that nobody can log in to, and of placeholders of the example, which
+    M(kindling.flatcar.publish) does not publish. Warnings do not count as problems.
+  - Connects to no host. What only a boot host knows, its interfaces and ports, is not checked.
+  - Valid configs are also checked with the programs C(butane) and C(ignition-validate), if they are on the controller's PATH.
 version_added: 0.1.0
 author:
   - Kindling developers (@kindling-flatcar)
@@ -26,12 +26,12 @@ extends_documentation_fragment:
 options:
   hosts:
     description:
-      - The hosts whose problems and losses are shown, and decide whether it fails. The whole inventory is checked all the same.
+      - The hosts whose problems and losses are shown and decide whether it fails. The whole inventory is checked all the same.
       - All hosts when not given.
     type: list
     elements: str
   cross_check:
-    description: Ask other programs too. They are run once for each node.
+    description: Also run the other programs, once for each node.
     type: bool
     default: true
 """
@@ -43,7 +43,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 msg:
-  description: The summary, with the numbers of nodes, boot hosts and problems, and the seconds that it took.
+  description: The summary, with the numbers of nodes, boot hosts and problems, and the seconds that the check took.
   returned: always
   type: str
 """

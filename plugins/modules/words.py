@@ -6,12 +6,12 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: words
-short_description: Check the words of a role's variables that become configuration
+short_description: Check the values of a role's variables that become configuration
 description:
-  - Checks, on the controller, each variable of one of the collection's roles that becomes a line of dnsmasq's, nginx's or systemd's
-    configuration, of a script, or of a screen, by the form that its reader needs. All that are wrong are told at once, with the
-    places where they are written.
-  - What C(kindling_networks) says is checked wherever it is read.
+  - Checks, on the controller, the form of each variable of one of the collection's roles that ends up in a configuration of
+    dnsmasq, nginx or systemd, in a script, or on a screen. All mistakes are reported at once, with the places where they are
+    written.
+  - C(kindling_networks) is checked wherever it is read.
 version_added: 0.1.0
 author:
   - Kindling developers (@kindling-flatcar)
@@ -26,7 +26,7 @@ options:
 """
 
 EXAMPLES = r"""
-- name: Check the words that it is given
+- name: Check the values that the role is given
   kindling.flatcar.words:
     role: web
 """

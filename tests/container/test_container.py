@@ -170,13 +170,13 @@ def test_a_machine_is_installed_by_it_and_a_restart_ends_what_is_armed(box):
         assert "will be installed" in given
         box.restart()
         box.await_health()
-        assert "is armed no more" in box.get(armed, address)[1]
+        assert "is no longer armed" in box.get(armed, address)[1]
 
         box.kindling(*arm)
         armed = re.search(r"http://10\.77\.0\.1(/armed/\S+install\.ipxe)", box.get(script, address)[1])[1]
         assert "will be installed" in box.get(armed, address)[1]
         box.shell("s6-svc -k /run/kindling/services/kindling-armed-*")
-        wait_for(lambda: "is armed no more" in box.get(armed, address)[1], "the arming to end with what keeps it", 60)
+        wait_for(lambda: "is no longer armed" in box.get(armed, address)[1], "the arming to end with what keeps it", 60)
 
         box.kindling(*arm)
         assert box.boot("box-bios", until="installed")["box-bios"]["verdict"] == "ok"

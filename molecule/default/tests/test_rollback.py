@@ -92,7 +92,7 @@ def test_a_rollback_is_one_step_and_is_not_undone_by_accident(rack, play, pids, 
 
     status, output = play("site.yml", **new)
     assert status != 0
-    assert f"Generation {first} is held since" in output
+    assert f"Generation {first} has been held since" in output
     assert "Nothing was changed." in output
     assert "changed=0" in output
     assert "changed=0" in played(play("site.yml", site_hold=True, **new))

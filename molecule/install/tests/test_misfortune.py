@@ -68,7 +68,7 @@ def test_a_power_failure_in_the_middle_leaves_no_machine_on_half_a_disk(room, un
     assert (found[room.uefi]["verdict"], found[room.uefi]["stage"]) == ("failed", "ipxe")
     assert "was begun and has not ended" in found[room.uefi]["reason"]
     assert room.digests(room.uefi) == half
-    assert "is being installed since" in room.install(room.uefi, "-e", "install_timeout=1", expected=2)
+    assert "has been installing since" in room.install(room.uefi, "-e", "install_timeout=1", expected=2)
     room.install(room.uefi, "-e", "install_again=true")
     assert (room.status(room.uefi)["stage"], room.status(room.uefi)["drift"]) == ("running", [])
 

@@ -1,14 +1,14 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Armings: which machines may be installed now. Runs on the boot host; needs the standard library alone.
+"""Armings: which machines may be installed now. Runs on the boot host; needs only the standard library.
 
-The web server asks the file system at every request, and gives an installer only if all of this is there: the files of the
-arming; a URL signed for it, for the address that asks and for a time that is not over; its gate (see ``gates``); its order, an
-empty file of the served generation that is there as long as the inventory says what it said when the machine was armed; and
-the placeholders of the reports that end an install, which those reports replace. Whatever is missing, the machine boots its
+The web server checks the file system at every request, and serves an installer only if all of this exists: the files of the
+arming; a URL signed for it, for the requesting address and for a time that is not over; its gate (see ``gates``); its order, an
+empty file of the served generation that exists as long as the inventory says what it said when the machine was armed; and
+the placeholders of the reports that end an install, which those reports replace. If anything is missing, the machine boots its
 own disk.
 
-Nothing of ours runs when a machine reports. So every run first settles what happened since: see ``_settle``.
+None of our code runs when a machine reports. So every run first settles what has happened since: see ``_settle``.
 """
 
 from __future__ import annotations
@@ -35,10 +35,10 @@ from .._host.locks import locked
 from .._routes import routes
 from .gates import Gates, new_batch
 
-#: The shortest and the longest time for which machines are armed, in seconds.
+#: The shortest and the longest time that machines may be armed, in seconds.
 SHORTEST, LONGEST = 60, 24 * 3600
 
-#: Files of an arming that the web server gives to an armed machine alone.
+#: Files of an arming that the web server serves only to an armed machine.
 SERVED = (routes.INSTALL_SCRIPT, routes.INSTALL_CONFIG)
 
 _SCRIPT = "script.ipxe"
@@ -49,10 +49,10 @@ _MAC = re.compile(r"[0-9a-f]{2}(-[0-9a-f]{2}){5}")
 _DIGEST = re.compile(r"[0-9a-f]{32}")
 _NETWORK = re.compile(r"[0-9a-f.:]{2,45}-[0-9]{1,3}")
 _SECRET = re.compile(r'^set \$secure_link_secret "?([A-Za-z0-9]{32,})"?;$', re.MULTILINE)
-_PATIENCE = 60  # seconds, in which another run ends that arms or disarms
+_PATIENCE = 60  # seconds to wait for another run that arms or disarms
 _REPORT_BYTES = 16 << 10
-_TEXT, _LOG = 200, 4000  # characters that are believed of a report's values
-#: Nothing is there, or a link or a socket, which is no report. What cannot be looked at for another reason may be one.
+_TEXT, _LOG = 200, 4000  # characters that are kept of a report's values
+#: Nothing is there, or a link or a socket, which is no report. What cannot be read for another reason may be one.
 _NO_REPORT = (errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENXIO)
 _KEYS = ("hostname", "version", "config", "serial", "lost", "secure_boot", "message", "log")
 
@@ -63,7 +63,7 @@ class ArmingError(Exception):
 
 @dataclass(frozen=True)
 class Places:
-    """``installs`` is kept; ``published`` is what the web server serves; *gid* is the web server's group."""
+    """``installs`` is persistent; ``published`` is what the web server serves; *gid* is the web server's group."""
 
     installs: Path
     published: Path
@@ -81,13 +81,13 @@ class Places:
 
 @dataclass(frozen=True)
 class Order:
-    """One machine to arm. ``files`` are texts by name; ``script`` is what the machine is given instead of its own.
+    """One machine to arm. ``files`` are contents by name; ``script`` is what the machine gets instead of its own.
 
-    ``macs`` are written with hyphens; ``digest`` is that of all that matters to the order; ``network`` is the node's, from which
-    reports are taken, such as ``10.0.0.0-24``; ``limit`` is in how many seconds an install that was begun has ended, one way or
-    the other. The other boot host of a pair is a ``witness``: it gives no installer, and takes the reports.
+    ``macs`` are written with hyphens; ``digest`` covers everything that matters to the order; ``network`` is the node's, from which
+    reports are accepted, such as ``10.0.0.0-24``; ``limit`` is the number of seconds after which a started install has ended, one
+    way or the other. The other boot host of a pair is a ``witness``: it serves no installer, and accepts the reports.
     ``about`` is kept with the arming, for people and for `status`. ``serial`` is the serial number that the disk has to have, as
-    the last installation has found it there.
+    found by the last installation.
     """
 
     token: str
@@ -108,7 +108,7 @@ class Order:
 @dataclass(frozen=True)
 class Arming:
     """An arming as it was recorded. ``number`` counts all armings of the boot host: clocks jump, it does not. ``boot`` and
-    ``offset`` tell later how far the clock has jumped since."""
+    ``offset`` later show how far the clock has jumped since."""
 
     token: str
     number: int
@@ -136,17 +136,17 @@ def pack(orders: Iterable[Order]) -> bytes:
 
 
 def unpack(archive: bytes) -> list[Order]:
-    """The orders in an archive, checked as far as they become names of files."""
+    """The orders in an archive; everything in them that becomes a file name is checked."""
     orders = [Order(**_with_tuples(entry)) for entry in json.loads(gzip.decompress(archive))]
     for order in orders:
         if not (_TOKEN.fullmatch(order.token) and all(map(_ADDRESS.fullmatch, (order.address, *order.more_addresses)))):
-            raise ArmingError(f"{order.node}: its token or its address {order.address} is none")
+            raise ArmingError(f"{order.node}: its token or its address {order.address} is not valid")
         if not order.macs or not all(_MAC.fullmatch(mac) for mac in order.macs):
             raise ArmingError(
                 f"{order.node}: expected MAC addresses with hyphens, got {', '.join(order.macs) or 'none'}"
             )
         if not (_DIGEST.fullmatch(order.digest) and _NETWORK.fullmatch(order.network)):
-            raise ArmingError(f"{order.node}: its digest or its network {order.network} is none")
+            raise ArmingError(f"{order.node}: its digest or its network {order.network} is not valid")
         expected = {routes.UNFINISHED} if order.witness else {*SERVED, routes.UNFINISHED}
         if set(order.files) != expected:
             raise ArmingError(
@@ -156,23 +156,23 @@ def unpack(archive: bytes) -> list[Order]:
 
 
 def _with_tuples(entry: Mapping[str, Any]) -> dict[str, Any]:
-    """What JSON has as lists."""
+    """The fields that are lists in JSON."""
     return {key: tuple(value) if isinstance(value, list) else value for key, value in entry.items()}
 
 
 def digest_of(terms: Mapping[str, Any]) -> str:
-    """What an order is published as: 32 hexadecimal digits for all that matters to it."""
+    """The name that an order is published under: 32 hexadecimal digits for everything that matters to it."""
     return hashlib.sha256(json.dumps(terms, sort_keys=True).encode()).hexdigest()[:32]
 
 
 def sign(secret: str, token: str, network: str, until: int) -> str:
-    """What stands in place of ``routes.UNSIGNED``: nginx's secure_link works out the same for the network that is asked from."""
+    """What replaces ``routes.UNSIGNED``: nginx's secure_link computes the same for the network that the request comes from."""
     digest = hashlib.md5(f"{until} {token} {network} {secret}".encode(), usedforsecurity=False).digest()
     return f"{base64.urlsafe_b64encode(digest).decode().rstrip('=')}/{until}"
 
 
 def read_secret(path: Path) -> str:
-    """The secret out of the file that nginx includes."""
+    """The secret from the file that nginx includes."""
     try:
         found = _SECRET.search(path.read_text(encoding="ascii"))
     except (FileNotFoundError, UnicodeDecodeError):
@@ -186,10 +186,10 @@ def read_secret(path: Path) -> str:
 
 
 def arm(places: Places, orders: Collection[Order], who: str, secret: str, seconds: int, again: bool = False) -> int:
-    """Arm all machines in *orders*, from now on for so many seconds; returns when that is over.
+    """Arm all machines in *orders* for so many seconds from now; returns when that is over.
 
-    What they had been armed with before has ended by then. Raises ``ArmingError``, with nothing changed, for a machine whose
-    order is not published, and unless *again*, for one that is being installed.
+    Their earlier armings are ended. Raises ``ArmingError``, with nothing changed, for a machine whose order is not published,
+    and, unless *again*, for one that is being installed.
     """
     if not SHORTEST <= seconds <= LONGEST:
         raise ArmingError(f"machines are armed for {SHORTEST} to {LONGEST} seconds, not for {seconds}")
@@ -223,15 +223,15 @@ def arm(places: Places, orders: Collection[Order], who: str, secret: str, second
 def _check(places: Places, armings: Iterable[Arming], orders: Collection[Order], again: bool) -> None:
     for order in orders:
         if not order.witness and not (places.published / routes.ORDERS / order.address / order.digest).is_file():
-            raise ArmingError(f"{order.node}: what is ordered is not what is published: run site.yml, then again")
+            raise ArmingError(f"{order.node}: the order is not what is published: run site.yml, then try again")
     if again:
         return
     words = {word: order.node for order in orders for word in _words(order)}
     for arming in armings:
         if words.keys() & set(_words(arming)) and _is_under_way(places, arming):
             raise ArmingError(
-                f"{arming.node} is being installed since {_clock(_when_started(places, arming))}: wait for it, or give a new "
-                "order in its place with -e install_again=true"
+                f"{arming.node} has been installing since {_clock(_when_started(places, arming))}: wait for it, or replace "
+                "its order with -e install_again=true"
             )
 
 
@@ -257,10 +257,10 @@ def _recorded(order: Order, number: int, who: str, now: int, until: int) -> Armi
 
 
 def disarm(places: Places, words: Collection[str] | None, who: str, forget: bool = False) -> dict[str, str]:
-    """End the armings of the machines that *words* name, by their nodes' names, MAC addresses with hyphens or addresses, or of
-    all; says of each that there was something to say of, by its node's name, what became of it.
+    """End the armings of the machines that *words* name, by node name, MAC address with hyphens or IP address, or of all
+    machines; returns what became of those that had one, by node name.
 
-    A machine whose disk is half-written is still told so instead of being sent to it, unless it is to be forgotten.
+    A machine whose disk is half-written still gets the script that says so instead of its disk, unless that is to be forgotten.
     """
     with _locked(places):
         history = _History(places, _settle(places))
@@ -278,7 +278,7 @@ def disarm(places: Places, words: Collection[str] | None, who: str, forget: bool
             _log(
                 places, [_entry("disarmed", who, int(time.time()), arming) | {"forgotten": forget} for arming in ended]
             )
-        finally:  # on a full disk, too
+        finally:  # even on a full disk
             _settle(places, closed={arming.token for arming in ended})
         if forget:
             for arming in history.of(ended):
@@ -299,13 +299,13 @@ def would_disarm(places: Places, words: Collection[str] | None, forget: bool = F
 
 
 def settle(places: Places) -> None:
-    """Take what is over off the disk, and close the gates of orders that what is published does not have."""
+    """Remove what is over from the disk, and close the gates of orders that are not published."""
     with _locked(places):
         _settle(places)
 
 
 def _words(machine: Order | Arming) -> tuple[str, ...]:
-    """All by which somebody may know a machine."""
+    """Everything by which somebody may know a machine."""
     return (machine.node, machine.address, *machine.more_addresses, *machine.macs)
 
 
@@ -348,10 +348,10 @@ def _write_arming(
 
 
 def _hold_places(places: Places, token: str) -> None:
-    """What the reports that end the install will replace, for the web server to replace it.
+    """The placeholders of the reports that end the install, which the web server may replace.
 
-    All of it is there before it has its name: what is not executable yet would pass for a report. The web server's user may put
-    a link in the place of any name here, so nothing is made or given away by a path.
+    They are complete before they get their names: one that is not executable yet would pass for a report. The web server's user
+    may put a link in place of any name here, so nothing is created or chowned by path.
     """
     owner = places.reports.stat()
     new = Path(tempfile.mkdtemp(prefix=_NEW, dir=places.reports))
@@ -373,7 +373,7 @@ def _hold_places(places: Places, token: str) -> None:
 
 
 def _open_own(directory: Path) -> int:
-    """The directory that was made just now, and nothing else that has its name since."""
+    """The directory that was just created, and nothing else that has taken its name since."""
     try:
         handle = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
     except (FileNotFoundError, NotADirectoryError):
@@ -383,24 +383,24 @@ def _open_own(directory: Path) -> int:
             return handle
         os.close(handle)
     raise ArmingError(
-        f"{directory} was replaced while it was made: look for who runs as the user of the web server, and arm again"
+        f"{directory} was replaced while it was created: find out what runs as the web server's user, and arm again"
     )
 
 
 def _forget(places: Places, arming: Arming) -> None:
-    """Its directory loses its name first: what is left of a killed run is then known as such."""
+    """Its directory is renamed first: leftovers of a killed run are then recognisable."""
     left = Path(tempfile.mkdtemp(prefix=_NEW, dir=places.armed))
     (places.armed / arming.token).rename(left)
     shutil.rmtree(left)
     shutil.rmtree(places.reports / arming.token, ignore_errors=True)
 
 
-# --- what happened since -------------------------------------------------------------------------------------------
+# --- what has happened since ---------------------------------------------------------------------------------------
 
 
 class _History:
-    """All recorded armings, put in order by machine. Nodes are renamed and machines replaced: whoever has the name or a MAC
-    address of an arming is the same machine."""
+    """All recorded armings, grouped by machine. Nodes are renamed and machines replaced: whatever has the name or a MAC address
+    of an arming is the same machine."""
 
     def __init__(self, places: Places, armings: Iterable[Arming]) -> None:
         self._places = places
@@ -412,17 +412,17 @@ class _History:
         self.latest = [arming for arming in every.values() if arming == self.of([arming])[-1]]
 
     def of(self, armings: Iterable[Arming]) -> list[Arming]:
-        """All armings of the machines that *armings* are of, the latest last."""
+        """All armings of the machines in *armings*, the latest last."""
         found = {a.token: a for arming in armings for key in _keys(arming) for a in self._by_key.get(key, ())}
         return sorted(found.values(), key=lambda arming: arming.number)
 
     def half_written(self, arming: Arming) -> bool:
-        """Whether an install of the machine was begun, and none ended since."""
+        """Whether an install of the machine has started, and none has ended since."""
         return bool(self.left_half_written(arming))
 
     def left_half_written(self, arming: Arming) -> list[dict[str, Any]]:
-        """The disks that installs of the machine have begun to write and not ended, each with the machine that had it then: another
-        disk, and another machine of that name, have nothing of them."""
+        """The disks that installs of the machine started to write and did not finish, each with the machine that had it then:
+        another disk, or another machine of that name, is not affected."""
         left = []
         for former in self.of([arming]):
             if _reported(self._places, former, "installed") or _reported(self._places, former, "running"):
@@ -434,7 +434,7 @@ class _History:
         return [disk for number, disk in enumerate(left) if disk not in left[:number]]
 
     def kept(self) -> set[str]:
-        """The tokens of every machine's latest arming, and of the one that it was last installed by."""
+        """The tokens of every machine's latest arming, and of the one that last installed it."""
         kept = {arming.token for arming in self.latest}
         for latest in self.latest:
             kept |= {a.token for a in [a for a in self.of([latest]) if _reported(self._places, a, "installed")][-1:]}
@@ -448,15 +448,15 @@ def _keys(arming: Arming) -> tuple[str, ...]:
 def _settle(
     places: Places, closed: Collection[str] = frozenset(), opening: tuple[str, Collection[str]] | None = None
 ) -> list[Arming]:
-    """Close and open gates, and bring everything else into line with what happened; the armings that are left.
+    """Close and open gates, and bring everything else into line with what has happened; returns the remaining armings.
 
-    In this order, whatever step it is killed before: gates close; what is known of half-written disks is written down where the
-    machine will be pointed; machines are pointed to their latest arming; one rename opens the gates of a batch; what is over
-    goes. A machine is pointed to an arming as long as that is open or witnessed, or as long as its disk is half-written.
+    The order makes it safe to be killed before any step: gates close; half-written disks are recorded where the machine will be
+    pointed; machines are pointed to their latest arming; one rename opens the gates of a batch; what is over is removed. A machine
+    is pointed to an arming as long as that is open or witnessed, or as long as its disk is half-written.
     """
     for left in places.armed.glob(f"{_NEW}*"):
         shutil.rmtree(left)
-    for left in places.reports.glob(f"{_NEW}*"):  # or whatever else the web server's user calls so
+    for left in places.reports.glob(f"{_NEW}*"):  # or whatever else the web server's user named like that
         shutil.rmtree(left, ignore_errors=True)
     history = _History(places, _armings(places))
     gates = places.gates.tokens()
@@ -478,7 +478,7 @@ def _settle(
             scripts |= {
                 Path(address, routes.script_name(mac)): arming.token for address in addresses for mac in arming.macs
             }
-        if half_written:  # whatever address it has by now
+        if half_written:  # whatever address it has now
             scripts |= {Path(routes.HALF_WRITTEN, routes.script_name(mac)): arming.token for mac in arming.macs}
     _point(places, scripts)
     if tokens:
@@ -493,7 +493,7 @@ def _is_open(places: Places, arming: Arming) -> bool:
 
 
 def _is_witnessed(places: Places, arming: Arming) -> bool:
-    """Whether the other boot host's install may begin at any time, without a word from anybody here but its machine."""
+    """Whether the other boot host's install may start at any time, with only its machine to report that here."""
     return arming.witness and all(_is_awaited(places, arming, stage) for stage in routes.ENDS)
 
 
@@ -502,25 +502,25 @@ def _is_awaited(places: Places, arming: Arming, stage: str) -> bool:
 
 
 def _is_under_way(places: Places, arming: Arming) -> bool:
-    """Whether its install was begun, has not ended, and may still run."""
+    """Whether its install has started, has not ended, and may still run."""
     if not _reported(places, arming, routes.STARTED) or any(_reported(places, arming, stage) for stage in routes.ENDS):
         return False
     return time.time() - _jump_since(arming) < _when_started(places, arming) + arming.limit
 
 
 def _has_begun(places: Places, arming: Arming) -> bool:
-    """Whether its machine may have written to the disk: it has said so, and not taken that back before it wrote anything."""
+    """Whether its machine may have written to the disk: it reported so, and did not report that it stopped before writing."""
     return _reported(places, arming, routes.STARTED) and not _reported(places, arming, routes.UNTOUCHED)
 
 
 def _jump_since(arming: Arming) -> int:
-    """By how many seconds the clock was set forward since, as far as that can be told: they have not passed."""
+    """By how many seconds, as far as is known, the clock has been set forward since: they have not passed."""
     boot, offset = _clock_offset()
     return max(0, offset - arming.offset) if boot == arming.boot else 0
 
 
 def _clock_offset() -> tuple[str, int]:
-    """Which start of this host this is, and how far its clock is ahead of the time that has passed since."""
+    """This host's boot id, and how far its clock is ahead of the time since that boot."""
     boot = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
     return boot, round(time.time() - time.clock_gettime(time.CLOCK_BOOTTIME))
 
@@ -530,12 +530,12 @@ def _when_started(places: Places, arming: Arming) -> int:
 
 
 def _target(arming: Arming) -> dict[str, Any]:
-    """Which disk of which machine an arming is for."""
+    """Which machine's disk an arming is for, and which disk."""
     return {"disk": arming.about.get("disk"), "serial": arming.about.get("serial"), "macs": list(arming.macs)}
 
 
 def _marked(places: Places, arming: Arming) -> list[dict[str, Any]]:
-    """What was half-written when it was armed, or was found to be later; a mark that says no disk is one all the same."""
+    """What was half-written when it was armed, or was found to be later; a mark that names no disk counts all the same."""
     try:
         text = _file(places, arming, routes.HALF_WRITTEN).read_text(encoding="utf-8")
     except FileNotFoundError:
@@ -554,7 +554,7 @@ def _mark(places: Places, arming: Arming, half_written: list[dict[str, Any]]) ->
 
 
 def _point(places: Places, wanted: Mapping[Path, str]) -> None:
-    """Let exactly these scripts be, each a link to that of its arming."""
+    """Make exactly these scripts exist, each a link to that of its arming."""
     root = places.installs / routes.ORDERED_SCRIPTS
     for script, token in wanted.items():
         path, target = root / script, f"../../{routes.ARMED}/{token}/{_SCRIPT}"
@@ -575,7 +575,7 @@ def _point(places: Places, wanted: Mapping[Path, str]) -> None:
 
 
 def _take_away(places: Places, history: _History, armed: Collection[str]) -> Iterator[Arming]:
-    """Take away what is over; what is left of the armings."""
+    """Remove what is over; returns the remaining armings."""
     kept = history.kept()
     for arming in history.of(history.latest):
         if arming.token not in armed:
@@ -608,7 +608,7 @@ def _reported(places: Places, arming: Arming, stage: str) -> bool:
 
 
 def _is_report(path: Path) -> bool:
-    """Not so what holds its place. What is there and cannot be looked at is not missing: raises ``OSError``."""
+    """A placeholder is not one. What exists and cannot be read is not missing: raises ``OSError``."""
     try:
         mode = path.lstat().st_mode
     except OSError as error:
@@ -622,7 +622,7 @@ def _is_report(path: Path) -> bool:
 
 
 def _entry(what: str, who: str, when: int, machine: Order | Arming) -> dict[str, Any]:
-    """A line of the log. It says nothing that would help anybody to be served: no token."""
+    """A line of the log. It contains nothing that would get anybody served: no token."""
     return {
         "when": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(when)),
         "what": what,
@@ -646,7 +646,7 @@ def _log(places: Places, entries: Iterable[Mapping[str, Any]]) -> None:
 
 
 def read(places: Places, words: Collection[str] | None = None) -> list[dict[str, Any]]:
-    """The armings of the machines that *words* name (see ``disarm``), or of all, the latest first, each with what was reported."""
+    """The armings of the machines that *words* name (see ``disarm``), or all of them, the latest first, each with its reports."""
     history = _History(places, _armings(places))
     gates, latest = places.gates.tokens(), {arming.token for arming in history.latest}
     return [
@@ -674,7 +674,7 @@ def read(places: Places, words: Collection[str] | None = None) -> list[dict[str,
 
 
 def read_tokens(places: Places, hashes: Mapping[str, str]) -> dict[str, dict[str, Any]]:
-    """The reports of nodes in RAM, by node; *hashes* are the SHA-256 of their tokens, and the nodes that have them."""
+    """The reports of nodes in RAM, by node; *hashes* maps the SHA-256 of their tokens to the nodes that have them."""
     found = {}
     for directory in places.reports.iterdir():
         node = hashes.get(hashlib.sha256(os.fsencode(directory.name)).hexdigest())
@@ -684,9 +684,9 @@ def read_tokens(places: Places, hashes: Mapping[str, str]) -> dict[str, dict[str
 
 
 def read_reports(places: Places, token: str) -> dict[str, dict[str, Any]]:
-    """What came with *token*, by stage; ``when`` is when the boot host wrote it, whatever the machine's clock says.
+    """What was reported with *token*, by stage; ``when`` is when the boot host wrote it, whatever the machine's clock says.
 
-    Not the time of the file's content: whoever PUTs a file may set that.
+    It is not the file's modification time: whoever PUTs a file may set that.
     """
     reports = {}
     for stage in routes.STAGES:
@@ -698,7 +698,7 @@ def read_reports(places: Places, token: str) -> dict[str, dict[str, Any]]:
             continue
         try:
             status = os.fstat(handle)
-            if stat.S_ISREG(status.st_mode) and not status.st_mode & stat.S_IXUSR:  # else it holds the report's place
+            if stat.S_ISREG(status.st_mode) and not status.st_mode & stat.S_IXUSR:  # else it is a placeholder
                 reports[stage] = {**_believed(os.read(handle, _REPORT_BYTES + 1)), "when": int(status.st_ctime)}
         finally:
             os.close(handle)
@@ -706,7 +706,7 @@ def read_reports(places: Places, token: str) -> dict[str, dict[str, Any]]:
 
 
 def _believed(content: bytes) -> dict[str, str]:
-    """A report's texts. Anybody may have written it who has had a machine in hands: it is shown, and nothing more."""
+    """A report's values. Anybody with access to a machine may have written it: it is shown, and nothing more."""
     try:
         report = json.loads(content) if len(content) <= _REPORT_BYTES else None
     except (ValueError, RecursionError):
@@ -722,7 +722,7 @@ def _clock(when: int) -> str:
 
 
 def _printable(text: str, longest: int) -> str:
-    """The end of *text*, where a log says what went wrong, without what a terminal would obey."""
+    """The end of *text*, where a log says what went wrong, without control characters."""
     return "".join(letter if letter.isprintable() or letter == "\n" else "?" for letter in text[-longest:])
 
 
@@ -731,14 +731,14 @@ def _printable(text: str, longest: int) -> str:
 
 @contextlib.contextmanager
 def _locked(places: Places) -> Iterator[None]:
-    """One run after the other: each takes a moment."""
+    """One run at a time: each takes a moment."""
     path = places.installs / ".lock"
     with contextlib.ExitStack() as stack:
         try:
             stack.enter_context(locked(path, _PATIENCE))
         except BlockingIOError:
             raise ArmingError(
-                f"another run holds {path} for more than {_PATIENCE} s: let it end (`fuser -v {path}` names it), then run again"
+                f"another run has held {path} for more than {_PATIENCE} s: let it end (`fuser -v {path}` names it), then run again"
             ) from None
         yield
 

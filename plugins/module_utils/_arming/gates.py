@@ -1,10 +1,10 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Gates: which armings may be used now. Runs on the boot host; needs the standard library alone.
+"""Gates: which armings may be used now. Runs on the boot host; needs only the standard library.
 
-A gate is an empty file in memory. Those that were opened together lie in one directory, their batch, which is there only while
-a process sleeps: systemd's or s6's own keeping ends it, whatever ends the process. So a gate closes when its time is over by
-a clock that nobody can set, when the host starts anew, and when somebody ends the process; and nothing opens it again.
+A gate is an empty file in memory. Gates that were opened together lie in one directory, their batch, which exists only while a
+process sleeps: systemd or s6 removes it, whatever ends the process. So a gate closes when its time is over by a clock that nobody
+can set, when the host reboots, and when somebody ends the process; and nothing opens it again.
 """
 
 from __future__ import annotations
@@ -19,18 +19,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-#: In a batch's directory: the gates, once all of them are there.
+#: In a batch's directory: the gates, once all of them exist.
 _OPEN = "armed"
 _NEW = ".new"
 
-#: Seconds, and what tells batches from each other.
+#: Seconds, and what distinguishes batches.
 _BATCH = re.compile(r"([0-9]{1,6})-[0-9a-f]{16}")
 
-#: What s6 calls a batch, before its name.
+#: Prefix of a batch's name in s6.
 _SERVICE = "kindling-armed-"
 _OVER = ".over-"
 
-_PATIENCE = 20.0  # seconds, in which s6 starts a process
+_PATIENCE = 20.0  # seconds for s6 to start a process
 
 
 class GateError(Exception):
@@ -38,10 +38,10 @@ class GateError(Exception):
 
 
 class Keeper(Protocol):
-    """Keeps a batch's directory as long as the batch's name says, or until it is told to stop."""
+    """Keeps a batch's directory as long as the batch's name says, or until it is stopped."""
 
     def start(self, batch: str) -> None:
-        """The directory is there, and empty, when this returns. Raises ``GateError``."""
+        """The directory exists, and is empty, when this returns. Raises ``GateError``."""
 
     def stop(self, batch: str) -> None:
         """The directory is gone, or nothing keeps it."""
@@ -49,7 +49,7 @@ class Keeper(Protocol):
 
 @dataclass(frozen=True)
 class Systemd:
-    """By the template unit that the role ``web`` lays down: the directory is its ``RuntimeDirectory``."""
+    """By the template unit that the role ``web`` installs: the directory is its ``RuntimeDirectory``."""
 
     unit: str = "kindling-armed@{}.service"
 
@@ -76,7 +76,7 @@ class S6:
             if not (self.live / over.name.removeprefix(_SERVICE)).is_dir():
                 self.stop(over.name.removeprefix(_SERVICE))
         service, directory = self._service(batch), self.live / batch
-        new = service.with_name(f".{service.name}")  # s6-svscan passes over names with a dot
+        new = service.with_name(f".{service.name}")  # s6-svscan ignores names with a leading dot
         new.mkdir()
         made = self.live / f"{_NEW}-{batch}"
         keep = (
@@ -97,7 +97,7 @@ class S6:
         shutil.rmtree(self.live / batch, ignore_errors=True)
         if service.is_dir():
             subprocess.run(["s6-svc", "-dx", str(service)], check=False, capture_output=True)
-            service.rename(service.with_name(f"{_OVER}{service.name}"))  # what ends there still writes its state
+            service.rename(service.with_name(f"{_OVER}{service.name}"))  # one that ends there still writes its state
             _run("s6-svscanctl", "-an", str(self.services))
 
     def _service(self, batch: str) -> Path:
@@ -123,7 +123,7 @@ class Gates:
             new.chmod(0o755)
             new.rename(directory / _OPEN)
         except FileNotFoundError:
-            raise GateError(f"{directory} is gone: what kept it was ended") from None
+            raise GateError(f"{directory} is gone: the process that kept it was ended") from None
 
     def close(self, tokens: Collection[str]) -> None:
         for batch in self._batches():
@@ -154,7 +154,7 @@ class Gates:
 
 
 def new_batch(seconds: int) -> str:
-    """The name of a batch that lasts so long."""
+    """A name for a batch that lasts so many seconds."""
     return f"{seconds}-{secrets.token_hex(8)}"
 
 
@@ -170,7 +170,7 @@ def _script(path: Path, text: str) -> None:
 def _run(*command: str) -> None:
     done = subprocess.run(command, check=False, capture_output=True, text=True)
     if done.returncode != 0:
-        raise GateError(f"{' '.join(command)} failed: {done.stderr.strip() or 'it did not say why'}")
+        raise GateError(f"{' '.join(command)} failed: {done.stderr.strip() or 'it gave no reason'}")
 
 
 __all__ = ("S6", "GateError", "Gates", "Keeper", "Systemd", "new_batch")

@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Where a boot host has its armings: options that the modules which speak of them have in common."""
+"""Where a boot host keeps its armings: the options that the modules for them have in common."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ OPTIONS = {
 
 
 def places_of(params: Mapping[str, Any], fleet_dir: str) -> Places | None:
-    """None where the role ``web`` has made no place for armings yet, so that there are none.
+    """None if the role ``web`` has not created the directory of armings yet, so that there are none.
 
-    The web server's group is the one that this place has: so it is also on a host that an earlier version made, and armings can
-    be ended there before it is brought up to date.
+    The web server's group is the one that owns this directory, even on a host set up by an earlier version, so that armings can
+    be ended there before it is upgraded.
     """
     installs, live = Path(params["installs_dir"]), Path(params["live"])
     if not (installs / routes.ARMED).is_dir():
@@ -35,7 +35,7 @@ def places_of(params: Mapping[str, Any], fleet_dir: str) -> Places | None:
 
 
 def machine_words(machines: Collection[str] | None) -> set[str] | None:
-    """What machines are named by, as armings have it: MAC addresses are written with hyphens there. None is all of them."""
+    """The names of machines, as armings spell them: MAC addresses are written with hyphens there. None is all of them."""
     if machines is None:
         return None
     words = {word.strip() for word in machines}

@@ -1,9 +1,10 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Leases that stand in the way of reservations. Needs the standard library alone; runs on the boot host.
+"""Leases that conflict with reservations. Needs only the standard library; runs on the boot host.
 
-dnsmasq does not answer a machine that was removed, but keeps its address from whoever has it now until the lease ends, as
-when a network card was replaced. A lease ends at once when it is given back, which is what the machine itself would do.
+dnsmasq does not answer a machine that was removed, but until the lease ends it keeps the address from the machine that has it
+reserved now, for example after a network card was replaced. A lease ends at once when it is released, as the machine itself would
+do.
 """
 
 from __future__ import annotations
@@ -25,8 +26,8 @@ _LARGEST = 64 << 20  # bytes
 
 
 def read_file(path: Path) -> str:
-    """What dnsmasq's user has written there. In its own directory it may put anything by that name: what is no file says nothing,
-    and keeps nobody waiting.
+    """What dnsmasq's user has written there. In its own directory it may put anything under that name: anything but a regular
+    file is ignored, and blocks nobody.
     """
     return (read_plain(path, _LARGEST) or b"").decode(errors="replace")
 
@@ -38,7 +39,7 @@ class Lease:
 
 
 def read_leases(text: str) -> list[Lease]:
-    """The IPv4 leases of Ethernet machines in dnsmasq's file of leases."""
+    """The IPv4 leases of Ethernet machines in dnsmasq's lease file."""
     lines = (line.split() for line in text.splitlines())
     return [
         Lease(words[1].lower(), ipaddress.IPv4Address(words[2]))
@@ -48,7 +49,7 @@ def read_leases(text: str) -> list[Lease]:
 
 
 def read_reservations(text: str) -> set[Lease]:
-    """Every MAC address with the address that it is given."""
+    """Every MAC address with its reserved address."""
     return {lease for line in text.splitlines() for lease in _reservation(line.split(","))}
 
 
@@ -66,9 +67,9 @@ def _address(text: str) -> IPv4Address | None:
 
 
 def stale(leases: str, reservations: str) -> list[Lease]:
-    """The leases that stand in the way of a reservation: of its address, or of its machine with another address.
+    """The leases that conflict with a reservation: of its address, or of its machine with another address.
 
-    What is left are addresses that nobody else is given, such as those of strangers in quarantine.
+    The others are of addresses that nobody else gets, such as those of strangers in quarantine.
     """
     reserved = read_reservations(reservations)
     macs, addresses = {lease.mac for lease in reserved}, {lease.address for lease in reserved}
@@ -80,7 +81,7 @@ def stale(leases: str, reservations: str) -> list[Lease]:
 
 
 def give_back(lease: Lease, interface: str, server: IPv4Address) -> None:
-    """Tell the server on this host, as if the machine itself had, from the side of *interface*."""
+    """Release it at the server on this host, as if the machine itself did, arriving on *interface*."""
     message = firmware.release(packet.mac_bytes(lease.mac), 0, lease.address, server)
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender:
         sender.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, interface.encode())

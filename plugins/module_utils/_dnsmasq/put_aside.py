@@ -1,8 +1,8 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Addresses that dnsmasq gives nobody for a while, because somebody said that they are taken (DHCPDECLINE).
+"""Addresses that dnsmasq gives nobody for a while, because a client declined them as in use (DHCPDECLINE).
 
-Read out of its log. Needs the standard library alone; runs on the boot host.
+Read from its log. Needs only the standard library; runs on the boot host.
 """
 
 from __future__ import annotations
@@ -13,13 +13,13 @@ import re
 import subprocess
 from collections.abc import Iterable
 
-#: For how long dnsmasq puts an address aside, in seconds: DECLINE_BACKOFF in its config.h, which no option changes.
+#: For how many seconds dnsmasq puts an address aside: DECLINE_BACKOFF in its config.h, which no option changes.
 SECONDS = 600
 
-#: Only where a line begins: what is said later in one may be a machine's own words.
+#: Only at the beginning of a line: what follows may be a machine's own words.
 _PREFIX = r"(?:dnsmasq[a-z-]{0,8}\[\d{1,10}\]: )?"
 _PUT_ASIDE = re.compile(rf"{_PREFIX}disabling DHCP static address ([0-9.]+) for ")
-#: After either, it has its reservations anew.
+#: After either, it has read its reservations again.
 _READ_AGAIN = re.compile(rf"{_PREFIX}(?:started, version |read \S+/dhcp-hosts$)")
 
 _COMMAND = (
@@ -37,7 +37,7 @@ _PATIENCE = 30  # seconds
 
 
 def put_aside() -> dict[str, int]:
-    """Until when, in seconds since 1970, by address. Empty where there is no journal, as in the container."""
+    """Until when, in seconds since 1970, by address. Empty if there is no journal, as in the container."""
     with contextlib.suppress(OSError, subprocess.TimeoutExpired):
         told = subprocess.run(
             _COMMAND, capture_output=True, text=True, errors="replace", timeout=_PATIENCE, check=False
@@ -47,7 +47,7 @@ def put_aside() -> dict[str, int]:
 
 
 def read(lines: Iterable[str]) -> dict[str, int]:
-    """The same from what ``journalctl`` prints, a line of JSON for each of dnsmasq's."""
+    """The same from what ``journalctl`` prints, a line of JSON for each line of dnsmasq's."""
     found: dict[str, int] = {}
     for line in lines:
         try:

@@ -1,11 +1,11 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Configs that are published no more and go on answering for a while: a machine may hold the script that names one, and
+"""Configs that are no longer published and stay available for a while: a machine may hold the script that names one, and
 Ignition takes the answer "not found" as final.
 
-They lie on two shelves below ``former``. Now and then the unit ``kindling-former`` throws the second away and makes the first
-the second, so that what is put aside answers for one to two of its rounds, whatever the clock says and however often something
-is published meanwhile. Needs the standard library alone; runs on the boot host.
+They lie on two shelves below ``former``. Now and then the unit ``kindling-former`` removes the second and makes the first
+the second, so that what is put aside stays for one to two of its rounds, whatever the clock says and however often something
+is published meanwhile. Needs only the standard library; runs on the boot host.
 """
 
 from __future__ import annotations
@@ -17,15 +17,15 @@ from pathlib import Path
 
 from .._routes import routes
 
-#: Directories of a generation whose own directories are named by what nobody can guess, and are asked for by it.
+#: Directories of a generation whose subdirectories have names that nobody can guess, and are requested by them.
 _ROOMS = (routes.CONFIGS, routes.NEARBY)
 
 
 def put_aside(root: Path, before: Path, after: Path) -> bool:
-    """Have what the generation *before* answers, and *after* does not, go on answering, out of *root*'s first shelf. Returns
-    whether there was anything.
+    """Keep serving, from *root*'s first shelf, what the generation *before* has and *after* does not. Returns whether there was
+    anything.
 
-    *after* is not served yet, so there is no moment at which a name that a script has leads nowhere.
+    *after* is not served yet, so there is no moment at which a name in a script leads nowhere.
     """
     left = [file for room in _ROOMS for file in _left(before / routes.WEB / room, after / routes.WEB / room)]
     for file in left:
@@ -34,12 +34,12 @@ def put_aside(root: Path, before: Path, after: Path) -> bool:
 
 
 def _left(before: Path, after: Path) -> list[Path]:
-    """What *after* has under no such name. A config may stay, and be given to another address from now on."""
+    """The names that *after* lacks. A config may stay, and be served to another address from now on."""
     return [file for file in before.glob("*/*") if not (after / file.relative_to(before)).exists()]
 
 
 def _put(shelf: Path, file: Path, like: os.stat_result) -> None:
-    """The same file on the *shelf*, for those who may read what is *like* it; what a killed run has begun is ended."""
+    """The same file on the *shelf*, with the access rights of *like*; completes what a killed run started."""
     target = shelf / file.parent.parent.name / file.parent.name
     for made in (shelf.parent, shelf, target.parent, target):
         made.mkdir(exist_ok=True)

@@ -1,9 +1,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Generations: immutable, complete trees of published files, of which a symlink names the served one.
+"""Generations: immutable, complete trees of published files; a symlink names the served one.
 
-A generation is written beside the served one, made durable, and switched to by one rename. Whenever a run is killed, what
-is served is a complete generation: the old one or the new one. Needs the standard library alone; runs on the boot host.
+A generation is written beside the served one, made durable, and switched to by one rename. Whenever a run is killed, a complete
+generation is served: the old one or the new one. Needs only the standard library; runs on the boot host.
 """
 
 from __future__ import annotations
@@ -44,8 +44,8 @@ class GenerationError(Exception):
 
 @dataclass(frozen=True)
 class Access:
-    """Who may read a generation: ``private`` names the tops of it that only root and group *gid* read, ``secret`` those
-    that only root reads.
+    """Who may read a generation: ``private`` names its top-level entries that only root and group *gid* can read, ``secret``
+    those that only root can read.
     """
 
     private: frozenset[str]
@@ -53,16 +53,16 @@ class Access:
     gid: int
 
     def of(self, top: str) -> tuple[int, int]:
-        """The group, or -1, and the mode of a file in the generation's directory *top*, or of that name."""
+        """The group, or -1, and the mode of a file in the generation's directory *top*, or of a file of that name."""
         if top in self.secret:
             return -1, 0o600
         return (self.gid, 0o640) if top in self.private else (-1, 0o644)
 
 
 def pack(files: Mapping[str, str], held: Collection[str] = ()) -> bytes:
-    """*files*, text by path, as one compressed archive: their manifest, and each content that is not *held* already.
+    """*files*, contents by path, as one compressed archive: their manifest, and each content that is not *held* already.
 
-    *held* are the SHA-256 of contents that are served where the archive is unpacked.
+    *held* are the SHA-256 of contents that are already served where the archive is unpacked.
     """
     manifest = manifest_of(files)
     contents = {manifest[path]: content for path, content in files.items() if manifest[path] not in held}
@@ -88,7 +88,7 @@ def digest_of(manifest: Mapping[str, str]) -> str:
 
 
 def read_manifest(root: Path) -> dict[str, str]:
-    """The manifest of what is served below *root* now, from the files themselves; empty when nothing is."""
+    """The manifest of what is served below *root* now, from the files themselves; empty if nothing is."""
     return _manifest(root / CURRENT)
 
 
@@ -98,24 +98,22 @@ def _manifest(tree: Path) -> dict[str, str]:
 
 
 def read_key(root: Path) -> str | None:
-    """The boot host's key, out of which the tokens of its nodes are made; None where it has none yet."""
+    """The boot host's key, from which the tokens of its nodes are derived; None if it has none yet."""
     try:
         key = (root / KEY).read_text(encoding="ascii").strip()
     except FileNotFoundError:
         return None
     if not KEY_FORM.fullmatch(key):
-        raise GenerationError(
-            f"{root / KEY} is not the key that was written there: remove it to have a new one (nodes get new URLs then)"
-        )
+        raise GenerationError(f"{root / KEY} is damaged: remove it to get a new key (nodes then get new URLs)")
     return key
 
 
 def make_key(root: Path, given: str | None = None) -> str:
-    """The boot host's key: the *given* one; or else the one that it has, and a new one where it has none yet."""
+    """The boot host's key: the *given* one; or else the one that it has, or a new one if it has none yet."""
     if read_key(root) is None or given not in (None, read_key(root)):
         make_directories(root)
         with _locked(root):
-            if given or read_key(root) is None:  # still: another run may have made it before we had the lock
+            if given or read_key(root) is None:  # still: another run may have made it before we got the lock
                 durable.replace(root / KEY, f"{given or new_key()}\n".encode())
                 durable.sync(root)
     return read_key(root)
@@ -129,9 +127,9 @@ def publish(
     root: Path, archive: Path, digest: str, access: Access, keep: int, checkout: Mapping[str, Any] | None = None
 ) -> Path:
     """Write the generation in *archive*, switch to it, drop all but the newest *keep*; returns its directory. *checkout* is what
-    is known of where it comes from, as ``publishings.CHECKOUT`` has it.
+    is known of where it comes from, in the form of ``publishings.CHECKOUT``.
 
-    Raises ``GenerationError`` when another run is under way or the archive is not what *digest* says.
+    Raises ``GenerationError`` if another run is under way or the archive does not match *digest*.
     """
     generations = root / GENERATIONS
     make_directories(generations)
@@ -140,7 +138,7 @@ def publish(
         if record.is_held:
             raise GenerationError(f"{hold_message(record)} Nothing was published")
         _drop_unfinished(generations)
-        # One that was removed since the last note may come again: it then follows what is served now
+        # One that was removed since the last record may return: it then follows what is served now
         record = record.only({path.name for path in generations.iterdir()})
         unfinished = Path(tempfile.mkdtemp(prefix=_UNFINISHED, dir=generations))
         generation = _free_name(generations, digest)
@@ -163,7 +161,7 @@ def publish(
 
 
 def confirm(root: Path, checkout: Mapping[str, Any]) -> None:
-    """Note that what is served is what *checkout* says, too. While another run publishes, that one says from where."""
+    """Record that *checkout* describes what is served, too. While another run publishes, that one records its own."""
     served = served_name(root)
     if served:
         with contextlib.suppress(GenerationError), _locked(root):
@@ -171,12 +169,12 @@ def confirm(root: Path, checkout: Mapping[str, Any]) -> None:
 
 
 def published(root: Path) -> dict[str, Any]:
-    """What is known of where the served generation comes from, and the numbers of what was published, by what it said."""
+    """What is known of where the served generation comes from, and the numbers of what was published, by inventory digest."""
     return {"served": publishings.publishing_of(root, served_name(root)), "numbers": publishings.numbers(root)}
 
 
 def tidy(root: Path) -> None:
-    """Remove what a killed run left behind: where it had switched already, no other publishing may ever come."""
+    """Remove what a killed run left behind: if it had switched already, there may never be another publishing."""
     generations = root / GENERATIONS
     if any(generations.glob(f"{_UNFINISHED}*")):
         with contextlib.suppress(GenerationError, OSError), _locked(root):
@@ -184,17 +182,17 @@ def tidy(root: Path) -> None:
 
 
 def served_history(root: Path) -> tuple[history.History, list[str]]:
-    """In which order the generations below *root* were served, and the names of those that are there."""
+    """In which order the generations below *root* were served, and the names of those that exist."""
     generations = root / GENERATIONS
     names = sorted(path.name for path in generations.glob("[!.]*")) if generations.is_dir() else []
     return _history(root), names
 
 
 def go_back(root: Path, wanted: str | None, images: Path, dry: bool = False) -> tuple[str, bool]:
-    """Switch to the generation before the served one, or to the one that *wanted* is the beginning of, and hold it.
+    """Switch to the generation before the served one, or to the one whose name starts with *wanted*, and hold it.
 
     Returns its name and whether anything changed, or with *dry* would. Raises ``GenerationError``, with nothing changed,
-    when there is no such generation, when it is damaged, or when a release that its scripts fetch is not in *images*.
+    if there is no such generation, if it is damaged, or if a release that its scripts fetch is not in *images*.
     """
     with contextlib.nullcontext() if dry else _locked(root):
         record, names = served_history(root)
@@ -210,7 +208,7 @@ def go_back(root: Path, wanted: str | None, images: Path, dry: bool = False) -> 
 
 
 def end_hold(root: Path, dry: bool = False) -> bool:
-    """Let the next generation be published again; returns whether that changed, or with *dry* would change, anything."""
+    """Allow publishing again; returns whether that changed, or with *dry* would change, anything."""
     if not _history(root).is_held:
         return False
     if not dry:
@@ -221,14 +219,14 @@ def end_hold(root: Path, dry: bool = False) -> bool:
 
 def hold_message(record: history.History) -> str:
     return (
-        f"Generation {record.held} is held since {record.held_since}, when this boot host was switched to it by "
+        f"Generation {record.held} has been held since {record.held_since}, when this boot host was switched to it by "
         "rollback.yml. `-e site_hold=false` ends the hold and publishes what the inventory says now; `-e site_hold=true` "
         "does everything else and leaves what is served as it is."
     )
 
 
 def told_of(root: Path, record: history.History) -> dict[str, str]:
-    """By whom and from where each generation was published, and what it changed of what was served then."""
+    """By whom and from where each generation was published, and what it changed in what was served then."""
     generations = root / GENERATIONS
     outlines = {entry.name: outline.read(generations / entry.name) for entry in record.entries}
     told = {}
@@ -240,7 +238,7 @@ def told_of(root: Path, record: history.History) -> dict[str, str]:
 
 
 def listing(record: history.History, names: Iterable[str], told: Mapping[str, str] | None = None) -> list[str]:
-    """A line for each generation that is there, the one that was served last first; *told* says more of some."""
+    """A line for each existing generation, the one that was served last first; *told* adds details for some."""
     names = list(names)
     lines = []
     for entry in reversed(record.entries):
@@ -275,7 +273,7 @@ def served_name(root: Path) -> str | None:
 
 
 def _note(root: Path, record: history.History) -> None:
-    """Before the switch: what was noted for one that a killed run did not come to is found out from the symlink."""
+    """Before the switch: if a killed run recorded a switch and did not make it, the symlink shows that."""
     names = {path.name for path in (root / GENERATIONS).iterdir()}
     history.write(root, record.only(names))
     durable.sync(root)
@@ -317,8 +315,8 @@ def _check_whole(generation: Path, images: Path, record: history.History, names:
     ]
     if missing:
         raise GenerationError(
-            f"generation {generation.name} boots releases that are not in {images} any more: {', '.join(missing)}. "
-            "Have them mirrored again (flatcar_images_extra, images.yml), or name another generation. "
+            f"generation {generation.name} boots releases that are no longer in {images}: {', '.join(missing)}. "
+            "Mirror them again (flatcar_images_extra, images.yml), or name another generation. "
             f"{_there(record, names)}"
         )
 
@@ -340,7 +338,7 @@ def _locked(root: Path) -> Iterator[None]:
 
 
 def _drop_unfinished(generations: Path) -> None:
-    """What killed runs left: nobody else writes while we hold the lock."""
+    """Remove what killed runs left: nobody else writes while we hold the lock."""
     for left in generations.glob(f"{_UNFINISHED}*"):
         shutil.rmtree(left)
 
@@ -355,21 +353,21 @@ def _fill(unfinished: Path, archive: Path, digest: str, access: Access) -> None:
 
 
 def _unpack(archive: Path, target: Path, access: Access) -> None:
-    """Write what the archive's manifest lists: out of the archive, or out of what is served if it is that already."""
+    """Write what the archive's manifest lists: from the archive, or from what is served already."""
     manifest, contents = _read_archive(archive)
     root = target.parent.parent
     held = {sha256: path for path, sha256 in read_manifest(root).items()}
     for name, sha256 in manifest.items():
         path = PurePosixPath(name)
         if path.is_absolute() or ".." in path.parts or not path.parts:
-            raise GenerationError(f"the archive lists {name}, which is no plain file of a generation")
+            raise GenerationError(f"the archive lists {name}, which is not a regular file of a generation")
         _make_parents(target, path, access)
         if sha256 in contents:
             _write(target / path, contents[sha256], *access.of(path.parts[0]))
         elif sha256 in held:
             _take(root / CURRENT / held[sha256], target / path, *access.of(path.parts[0]))
         else:
-            raise GenerationError(f"the archive lacks {name}, which is not served as it was any more: run again")
+            raise GenerationError(f"the archive lacks {name}, and the served file has changed since: run again")
 
 
 def _read_archive(archive: Path) -> tuple[dict[str, str], dict[str, bytes]]:
@@ -380,12 +378,12 @@ def _read_archive(archive: Path) -> tuple[dict[str, str], dict[str, bytes]]:
             if member.isfile():
                 contents[member.name] = packed.extractfile(member).read()
     if _MANIFEST not in contents:
-        raise GenerationError(f"{archive} is no archive of a generation: it has no manifest")
+        raise GenerationError(f"{archive} is not an archive of a generation: it has no manifest")
     return json.loads(contents.pop(_MANIFEST)), contents
 
 
 def _take(source: Path, target: Path, group: int, mode: int) -> None:
-    """A file of the served generation in the new one: the same file, unless it may be read by others than it should."""
+    """A file of the served generation in the new one: the same file, unless its access rights differ."""
     found = source.stat()
     if stat.S_IMODE(found.st_mode) == mode and group in (-1, found.st_gid):
         target.hardlink_to(source)
@@ -399,7 +397,7 @@ def _make_parents(target: Path, path: PurePosixPath, access: Access) -> None:
         if not directory.exists():
             directory.mkdir()
             os.chown(directory, -1, group)
-            directory.chmod(mode | (mode & 0o444) >> 2)  # who may read a directory may enter it
+            directory.chmod(mode | (mode & 0o444) >> 2)  # whoever may read a directory may enter it
 
 
 def _write(path: Path, data: bytes, group: int, mode: int) -> None:
@@ -410,7 +408,7 @@ def _write(path: Path, data: bytes, group: int, mode: int) -> None:
 
 
 def _free_name(generations: Path, digest: str) -> Path:
-    """A directory named after the digest. One of that name may be there: older, or damaged while it was served."""
+    """A directory named after the digest. One of that name may exist: older, or damaged while it was served."""
     names = (digest if number == 1 else f"{digest}.{number}" for number in range(1, 1000))
     return next(generations / name for name in names if not (generations / name).exists())
 
@@ -428,7 +426,7 @@ def _switch(root: Path, generation: Path) -> None:
 def _prune(generations: Path, record: history.History, keep: int) -> None:
     """Keep those that were served last, whatever the clock said then; what cannot be removed is left for the next run.
 
-    One that is half gone does not have a generation's name any more.
+    One that is half removed no longer has a generation's name.
     """
     order = [entry.name for entry in reversed(record.entries)]
     others = sorted(path.name for path in generations.glob("[!.]*") if path.name not in order)

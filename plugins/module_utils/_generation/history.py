@@ -2,9 +2,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """In which order a boot host's generations were served, and whether the served one is held.
 
-One file beside the generations. It is written before each switch; what a killed run did not come to is made good from the
-symlink, which alone says what is served. Nothing is decided by a clock: times are for people. Needs the standard library
-alone; runs on the boot host.
+One file beside the generations. It is written before each switch; if a run was killed before its switch, the record is corrected
+from the symlink, which alone says what is served. No clock decides anything: times are for people. Needs only the standard
+library; runs on the boot host.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ FILE = "history.json"
 
 
 class HistoryError(Exception):
-    """The file is not what was written there."""
+    """The file is damaged."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Entry:
-    """A generation, the one that was served when it was published, and when it was last switched to, if a run came to note it."""
+    """A generation, the one that was served when it was published, and when it was last switched to, if that was recorded."""
 
     name: str
     previous: str | None
@@ -35,7 +35,7 @@ class Entry:
 
 @dataclasses.dataclass(frozen=True)
 class History:
-    """Every generation that was served, the served one last; ``held`` names one that no other shall replace."""
+    """Every generation that was served, the served one last; ``held`` names one that no other may replace."""
 
     entries: tuple[Entry, ...] = ()
     held: str | None = None
@@ -47,11 +47,11 @@ class History:
 
     @property
     def is_held(self) -> bool:
-        """A hold is on one generation: it is none as soon as another is served."""
+        """A hold is on one generation: it ends as soon as another is served."""
         return self.held is not None and self.held == self.current
 
     def served(self, name: str, at: str | None = None) -> History:
-        """The history once *name* is served. The first time, it notes what was served until then."""
+        """The history once *name* is served. The first time, it also records what was served until then."""
         known = {entry.name: entry for entry in self.entries}
         entry = known.pop(name, None) or Entry(name, self.current, None)
         return dataclasses.replace(self, entries=(*known.values(), dataclasses.replace(entry, at=at or entry.at)))
@@ -63,7 +63,7 @@ class History:
         return dataclasses.replace(self, held=None, held_since=None)
 
     def only(self, names: Collection[str]) -> History:
-        """The history of the generations that are still there."""
+        """The history of the generations that still exist."""
         kept = (
             dataclasses.replace(entry, previous=self.before(entry.name, names))
             for entry in self.entries
@@ -72,9 +72,9 @@ class History:
         return dataclasses.replace(self, entries=tuple(kept))
 
     def before(self, name: str, names: Collection[str]) -> str | None:
-        """Of *names*, the one that was served when *name* was published, or when that one was, and so on.
+        """The one of *names* that was served when *name* was published, or when that one was, and so on.
 
-        Going back again and again thus leads ever further back, and never to what was gone back from.
+        Rolling back again and again thus leads ever further back, and never to what was rolled back.
         """
         previous = {entry.name: entry.previous for entry in self.entries}
         found = previous.get(name)
@@ -96,14 +96,14 @@ def read(root: Path, current: str | None) -> History:
         history = History()
     except (ValueError, KeyError, TypeError):
         raise HistoryError(
-            f"{root / FILE} is not what was written there: remove it. What is served stays as it is; what was served "
-            "before it is then known by name alone, and a hold is forgotten"
+            f"{root / FILE} is damaged: remove it. What is served stays as it is; earlier generations are then known "
+            "by name only, and a hold is forgotten"
         ) from None
     return history if current in (None, history.current) else history.served(current)
 
 
 def write(root: Path, history: History) -> None:
-    """Put *history* in the place of the old one, durably and by one rename."""
+    """Replace the old history by *history*, durably and by one rename."""
     data = {
         "generations": [dataclasses.asdict(entry) for entry in history.entries],
         "held": history.held,

@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What one generation changed of another, in a few words, out of their own indexes. Needs the standard library alone."""
+"""What one generation changed in another, in a few words, from their own indexes. Needs only the standard library."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from typing import Any, NamedTuple
 from .._routes import routes
 from .publishings import printable
 
-#: How many different kinds of change are told. More of them nobody reads.
+#: How many different kinds of change are listed. Nobody reads more.
 _KINDS = 4
 
-#: How many names a change has.
+#: How many names are listed for a change.
 _NAMED = 10
 
-#: What the keys of an index's entry are called.
+#: Labels of the keys of an index's entry.
 _WORDS = {
     "macs": "MAC addresses",
     "order": "what it is installed as",
@@ -35,7 +35,7 @@ class Outline(NamedTuple):
 
 
 def read(generation: Path) -> Outline | None:
-    """None where there is no such generation, or where its index cannot be read."""
+    """None if there is no such generation, or if its index cannot be read."""
     try:
         nodes = json.loads((generation / routes.INDEX).read_text(encoding="utf-8"))["nodes"]
     except (OSError, ValueError, KeyError, TypeError):
@@ -45,10 +45,10 @@ def read(generation: Path) -> Outline | None:
 
 
 def changed(before: Outline | None, after: Outline | None) -> str:
-    """Empty where one of them is unknown: there is nothing to tell then."""
+    """Empty if one of them is unknown: there is nothing to compare then."""
     if before is None or after is None:
         return ""
-    return "; ".join(map(printable, _parts(before, after))) or "the nodes' entries are alike"
+    return "; ".join(map(printable, _parts(before, after))) or "the nodes' entries are identical"
 
 
 def _parts(before: Outline, after: Outline) -> Iterator[str]:
@@ -63,7 +63,7 @@ def _parts(before: Outline, after: Outline) -> Iterator[str]:
     yield from (f"{_who(names)}: {', '.join(found)}" for found, names in kinds[:_KINDS])
     more = [name for _kind, names in kinds[_KINDS:] for name in names]
     if more:
-        yield f"{_who(more)}: in other ways"
+        yield f"{_who(more)}: other changes"
 
 
 def _come_and_gone(what: str, before: Iterable[str], after: Iterable[str]) -> Iterator[str]:

@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What was published on a boot host: from which commit, when and by whom, under a number that each publishing raises.
 
-One file beside the generations, for root alone. Nothing that is served is made of it. Needs the standard library alone; the part
-that reads and writes runs on the boot host.
+One file beside the generations, readable by root only. Nothing that is served depends on it. Needs only the standard library; the
+part that reads and writes runs on the boot host.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ from .._host import durable
 
 FILE = "publishings.json"
 
-#: What a checkout tells of itself; none of it has to be known. ``says`` is a digest of the inventory's files, and ``newest`` the
-#: time at which the last of them was written. ``dirty`` is one with changes that are in no commit.
+#: What is known of a checkout; all of it is optional. ``says`` is a digest of the inventory's files, and ``newest`` the time at
+#: which the newest of them was written. ``dirty`` is one with uncommitted changes.
 CHECKOUT = {
     "who": {"type": "str", "default": ""},
     "commit": {"type": "str"},
@@ -28,10 +28,10 @@ CHECKOUT = {
     "newest": {"type": "float"},
 }
 
-#: A commit's name, and nothing that a program would take for an option.
+#: A commit's hash, and nothing that a program would take for an option.
 COMMIT = re.compile("[0-9a-f]{40}|[0-9a-f]{64}")
 
-#: How many publishings are remembered, and how many inventories that came to the same generation.
+#: How many publishings are remembered, and how many inventories that resulted in the same generation.
 _KEPT = 200
 _SAID = 20
 
@@ -40,7 +40,7 @@ _SHORT = 12
 
 
 def add(root: Path, generation: str, checkout: Mapping[str, Any], at: str) -> None:
-    """Note, before it is switched to, that *generation* is published from *checkout*."""
+    """Record, before the switch, that *generation* is published from *checkout*."""
     known = _read(root)
     number = max((entry["number"] for entry in known), default=0) + 1
     durable.replace(
@@ -52,7 +52,7 @@ def add(root: Path, generation: str, checkout: Mapping[str, Any], at: str) -> No
 
 
 def confirm(root: Path, generation: str, checkout: Mapping[str, Any], at: str) -> None:
-    """Note that the served *generation* is what *checkout* says, too: that one is what later ones are held against."""
+    """Record that *checkout* describes the served *generation*, too: later ones are compared with that checkout."""
     known = _read(root)
     for entry in reversed(known):
         if entry["generation"] == generation:
@@ -65,7 +65,7 @@ def confirm(root: Path, generation: str, checkout: Mapping[str, Any], at: str) -
 
 
 def publishing_of(root: Path, generation: str | None) -> dict[str, Any] | None:
-    """The last publishing of *generation*, or None where nobody noted it."""
+    """The last publishing of *generation*, or None if it was not recorded."""
     return next((entry for entry in reversed(_read(root)) if entry["generation"] == generation), None)
 
 
@@ -77,7 +77,7 @@ def numbers(root: Path) -> dict[str, int]:
 def in_words(entry: Mapping[str, Any] | None) -> str:
     """When, by whom and from which commit."""
     if not entry:
-        return "published before anybody noted by whom"
+        return "published before publishers were recorded"
     words = f"published {_by_whom(entry)}{_from_commit(entry)} (number {entry['number']})"
     again = entry.get("again") or {}
     same = again.get("commit") and again["commit"] != entry["commit"]
@@ -89,7 +89,7 @@ def short(commit: str | None) -> str:
 
 
 def printable(text: Any) -> str:
-    """Texts of others, without what a terminal would obey."""
+    """Strings from others, without control characters."""
     return "".join(letter if letter.isprintable() else "?" for letter in str(text)[:_LONGEST])
 
 
@@ -99,8 +99,8 @@ def _by_whom(entry: Mapping[str, Any]) -> str:
 
 def _from_commit(entry: Mapping[str, Any]) -> str:
     if not entry["commit"]:
-        return " from no commit that is known"
-    return f" from commit {short(entry['commit'])}{', with changes that are in no commit' if entry['dirty'] else ''}"
+        return " from an unknown commit"
+    return f" from commit {short(entry['commit'])}{', with uncommitted changes' if entry['dirty'] else ''}"
 
 
 def _told(checkout: Mapping[str, Any]) -> dict[str, Any]:
@@ -115,7 +115,7 @@ def _told(checkout: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _read(root: Path) -> list[dict[str, Any]]:
-    """Whoever lost the file has lost what it knew, and publishes all the same."""
+    """If the file is lost, so is what it recorded, and publishing works all the same."""
     try:
         return [dict(entry) for entry in json.loads((root / FILE).read_text(encoding="utf-8")) if _is_whole(entry)]
     except (FileNotFoundError, ValueError, TypeError):

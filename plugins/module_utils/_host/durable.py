@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Files that are on the disk when a call returns, and whole or not there whatever kills it. Needs the standard library alone."""
+"""Files that are on the disk when a call returns, and whole or absent whatever kills it. Needs only the standard library."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pathlib import Path
 
 
 def write_new(path: Path, content: bytes, own: Callable[[int], None] = lambda handle: os.fchmod(handle, 0o600)) -> None:
-    """Make the file at *path*, where nothing is. *own* gives the open file its owner and its mode before anything is in it."""
+    """Create the file at *path*, where nothing is. *own* sets the open file's owner and mode before anything is written to it."""
     handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
     with os.fdopen(handle, "wb") as file:
         own(handle)
@@ -21,7 +21,7 @@ def write_new(path: Path, content: bytes, own: Callable[[int], None] = lambda ha
 
 
 def replace(path: Path, content: bytes, mode: int = 0o600) -> None:
-    """Put *content* in the place of what is at *path*, by one rename."""
+    """Replace what is at *path* by *content*, by one rename."""
     new = path.with_name(f".{path.name}.new")
     new.unlink(missing_ok=True)
     try:
@@ -33,7 +33,7 @@ def replace(path: Path, content: bytes, mode: int = 0o600) -> None:
 
 
 def sync(directory: Path) -> None:
-    """The names in *directory* are on the disk."""
+    """Have the names in *directory* on the disk."""
     handle = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         os.fsync(handle)
@@ -42,8 +42,8 @@ def sync(directory: Path) -> None:
 
 
 def sync_all(directory: Path) -> None:
-    """Everything that was written to the file system of *directory* is on the disk. For thousands of files, this one call
-    takes a fraction of what a sync of each does.
+    """Have everything that was written to the file system of *directory* on the disk. For thousands of files, this one call
+    takes a fraction of the time that syncing each of them does.
     """
     handle = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:

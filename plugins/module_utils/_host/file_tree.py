@@ -1,9 +1,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Files and directories of a host, laid down together: all files are made and checked before the first takes its place.
+"""Files and directories of a host, written together: all files are made and validated before the first is moved into place.
 
-Each takes its place by one rename, so what is read is the old file or the new one, whole. Needs the standard library
-alone; runs on the boot host.
+Each is moved by one rename, so readers see the old file or the new one, whole. Needs only the standard library; runs on the
+boot host.
 """
 
 from __future__ import annotations
@@ -23,22 +23,22 @@ from pathlib import Path
 
 from . import durable
 
-#: In the content of a file that is written once, what stands for random digits.
+#: Placeholder for random digits in the content of a file that is written once.
 RANDOM = "{random}"
 _KINDS = {stat.S_IFDIR: "directory", stat.S_IFREG: "file", stat.S_IFLNK: "link"}
 _ABSENT = "absent\n"
 
 
 class TreeError(Exception):
-    """The tree cannot be laid down."""
+    """The tree cannot be written."""
 
 
 @dataclass(frozen=True)
 class Entry:
-    """What shall be at a path: a directory, a file with this content, or, as ``absent``, no file of these names.
+    """What is to be at a path: a directory, a file with this content, or, as ``absent``, no file of these names.
 
-    The content is a text, what a command builds out of that text, or that of the file *src* on this host. One that is
-    written ``once`` is a secret: it is never replaced and never shown. A directory of that kind is left to whom it belongs.
+    The content is a string, what a command builds from that string, or that of the file *src* on this host. A file that is
+    written ``once`` is a secret: it is never replaced and never shown. A directory of that kind keeps its owner and mode.
     """
 
     path: Path
@@ -69,11 +69,11 @@ class Access:
     mode: int
 
     def numbers(self) -> tuple[int, int]:
-        """Raises ``TreeError`` where the host does not have them."""
+        """Raises ``TreeError`` if the host does not have them."""
         return _number(pwd.getpwnam, self.owner), _number(grp.getgrnam, self.group)
 
     def give(self, handle: int) -> None:
-        """To a file or a directory that is open."""
+        """To an open file or directory."""
         os.fchown(handle, *self.numbers())
         os.fchmod(handle, self.mode)
 
@@ -83,7 +83,7 @@ class Access:
 
 @dataclass(frozen=True)
 class Change:
-    """What is different at a path, in words or texts that can be shown."""
+    """What differs at a path, in a form that can be shown."""
 
     path: str
     before: str
@@ -93,18 +93,18 @@ class Change:
 def lay_down(
     entries: Iterable[Entry], dry: bool = False, awaited: bool = False, users_awaited: bool = False
 ) -> list[Change]:
-    """Have all *entries* as they are described; what changed, or with *dry* would change.
+    """Make all *entries* match their description; returns what changed, or with *dry* would change.
 
-    With *awaited*, sources and commands that are missing come with packages that a dry run did not install; with
-    *users_awaited*, it did not make users either. Raises ``TreeError``: where a file cannot be made or is not valid, or nobody
-    is there to own it, none has taken another's place.
+    With *awaited*, missing sources and commands come with packages that a dry run did not install; with *users_awaited*, it
+    did not create users either. Raises ``TreeError`` if a file cannot be made, is not valid, or its owner does not exist; then
+    no file has been replaced.
     """
     entries = list(entries)
     for entry in [] if dry and users_awaited else entries:
         entry.access.numbers()
     files = [entry for entry in entries if entry.state == "file"]
     changes = [change for entry in entries if entry.state == "directory" for change in _lay_directory(entry, dry)]
-    # They replace nothing, and what is validated may need them
+    # They replace nothing, and validators may need them
     changes += [change for entry in files if entry.once for change in _lay_once(entry, dry)]
     with contextlib.ExitStack() as staged:
         made = [_make(entry, dry, awaited, staged) for entry in files if not entry.once]
@@ -114,7 +114,7 @@ def lay_down(
 
 
 def make_directories(path: Path) -> None:
-    """*path* with its parents, for everybody to enter; those that are there stay as they are."""
+    """*path* with its parents, with access for everybody; existing ones stay as they are."""
     for missing in reversed([place for place in (path, *path.parents) if not place.exists()]):
         missing.mkdir()
         missing.chmod(0o755)
@@ -127,7 +127,7 @@ def _lay_directory(entry: Entry, dry: bool) -> Iterator[Change]:
     path, access = entry.path, entry.access
     found = _look(path, follow=True)
     if found is not None and not stat.S_ISDIR(found.st_mode):
-        raise TreeError(f"{path} is a {_kind(found)}, and a directory is needed there: move it away")
+        raise TreeError(f"{path} is a {_kind(found)}, but a directory is needed there: move it away")
     before = _ABSENT if found is None else f"{_access(found)}\n"
     if found is not None and (entry.once or _access(found) == access):
         return
@@ -142,7 +142,7 @@ def _lay_directory(entry: Entry, dry: bool) -> Iterator[Change]:
 
 @dataclass(frozen=True)
 class _Made:
-    """A file's new content, staged beside the place that it shall take; neither where that is as it should be."""
+    """A file's new content, staged beside its destination; neither if that is as it should be."""
 
     entry: Entry
     found: os.stat_result | None
@@ -166,7 +166,7 @@ def _make(entry: Entry, dry: bool, awaited: bool, staged: contextlib.ExitStack) 
     path = entry.path
     found = _look(path)
     if found is not None and stat.S_ISDIR(found.st_mode):
-        raise TreeError(f"{path} is a directory, and a file is needed there: move it away")
+        raise TreeError(f"{path} is a directory, but a file is needed there: move it away")
     new = _staging(path, dry)
     content = _content(entry, dry and awaited)
     if found is not None and stat.S_ISREG(found.st_mode) and path.read_bytes() == content:
@@ -189,7 +189,7 @@ def _content(entry: Entry, awaited: bool) -> bytes:
             raise TreeError(
                 f"{entry.path}: {missing.filename} is not on this host. What was there before stays"
             ) from None
-        return f"what the packages make that are not installed yet ({missing.filename})\n".encode()
+        return f"what packages build that are not installed yet ({missing.filename})\n".encode()
 
 
 def _build(entry: Entry) -> bytes:
@@ -207,7 +207,7 @@ def _build(entry: Entry) -> bytes:
 def _lay_once(entry: Entry, dry: bool) -> Iterator[Change]:
     path, access = entry.path, entry.access
     if entry.content is None:
-        raise TreeError(f"{path}: what is written once has a content")
+        raise TreeError(f"{path}: a file that is written once needs a content")
     found = _look(path)
     if found is None:
         if not dry:
@@ -216,7 +216,7 @@ def _lay_once(entry: Entry, dry: bool) -> Iterator[Change]:
             new.replace(path)
         yield Change(str(path), _ABSENT, f"a secret; {access}\n")
     elif not stat.S_ISREG(found.st_mode):
-        raise TreeError(f"{path} is a {_kind(found)}, and a file is needed there: move it away")
+        raise TreeError(f"{path} is a {_kind(found)}, but a file is needed there: move it away")
     elif _access(found) != access:
         if not dry:
             _give(path, access, os.O_NOFOLLOW)
@@ -235,9 +235,9 @@ def _remove(entry: Entry, dry: bool) -> Iterator[Change]:
 
 
 def _staging(path: Path, dry: bool) -> Path:
-    """Where a new file waits: always the same place, so that nothing is left for ever of runs that were killed."""
+    """Where a new file waits: always the same path, so that killed runs leave nothing behind for good."""
     place = path.with_name(f".{path.name}.new")
-    if not dry and _look(place):  # a file system that is read-only does not even remove what is not there
+    if not dry and _look(place):  # a read-only file system refuses even to remove what does not exist
         place.unlink()
     return place
 
@@ -279,7 +279,7 @@ def _number(look_up: Callable, name: str) -> int:
     try:
         return look_up(name)[2]
     except KeyError:
-        raise TreeError(f"the host has no user or group {name}: run the whole role, which makes it") from None
+        raise TreeError(f"the host has no user or group {name}: run the whole role, which creates it") from None
 
 
 def _name(look_up: Callable, number: int) -> str:
@@ -293,7 +293,7 @@ def _shown(content: bytes) -> str:
     try:
         return content.decode()
     except UnicodeDecodeError:
-        return f"(no text: {len(content)} bytes, SHA-256 {hashlib.sha256(content).hexdigest()})\n"
+        return f"(not text: {len(content)} bytes, SHA-256 {hashlib.sha256(content).hexdigest()})\n"
 
 
 __all__ = ("Change", "Entry", "TreeError", "lay_down", "make_directories")

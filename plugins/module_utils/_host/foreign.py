@@ -1,8 +1,8 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Files in directories that another user may write, read by root. Needs the standard library alone; runs on the boot host.
+"""Files in directories that another user may write, read by root. Needs only the standard library; runs on the boot host.
 
-Such a user may put a pipe there, which keeps whoever opens it waiting for ever, or a link to what he may not read himself.
+Such a user may put a pipe there, which blocks whoever opens it for ever, or a link to what that user may not read.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ _NO_FILE = (errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENXIO)
 
 
 def read_plain(path: Path, largest: int) -> bytes | None:
-    """The content of a plain file, its first *largest* bytes of more; None where there is none."""
+    """The content of a regular file, at most its first *largest* bytes; None if there is none."""
     try:
         handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     except OSError as error:

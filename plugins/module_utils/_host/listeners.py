@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Who listens on a host's ports, as ``ss`` of iproute2 tells it, and who stands in the way. Runs on the boot host."""
+"""Which services listen on a host's ports, according to ``ss`` of iproute2, and which are in the way. Runs on the boot host."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def conflicts(
     addresses: Collection[str],
     interfaces: Collection[str],
 ) -> list[Listener]:
-    """Those of *listeners* that keep a service from having *ports* on *addresses* of *interfaces*."""
+    """Those of *listeners* that keep a service from binding *ports* on *addresses* of *interfaces*."""
     wanted = set(ports)
     return [
         listener

@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Locks between runs on one host. Needs the standard library alone."""
+"""Locks between runs on one host. Needs only the standard library."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ _PAUSE = 0.1  # seconds
 
 @contextlib.contextmanager
 def locked(path: Path, patience: float = 0) -> Iterator[None]:
-    """Hold the lock at *path*, which ends with the process that holds it, however that ends.
+    """Hold the lock at *path*, which is released when the process ends, however that happens.
 
-    Waits for *patience* seconds; raises ``BlockingIOError`` after that. The file is for its owner alone: whoever may read a lock
-    may hold it, and keep everybody else from working.
+    Waits for *patience* seconds; raises ``BlockingIOError`` after that. Only its owner can read the file: whoever may read a lock
+    can hold it, and block everybody else.
     """
     handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
     try:

@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The iPXE scripts: what a machine is told once iPXE runs on it.
+"""The iPXE scripts: what a machine does once iPXE runs on it.
 
 Every script ends at the machine's own disk unless it has booted something else. A test that may be false ends in ``||``,
 because iPXE stops a script at the first command that fails.
@@ -15,18 +15,18 @@ from .._routes import routes
 KERNEL = "flatcar_production_pxe.vmlinuz"
 INITRD = "flatcar_production_pxe_image.cpio.gz"
 TRIES = 5
-#: Before the other one of a pair of boot hosts is asked: a machine that waits for one that is off waits a minute each time.
+#: Before the other boot host of a pair is asked: waiting for one that is off takes a machine a minute each time.
 TRIES_OF_PAIR = 2
-#: The GRUB program that starts a UEFI machine's own disk where iPXE is too old to do it; boot hosts serve it.
+#: The GRUB program that boots a UEFI machine's own disk if iPXE is too old to do it; boot hosts serve it.
 LOCAL_PROGRAM = f"{routes.PROGRAMS}/localboot-x64.efi"
 
-#: Milliseconds without any progress, after which a download is begun anew.
+#: Milliseconds without any progress, after which a download is restarted.
 _STALLED = 60_000
 _WAIT = 60
 _PAUSE = 5
 
-#: BIOS: the first disk. UEFI: a new iPXE starts the disk's own loader; an old one cannot, and leaves with an error, so
-#: that the firmware goes on to its next boot entry (leaving without one ends in the set-up screen of many firmwares).
+#: BIOS: the first disk. UEFI: a new iPXE starts the disk's own loader; an old one cannot, and exits with an error, so
+#: that the firmware goes on to its next boot entry (exiting without one ends in the setup screen of many firmwares).
 LOCAL_DISK = """\
 :disk
 iseq ${platform} efi && goto disk_efi ||
@@ -37,10 +37,10 @@ sanboot --no-describe --drive 0 || exit 1
 
 
 def local_boot(method: str = "auto", base: str = "") -> str:
-    """The end of a script: a machine is sent to its own disk by what its ``flatcar_local_boot`` says.
+    """The end of a script: the machine boots its own disk by the method in its ``flatcar_local_boot``.
 
-    *base* is the boot host's URL. A method that is no word is the URL of a boot program; BIOS, which cannot start
-    one, starts the disk itself.
+    *base* is the boot host's URL. A method that is none of the keywords is the URL of a boot program; BIOS, which cannot
+    start one, boots the disk itself.
     """
     if method == "auto":
         return LOCAL_DISK
@@ -53,7 +53,7 @@ def local_boot(method: str = "auto", base: str = "") -> str:
 
 
 def first_script() -> str:
-    """What DHCP points iPXE to. It finds the machine's own script beside itself, by the MAC address that booted."""
+    """The script that DHCP points iPXE to. It chains to the machine's own script beside it, by the MAC address that booted."""
     return (
         "#!ipxe\n"
         "echo Kindling: ${netX/mac} has ${netX/ip}\n"
@@ -64,7 +64,7 @@ def first_script() -> str:
 
 
 def unknown_script() -> str:
-    """For a machine that the inventory does not have."""
+    """For a machine that is not in the inventory."""
     return (
         "#!ipxe\n"
         "echo Kindling: ${netX/mac} is not in the inventory (serial ${serial}, uuid ${uuid})\n"
@@ -74,19 +74,19 @@ def unknown_script() -> str:
 
 
 def misplaced_script(name: str, address: str, local: str = LOCAL_DISK) -> str:
-    """For a node's machine that has another address than the node's *address*."""
+    """For a node's machine that has an address other than the node's *address*."""
     return (
         "#!ipxe\n"
         f"echo Kindling: this machine, ${{netX/mac}}, is {name}, but has the address ${{netX/ip}} and not {address}\n"
-        f"echo Kindling: it is served at {address} alone: have the DHCP server reserve that for ${{netX/mac}} (what it has given\n"
-        f"echo Kindling: already has to end first), or set flatcar_address of {name}; going on to its own disk\n"
+        f"echo Kindling: it is only served at {address}: have the DHCP server reserve that for ${{netX/mac}} (its present lease\n"
+        f"echo Kindling: has to end first), or set flatcar_address of {name}; going on to its own disk\n"
         f"{local}"
     )
 
 
 def misplaced_unfinished_script() -> str:
-    """For such a machine whose installation has begun and not ended. Whoever has another address is told no token, by which reports
-    are taken."""
+    """For such a machine whose installation has started and not ended. A machine with another address gets no token, and so cannot
+    report."""
     return (
         "#!ipxe\n"
         ":wait\n"
@@ -129,9 +129,9 @@ def ram_script(
 def install_script(
     name: str, version: str, images: str, config: str, arguments: Iterable[str], refused: Iterable[str]
 ) -> str:
-    """For a node that is installed now: the same system in RAM, with the installer's config.
+    """For a node that is being installed: the same system in RAM, with the installer's config.
 
-    *refused* are the URLs that tell whether the machine's disk is half written, as ``armed_script`` has them.
+    *refused* are the URLs that say whether the machine's disk is half-written, as in ``armed_script``.
     """
     return (
         f"#!ipxe\necho Kindling: {name} is armed: Flatcar {version} will be installed to its disk\n"
@@ -142,30 +142,29 @@ def install_script(
 
 
 def armed_script(name: str, asked: Iterable[str]) -> str:
-    """What an armed node is given instead of its own script.
+    """What an armed node gets instead of its own script.
 
-    *asked* are the URLs of scripts that say what it does now: install, wait because its disk is half written, or boot its own
-    disk. Each is always answered, by the first boot host or by the other one of a pair; so what is not answered is nobody's
-    word, and decides nothing.
+    *asked* are the URLs of scripts that decide what it does now: install, wait because its disk is half-written, or boot its own
+    disk. One of the boot hosts always answers each of them, so a missing answer decides nothing.
     """
     return f"#!ipxe\n{_ask_for_ever(name, asked)}"
 
 
 def over_script() -> str:
-    """For a machine that has asked for an arming that is none any more, and whose disk is whole."""
+    """For a machine that has asked for an arming that is over, and whose disk is whole."""
     return (
         "#!ipxe\n"
-        "echo Kindling: ${netX/mac} is armed no more, and its disk is whole\n"
+        "echo Kindling: ${netX/mac} is no longer armed, and its disk is whole\n"
         f"{_chain('own', f'/{routes.PLAIN_SCRIPT}')}"
         f"{LOCAL_DISK}"
     )
 
 
 def unfinished_script(name: str, again: Iterable[str]) -> str:
-    """For a node whose installation has begun and not ended: it waits, and never starts its half-written disk.
+    """For a node whose installation has started and not ended: it waits, and never boots its half-written disk.
 
-    *again* are the URLs of its script: once somebody has armed the node anew, the machine goes on by itself. It does
-    not switch itself off, because an old iPXE has no command for that, and a machine that is off cannot say why.
+    *again* are the URLs of its script: once somebody has armed the node again, the machine continues by itself. It does
+    not power itself off, because an old iPXE has no command for that, and a machine that is off cannot say why.
     """
     asked = "".join(f"chain --replace --timeout {_STALLED} {url} ||\n" for url in again)
     return (
@@ -191,7 +190,7 @@ def _ask_for_ever(name: str, urls: Iterable[str]) -> str:
 
 
 def _fetch_and_boot(version: str, images: str, config: str, arguments: Iterable[str], tries: int) -> str:
-    """Goes on at its end if the release could not be fetched."""
+    """Falls through if the release could not be fetched."""
     line = kernel_line(config, arguments)
     return (
         "set tries:int32 0\n"
@@ -211,17 +210,17 @@ def _fetch_and_boot(version: str, images: str, config: str, arguments: Iterable[
 
 
 def kernel_line(config: str, arguments: Iterable[str]) -> str:
-    """What the kernel is told.
+    """The kernel's command line.
 
-    ``initrd=`` has the image's name because an EFI stub finds its initrd by it where iPXE is old, and BIOS does not mind;
-    ``flatcar.first_boot=1`` makes Ignition run. Nothing says which NIC has booted: Flatcar asks DHCP on all of them,
-    and ``ip=`` or ``BOOTIF=`` would be read by a parser that its releases do not have in common.
+    ``initrd=`` has the image's name because an EFI stub finds its initrd by it under an old iPXE, and BIOS does not mind;
+    ``flatcar.first_boot=1`` makes Ignition run. Nothing says which NIC has booted: Flatcar uses DHCP on all of them,
+    and its releases do not parse ``ip=`` or ``BOOTIF=`` alike.
     """
     return " ".join((f"initrd={INITRD}", "flatcar.first_boot=1", f"ignition.config.url={config}", *arguments))
 
 
 def _ask(peer: str) -> str:
-    """Goes on at its end if the other boot host's first script at the URL *peer* could not be had, or sent the machine here."""
+    """Falls through if the other boot host's first script at the URL *peer* could not be fetched, or sent the machine here."""
     return (
         "isset ${asked_peer} && goto disk ||\n"
         "set asked_peer yes\n"
@@ -231,7 +230,7 @@ def _ask(peer: str) -> str:
 
 
 def _chain(name: str, url: str) -> str:
-    """Goes on at its end if the script at *url* could not be had, in a few tries: one lost packet decides nothing."""
+    """Falls through if the script at *url* could not be fetched in a few tries: one lost packet decides nothing."""
     return (
         "set tries:int32 0\n"
         f":{name}\n"

@@ -1,10 +1,10 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What is to be said of the channels that a boot host follows: why one stands where it stands, and whether its mirrors moved.
+"""What to report about the channels that a boot host follows: why one stands where it does, and whether its mirrors moved.
 
 An entry is what a run found out, as the boot host keeps it: ``board``, ``channel``, ``version`` (in use), ``newest`` (as the
-mirrors name it), ``signed_at`` (when that was), ``mirror``, ``asked_at``, ``stale_days``, and ``reason`` why the newest one is
-not in use.
+mirrors name it), ``signed_at`` (when that one was), ``mirror``, ``asked_at``, ``stale_days``, and ``reason`` (why the newest one
+is not in use).
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ Entry = collections.abc.Mapping[str, typing.Any]
 
 
 def read_channels(path: pathlib.Path) -> list[dict[str, typing.Any]]:
-    """The entries that a boot host keeps; none where there is no such file, or where it is damaged."""
+    """The entries that a boot host keeps; none if there is no such file, or if it is damaged."""
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):
@@ -36,7 +36,7 @@ def age_days(entry: Entry, now: float) -> int | None:
 
 
 def stale_warning(entry: Entry, now: float) -> str | None:
-    """What to say of a channel that has not moved for longer than its bound; None if it has, or if there is no bound."""
+    """What to report about a channel that has not moved within its limit; None if it has, or if there is no limit."""
     age, bound = age_days(entry, now), entry.get("stale_days")
     if age is None or not isinstance(bound, int) or not 0 < bound < age:
         return None
@@ -45,12 +45,12 @@ def stale_warning(entry: Entry, now: float) -> str | None:
     return (
         f"{entry['board']} {entry['channel']}: {newest}, the newest release that the mirrors name, was signed"
         f" {age} days ago, more than {variable} ({bound}). {mirror} may be frozen: compare with flatcar.org's list"
-        " of releases, and take another mirror (flatcar_images_mirrors)"
+        " of releases, and use another mirror (flatcar_images_mirrors)"
     )
 
 
 def notes(entries: collections.abc.Iterable[Entry], now: float) -> list[str]:
-    """All that is to be said of a boot host's channels now, a sentence each."""
+    """Everything to report about a boot host's channels now, a sentence each."""
     said = []
     for entry in entries:
         if reason := entry.get("reason"):

@@ -1,10 +1,10 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A release is what it says: its version and its board are read out of its verified files, and not believed by its name.
+"""A release is what it claims to be: its version and its board are read from its verified files, not taken from its name.
 
-The PXE image carries /usr, whose os-release names the version and the board. The kernel carries its own version, and belongs
+The PXE image contains /usr, whose os-release names the version and the board. The kernel contains its own version, and belongs
 to the /usr that has its modules. The disk image has the same os-release behind more than a gigabyte of compressed bytes: it is
-bound by its signature's day alone, and an installed node reports the version that runs.
+tied to the release only by the day of its signature, and an installed node reports the version that it runs.
 """
 
 from __future__ import annotations
@@ -26,13 +26,13 @@ _MODULES = "lib/modules"
 
 
 def check_contents(target: Target, kernel: pathlib.Path, pxe_image: pathlib.Path, work: pathlib.Path) -> str:
-    """Refuse files that are of another release or another board than *target*; all that is wrong is said at once.
+    """Refuse files that are of another release or another board than *target*; all mistakes are reported at once.
 
-    Only for files whose signatures were verified: they are unpacked here.
+    Only for files whose signatures are verified: they are unpacked here.
 
-    :param work: a directory that has room for the unpacked image for a while.
+    :param work: a directory with temporary room for the unpacked image.
     :returns: the kernel's version.
-    :raises VerificationError: when the files are something else, or do not tell what they are.
+    :raises VerificationError: if the files are something else, or do not say what they are.
     """
     told, modules = _read_usr(pxe_image, work)
     running = read_kernel(kernel)
@@ -46,18 +46,20 @@ def check_contents(target: Target, kernel: pathlib.Path, pxe_image: pathlib.Path
         if told.get(key) != expected
     ]
     if running.board != target.board:
-        problems.append(f"{KERNEL}: is a kernel of {running.board}, expected one of {target.board}")
+        problems.append(f"{KERNEL}: is a kernel for {running.board}, expected one for {target.board}")
     if running.version not in modules:
         problems.append(
             f"{KERNEL}: is Linux {running.version}, but {PXE_IMAGE} has the modules of {', '.join(modules) or 'none'}"
         )
     if problems:
-        raise VerificationError(f"{'; '.join(problems)}: these are well-signed files, but of another release or board")
+        raise VerificationError(
+            f"{'; '.join(problems)}: these files are validly signed, but of another release or board"
+        )
     return running.version
 
 
 def _read_usr(pxe_image: pathlib.Path, work: pathlib.Path) -> tuple[dict[str, str], list[str]]:
-    """What the os-release in the PXE image says, and the kernels that it has modules of."""
+    """The values of the os-release in the PXE image, and the kernels that it has modules of."""
     with tempfile.TemporaryDirectory(prefix="unpacked-", dir=work) as place:
         usr = pathlib.Path(place, _USR)
         try:

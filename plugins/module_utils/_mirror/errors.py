@@ -10,7 +10,7 @@ class ImageError(Exception):
 
 
 class RequestError(ImageError):
-    """What was asked for makes no sense (unknown board, version of another channel …)."""
+    """The request makes no sense (unknown board, version of another channel …)."""
 
 
 class TransferError(ImageError):
@@ -18,7 +18,7 @@ class TransferError(ImageError):
 
     :param retry: the same request may work a moment later (stall, reset, truncated body, busy server).
     :param missing: the server says that the file does not exist.
-    :param unreachable: nothing that could have answered was reached.
+    :param unreachable: no server was reached that could have answered.
     """
 
     def __init__(self, message: str, *, retry: bool = False, missing: bool = False, unreachable: bool = False) -> None:
@@ -29,11 +29,11 @@ class TransferError(ImageError):
 
 
 class IncompleteError(ImageError):
-    """No mirror has a release whole (yet); nothing was found to be wrong with what there is."""
+    """No mirror has a release in full (yet); nothing is wrong with what there is."""
 
 
-class RangeIgnored(TransferError):  # noqa: N818 - it is an answer of the server, which the caller works around
-    """The server cannot continue a file where it was left; the file has to start anew."""
+class RangeIgnored(TransferError):  # noqa: N818 - a server's answer, which the caller works around
+    """The server cannot resume a file; it has to be fetched from the start."""
 
 
 class VerificationError(ImageError):

@@ -1,7 +1,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Taking one file out of an initrd: archives in cpio's format ``newc``, each plain or compressed by gzip, as the kernel reads
-them. Memory and the written bytes are bounded, whatever the archives say."""
+"""Extracting one file from an initrd: archives in cpio's format ``newc``, each plain or compressed by gzip, as the kernel reads
+them. Memory and written bytes are bounded, whatever the archives claim."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _LARGEST = 2 << 30  # bytes of the archives; Flatcar's are below 500 MB
 def unpack(image: pathlib.Path, name: str, target: pathlib.Path) -> None:
     """Write the one file *name* of an initrd to *target*.
 
-    :raises VerificationError: when the initrd is no such one, or has the file not once.
+    :raises VerificationError: if it is not such an initrd, or does not have the file exactly once.
     """
     with image.open("rb") as source:
         found = _unpack_archives(_Stream(_pieces_of(source)), name, target)
@@ -77,7 +77,7 @@ class _Stream:
 
 
 def _unpack_archives(stream: _Stream, name: str, target: pathlib.Path, *, packed: bool = False) -> int:
-    """How often the archives have the file, which is written each time. What is packed holds nothing that is packed again."""
+    """How often the archives have the file, which is written each time. Compressed archives are not nested."""
     found = 0
     while start := _next_archive(stream):
         if start in _MAGICS:
@@ -97,7 +97,7 @@ def _pieces_of(source: typing.BinaryIO) -> collections.abc.Iterator[bytes]:
 
 
 def _next_archive(stream: _Stream) -> bytes:
-    """The first bytes of the next archive, which stay to be read; empty at the end. Between archives are zeros."""
+    """The first bytes of the next archive, which remain to be read; empty at the end. Archives are separated by zeros."""
     while stream.peek(1) == b"\0":
         piece = stream.some(_CHUNK)
         stream.give_back(piece.lstrip(b"\0"))
@@ -146,7 +146,7 @@ def _entry(archive: _Stream) -> tuple[str, int]:
     except ValueError:
         fields = []
     if header[:6] not in _MAGICS or not fields or not 0 < fields[11] <= _LONGEST_NAME:
-        raise VerificationError("an archive in the initrd is no cpio archive of the format newc")
+        raise VerificationError("an archive in the initrd is not a cpio archive of the format newc")
     return archive.exactly(fields[11])[:-1].decode(errors="replace"), fields[6]
 
 

@@ -1,9 +1,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a kernel says of itself, in the two forms in which Flatcar publishes kernels.
+"""What a kernel's file says about it, in the two formats in which Flatcar publishes kernels.
 
 amd64: a bzImage, whose header points to its version (Linux' ``Documentation/arch/x86/boot.rst``). arm64: an uncompressed
-Image, told by its header (``Documentation/arch/arm64/booting.rst``), with the kernel's banner somewhere in it.
+Image, recognised by its header (``Documentation/arch/arm64/booting.rst``), with the kernel's banner somewhere in it.
 """
 
 from __future__ import annotations
@@ -25,14 +25,14 @@ _VERSION = re.compile(rb"(\d[\x21-\x7e]{0,79}) ")
 
 @dataclasses.dataclass(frozen=True)
 class Kernel:
-    """The board that a kernel is made for, and its version as ``uname -r`` tells it."""
+    """The board that a kernel is built for, and its version as ``uname -r`` prints it."""
 
     board: str
     version: str
 
 
 def read_kernel(path: pathlib.Path) -> Kernel:
-    """Read a kernel's board and version; raises :class:`VerificationError` when it does not tell them."""
+    """Read a kernel's board and version; raises :class:`VerificationError` if it does not contain them."""
     with path.open("rb") as file:
         head = file.read(_HEAD)
     if head[0x202:0x206] == b"HdrS":
@@ -40,9 +40,9 @@ def read_kernel(path: pathlib.Path) -> Kernel:
     elif head[0x38:0x3C] == b"ARM\x64":
         board, version = "arm64-usr", _version_by_banner(path)
     else:
-        raise VerificationError(f"{path.name}: is neither a kernel of amd64 (bzImage) nor one of arm64 (Image)")
+        raise VerificationError(f"{path.name}: is neither an amd64 kernel (bzImage) nor an arm64 one (Image)")
     if not version:
-        raise VerificationError(f"{path.name}: a kernel that does not tell its version")
+        raise VerificationError(f"{path.name}: a kernel without a version")
     return Kernel(board, version.decode("ascii"))
 
 

@@ -37,7 +37,7 @@ class KeyFile:
         self._lock = threading.Lock()
 
     def keyring(self) -> Keyring:
-        """The keyring as it is at hand, checked against the pinned fingerprint."""
+        """The keyring on hand, checked against the pinned fingerprint."""
         with self._lock:
             if self._keyring is None and self._inline:
                 self._keyring = self._make(self._key.encode(), "flatcar_images_key")
@@ -46,10 +46,10 @@ class KeyFile:
             return self._keyring
 
     def refresh(self, stale: Keyring) -> bool:
-        """Fetch the key file again, once in a run; a key that was given inline stays as it is.
+        """Fetch the key file again, at most once a run; a key that was given inline stays as it is.
 
-        :returns: whether there is another keyring now than the stale one.
-        :raises VerificationError: when the file is older than what we have: it may lack a revocation.
+        :returns: whether the keyring now differs from the stale one.
+        :raises VerificationError: if the file is older than what we have: it may lack a revocation.
         """
         with self._lock:
             if not self._inline and not self._fetched:
@@ -66,7 +66,7 @@ class KeyFile:
             ) from problem
         if lost := stale.lost_in(fetched):
             raise VerificationError(
-                f"{url}: this key file is older than the one that is kept in {self._kept}: it lacks {', '.join(lost)}."
+                f"{url}: this key file is older than the one in {self._kept}: it lacks {', '.join(lost)}."
                 " Find out who serves it"
             )
         return fetched
@@ -83,8 +83,8 @@ class KeyFile:
             content = self._downloader.read(self._key)
         except TransferError as problem:
             raise TransferError(
-                f"the signing key cannot be fetched: {problem}. Give its text, or a file on the controller, as"
-                " flatcar_images_key; or set flatcar_images_proxy"
+                f"the signing key cannot be fetched: {problem}. Set flatcar_images_key to its text or to a file on the"
+                " controller; or set flatcar_images_proxy"
             ) from problem
         return self._make(content, without_password(self._key))
 

@@ -1,8 +1,8 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the mirrors offer: a channel's current release, and everything about a release's files but their content.
+"""What the mirrors offer: a channel's current release, and everything about a release's files except their content.
 
-All that is learnt here is signed: versions by ``version.txt.sig``, digests by ``DIGESTS.sig``.
+Everything learnt here is signed: versions by ``version.txt.sig``, digests by ``DIGESTS.sig``.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ class Current:
 
 @dataclasses.dataclass
 class MirrorReport:
-    """What a mirror gave in a run, and why it did not give the rest."""
+    """What a mirror delivered in a run, and why it did not deliver the rest."""
 
     mirror: str
     gave: list[str] = dataclasses.field(default_factory=list)
@@ -51,7 +51,7 @@ class MirrorReport:
 
 @dataclasses.dataclass(frozen=True)
 class FilePlan:
-    """What is known of a file before its content is downloaded. The size is bytes, None if the mirror did not tell."""
+    """What is known of a file before its content is downloaded. The size is bytes, None if the mirror did not report it."""
 
     name: str
     size: int | None
@@ -61,7 +61,7 @@ class FilePlan:
 
 @dataclasses.dataclass(frozen=True)
 class ReleasePlan:
-    """A release that a mirror has whole: its files, and its signed ``version.txt``."""
+    """A release that a mirror has in full: its files, and its signed ``version.txt``."""
 
     target: Target
     mirror: str
@@ -75,14 +75,14 @@ class Signer(typing.Protocol):
     """Where the keyring comes from."""
 
     def keyring(self) -> Keyring:
-        """The keyring as it is at hand."""
+        """The keyring on hand."""
 
     def refresh(self, stale: Keyring) -> bool:
-        """Fetch the key file again, once; False when there is nothing newer than the stale one to be had."""
+        """Fetch the key file again, once; False if nothing newer than the stale one is available."""
 
 
 class Mirrors:
-    """The mirrors in the order of preference. Safe to use from several threads."""
+    """The mirrors in order of preference. Safe to use from several threads."""
 
     def __init__(
         self,
@@ -92,7 +92,7 @@ class Mirrors:
         scratch: pathlib.Path,
         spread_days: int,
     ) -> None:
-        """:param spread_days: how far the signatures of one release may lie apart, in days."""
+        """:param spread_days: how many days apart the signatures of one release may be."""
         self._templates = tuple(dict.fromkeys(templates))
         self._reports = {mirror: MirrorReport(without_password(mirror)) for mirror in self._templates}
         self._reports_lock = threading.Lock()
@@ -102,10 +102,10 @@ class Mirrors:
         self._spread = spread_days * DAY
 
     def current(self, board: str, channel: Channel, served: Version | None, stale_days: int) -> Current:
-        """Resolve a channel. A mirror that would take us back behind what is served already is passed over.
+        """Resolve a channel. A mirror that would take us back to before what is already served is skipped.
 
         :param served: the version that this host's ``current`` link of the channel points to; None for any.
-        :param stale_days: when a mirror's answer is older, the next mirrors are asked as well, and the newest counts; 0 for
+        :param stale_days: if a mirror's answer is older, the next mirrors are asked as well, and the newest counts; 0 for
             never.
         """
 
@@ -118,8 +118,8 @@ class Mirrors:
                 channel.require_stream(version, served, without_password(url))
             if served is not None and version < served:
                 raise VerificationError(
-                    f"{without_password(url)}: names {version}, but {board} {channel.name} stood at {served} here"
-                    " already: the mirror is stale, or somebody serves an old release on purpose. To go back, ask for"
+                    f"{without_password(url)}: names {version}, but {board} {channel.name} was already at {served} here:"
+                    " the mirror is stale, or somebody serves an old release on purpose. To go back, ask for"
                     " the exact version"
                 )
             return Current(version, signature, mirror)
@@ -129,7 +129,7 @@ class Mirrors:
 
         found: list[Current] = []
         for answer in self._answers(
-            f"The current release of {board} {channel.name} cannot be told", self._templates, ask
+            f"The current release of {board} {channel.name} cannot be determined", self._templates, ask
         ):
             found.append(answer)
             if not stale(answer):
@@ -152,8 +152,8 @@ class Mirrors:
     ) -> ReleasePlan:
         """Find a mirror that has all these files of a release, and learn their digests and signatures.
 
-        :param without: mirrors that are not asked, since what they have of the release was refused.
-        :raises IncompleteError: when no mirror has all of them, and none lied.
+        :param without: mirrors that are not asked, since their files of the release were refused.
+        :raises IncompleteError: if no mirror has all of them, and none lied.
         """
 
         def ask(mirror: str) -> ReleasePlan:
@@ -174,31 +174,31 @@ class Mirrors:
             files = self._files(base, names, signature)
             return ReleasePlan(target, mirror, files, content, raw_signature, signature)
 
-        return next(self._answers(f"The release {target.label} cannot be had", self.others(without), ask))
+        return next(self._answers(f"The release {target.label} is not available", self.others(without), ask))
 
     def others(self, without: collections.abc.Collection[str]) -> list[str]:
-        """The mirrors that are left."""
+        """The remaining mirrors."""
         return [mirror for mirror in self._templates if mirror not in without]
 
     def urls(self, plan: ReleasePlan, name: str) -> dict[str, str]:
-        """Where a file's content may come from, and of which mirror that is: the inspected one first, then the others."""
+        """The URLs of a file's content with their mirrors: the inspected mirror first, then the others."""
         order = [plan.mirror, *self.others([plan.mirror])]
         return {f"{self.base(mirror, plan.target)}/{name}": mirror for mirror in order}
 
     def note_given(self, mirror: str, what: str) -> None:
-        """Remember what a mirror gave."""
+        """Remember what a mirror delivered."""
         with self._reports_lock:
             if what not in self._reports[mirror].gave:
                 self._reports[mirror].gave.append(what)
 
     def note_problem(self, mirror: str, problem: str) -> None:
-        """Remember why a mirror did not give what it was asked for."""
+        """Remember why a mirror did not deliver what was requested."""
         with self._reports_lock:
             if problem not in self._reports[mirror].problems:
                 self._reports[mirror].problems.append(problem)
 
     def reports(self) -> list[MirrorReport]:
-        """What every mirror gave, and why not more, in the order of preference."""
+        """What every mirror delivered, and why not more, in order of preference."""
         return list(self._reports.values())
 
     def base(self, mirror: str, target: Target) -> str:
@@ -211,7 +211,7 @@ class Mirrors:
             days = -(-abs(signature.made_at - reference.made_at) // DAY)
             raise VerificationError(
                 f"{where}: signed {days} days apart from the release's {VERSION_FILE}: it may be of another release"
-                f" (allowed are {self._spread // DAY} days)"
+                f" ({self._spread // DAY} days are allowed)"
             )
 
     def _files(self, base: str, names: collections.abc.Sequence[str], reference: Signature) -> tuple[FilePlan, ...]:
@@ -253,7 +253,7 @@ class Mirrors:
     def _signed(self, url: str) -> tuple[bytes, bytes, Signature]:
         """Fetch a small file with its signature, and verify it.
 
-        Both are fetched once more when they do not match: a new release may have been put up between the two.
+        Both are fetched once more if they do not match: a new release may have been published between the two requests.
         """
 
         def attempt() -> tuple[bytes, bytes, Signature]:
@@ -270,7 +270,7 @@ class Mirrors:
             return attempt()
 
     def _with_key(self, where: str, check: collections.abc.Callable[[Keyring], _Result]) -> _Result:
-        """Check a signature; when its key is unknown, once more with the key file as it is published now."""
+        """Check a signature; if its key is unknown, once more with the key file as it is published now."""
         keyring = self._signer.keyring()
         try:
             try:
@@ -281,8 +281,8 @@ class Mirrors:
                 return check(self._signer.keyring())
         except UnknownKeyError as problem:
             raise UnknownKeyError(
-                f"{where}: {problem}. If the Flatcar project has a new signing subkey, give its current key file as"
-                " flatcar_images_key; else do not use this mirror"
+                f"{where}: {problem}. If the Flatcar project has a new signing subkey, set flatcar_images_key to its"
+                " current key file; otherwise do not use this mirror"
             ) from problem
         except VerificationError as problem:
             raise type(problem)(f"{where}: {problem}") from problem
@@ -293,7 +293,7 @@ class Mirrors:
         mirrors: collections.abc.Sequence[str],
         ask: collections.abc.Callable[[str], _Result],
     ) -> collections.abc.Iterator[_Result]:
-        """The usable answers of the mirrors, one after the other; what each of them did wrong if none has any."""
+        """The usable answers of the mirrors, one after the other; if there are none, what each of them did wrong."""
         problems: list[TransferError | VerificationError] = []
         usable = False
         for mirror in mirrors:
@@ -318,7 +318,7 @@ class Mirrors:
             proxy = without_password(settings.proxy) if settings.proxy else "none, or that of the host's environment"
             text += (
                 ". No mirror can be reached from this host. Set flatcar_images_mirrors (now"
-                f" {', '.join(map(without_password, self._templates))}) to mirrors that can be, or to file:///DIRECTORY for"
-                f" files that were carried here; or flatcar_images_proxy (now {proxy}) and flatcar_images_no_proxy"
+                f" {', '.join(map(without_password, self._templates))}) to reachable mirrors, or to file:///DIRECTORY for"
+                f" files that were copied here; or flatcar_images_proxy (now {proxy}) and flatcar_images_no_proxy"
             )
         return ImageError(text)

@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""How far a run is: kept in memory, and written to a small file that the controller reads while the run goes on."""
+"""A run's progress: kept in memory, and written to a small file that the controller reads during the run."""
 
 from __future__ import annotations
 
@@ -31,12 +31,12 @@ class Progress:
             self._write(force=True)
 
     def expect(self, name: str, size: int | None, done: int = 0) -> None:
-        """Announce a file, its size in bytes if known, and how much of it is there already."""
+        """Announce a file, its size in bytes if known, and how much of it exists already."""
         with self._lock:
             self._files[name] = {"size": size, "done": done}
 
     def add(self, name: str, count: int, *, transferred: bool = True) -> None:
-        """Count bytes of a file that arrived (or, when not transferred, were read again from a partial file)."""
+        """Count bytes of a file that arrived (or, if not transferred, were read again from a partial file)."""
         with self._lock:
             self._files[name]["done"] += count
             if transferred:
@@ -44,7 +44,7 @@ class Progress:
             self._write()
 
     def restart(self, name: str) -> None:
-        """A file starts anew."""
+        """A file is restarted."""
         with self._lock:
             self._files[name]["done"] = 0
 
@@ -61,7 +61,7 @@ class Progress:
 
 
 def describe_progress(now: dict[str, typing.Any], before: dict[str, typing.Any] | None) -> str:
-    """One line that tells how far a run is.
+    """One line on a run's progress.
 
     :param now: the progress file's content.
     :param before: its content a while ago, for the speed; None at first.
@@ -90,7 +90,7 @@ def describe_progress(now: dict[str, typing.Any], before: dict[str, typing.Any] 
 
 
 def describe_mirrors(mirrors: list[dict[str, typing.Any]]) -> list[str]:
-    """One line for each mirror that gave something: what it was. Why others did not is warned of."""
+    """One line for each mirror that delivered something. Warnings say why others did not."""
     return [f"{mirror['mirror']} gave {', '.join(mirror['gave'])}" for mirror in mirrors if mirror["gave"]]
 
 

@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Receiving one large file: download, hash and signature check in one pass, resumed where it broke off."""
+"""Receiving one large file: download, hash and signature check in one pass, resumed after an interruption."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ from .progress import Progress
 from .signature import GpgvStream, Keyring, Signature
 from .transfer import CHUNK, Downloader, html_message, looks_like_html, without_password
 
-# A file of a release is below 1 GB; a server that sends for ever must not fill the disk.
+# A release's files are below 1 GB; a server that never stops sending must not fill the disk.
 _MAX_SIZE = 8 << 30
 
 _BUFFERS = 6
 _WRITE_OUT = 32 << 20  # bytes
 
-# Transfers that break off are continued without end as long as each brings at least this much.
+# Interrupted transfers are resumed as often as needed, as long as each brings at least this much.
 _WORTHWHILE = 1 << 20
 
 
@@ -35,8 +35,8 @@ class Wanted:
     """One file to receive.
 
     :param urls: the same file on each mirror, in the order to try.
-    :param partial: where its bytes gather; never below a directory that is served.
-    :param size: bytes, None when no mirror told.
+    :param partial: where its bytes are collected; never below a directory that is served.
+    :param size: bytes, None if no mirror reported it.
     :param sha512: from the signed DIGESTS.
     :param signature: the content of its ``.sig``.
     """
@@ -51,7 +51,7 @@ class Wanted:
 
 @dataclasses.dataclass(frozen=True)
 class Received:
-    """A file that is whole and verified; it still lies where it gathered.
+    """A file that is complete and verified; it is still where it was collected.
 
     :param url: where its last bytes came from.
     :param problems: what went wrong with the URLs that were tried before.
@@ -65,9 +65,9 @@ class Received:
 
 
 class _Checker:
-    """Hashes and verifies bytes as they pass, the hash in a thread of its own (hashlib lets go of Python's lock).
+    """Hashes and verifies bytes as they pass, the hash in a thread of its own (hashlib releases Python's lock).
 
-    A few buffers go round: filled from a source, used by the caller, free again when hashed. They bound the memory.
+    A few buffers circulate: filled from a source, used by the caller, free again when hashed. They bound the memory.
     """
 
     def __init__(self, keyring: Keyring, signature: bytes, scratch: pathlib.Path) -> None:
@@ -88,7 +88,7 @@ class _Checker:
             self._free.put(buffer)
 
     def pieces(self, read_into: collections.abc.Callable[[bytearray], int]) -> collections.abc.Iterator[memoryview]:
-        """Yield what a source gives until its end; each piece is checked when the caller asks for the next one."""
+        """Yield what a source delivers until its end; each piece is checked when the caller asks for the next one."""
         while True:
             buffer = self._free.get()
             size = 0
@@ -122,12 +122,12 @@ class _Checker:
 def receive(
     wanted: Wanted, downloader: Downloader, keyring: Keyring, scratch: pathlib.Path, progress: Progress
 ) -> Received:
-    """Make ``wanted.partial`` the whole, verified and synced file.
+    """Make ``wanted.partial`` the complete, verified and synced file.
 
-    What an earlier run left of it is read once and continued. Mirrors are tried in order; a file that is complete but
-    wrong is dropped and fetched anew, once from the same mirror if part of it had come from elsewhere.
+    What an earlier run left of it is read once and resumed. Mirrors are tried in order; a file that is complete but
+    wrong is dropped and fetched again, once from the same mirror if part of it had come from elsewhere.
 
-    :raises ImageError: with what every mirror did wrong; the partial file is kept if it may still be continued.
+    :raises ImageError: with what every mirror did wrong; the partial file is kept if it can still be resumed.
     """
     problems: list[tuple[str, str]] = []
     for url in wanted.urls:
@@ -143,7 +143,7 @@ def receive(
                 wanted.partial.unlink()
                 anew -= 1
                 if anew < 0:
-                    problems.append((url, f"{problem}, again and again, and this server cannot continue a file"))
+                    problems.append((url, f"{problem}, again and again, and this server cannot resume a file"))
                     break
             except TransferError as problem:
                 problems.append((url, str(problem)))
@@ -153,7 +153,7 @@ def receive(
                 problems.append((url, f"{shown}: refused and removed: {problem}"))
                 if not continued:
                     break
-    raise ImageError(f"{wanted.name} could not be had. " + "; ".join(text for _url, text in dict.fromkeys(problems)))
+    raise ImageError(f"{wanted.name} is not available. " + "; ".join(text for _url, text in dict.fromkeys(problems)))
 
 
 def _receive_from(
@@ -171,12 +171,12 @@ def _receive_from(
     return checker.finish(wanted.sha512)
 
 
-class _StartAnew(Exception):  # noqa: N818 - not an error: what is there cannot be continued
+class _StartAnew(Exception):  # noqa: N818 - not an error: the partial file cannot be resumed
     """What is in the partial file is of no use with this server."""
 
 
 class _PartialFile:
-    """The file that is received: first read to its end, then appended to."""
+    """The file that is being received: first read to its end, then appended to."""
 
     def __init__(self, path: pathlib.Path) -> None:
         flags = os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW
@@ -197,20 +197,20 @@ class _PartialFile:
         return size
 
     def write(self, piece: memoryview) -> None:
-        """Append; now and then let the kernel begin to write out, so that the last sync has little left to do."""
+        """Append; now and then let the kernel start writing out, so that the last sync has little left to do."""
         while piece:
             written = self._file.write(piece)
             self._size += written
             piece = piece[written:]
         if self._size - self._handed_over >= _WRITE_OUT:
-            # For dirty pages this advice begins the writing and drops nothing (mm/fadvise.c).
+            # For dirty pages this advice starts the writing and drops nothing (mm/fadvise.c).
             os.posix_fadvise(
                 self._file.fileno(), self._handed_over, self._size - self._handed_over, os.POSIX_FADV_DONTNEED
             )
             self._handed_over = self._size
 
     def sync(self) -> None:
-        """Have everything on the disk."""
+        """Sync everything to the disk."""
         os.fsync(self._file)
 
 
@@ -223,12 +223,12 @@ def _storage_errors(wanted: Wanted) -> collections.abc.Iterator[None]:
             raise
         raise StorageError(
             f"{wanted.partial}: {problem.strerror} while {wanted.name} was written; what arrived is kept, and the next"
-            " run continues it. Make room (a smaller flatcar_images_keep, a larger disk) and run again"
+            " run resumes it. Make room (a smaller flatcar_images_keep, a larger disk) and run again"
         ) from problem
 
 
 def _read_again(file: _PartialFile, wanted: Wanted, checker: _Checker, progress: Progress) -> None:
-    """Feed what an earlier run left to the checks, since those of a killed run died with it."""
+    """Feed what an earlier run left to the checks, since a killed run's checks died with it."""
     progress.restart(wanted.name)
     for piece in checker.pieces(file.read_into):
         progress.add(wanted.name, len(piece), transferred=False)
@@ -259,7 +259,7 @@ def _download_rest(
 def _download_part(
     url: str, wanted: Wanted, file: _PartialFile, checker: _Checker, downloader: Downloader, progress: Progress
 ) -> None:
-    """One transfer, from where the file stands to its end."""
+    """One transfer, from where the file ends so far to its end."""
     limit = wanted.size or _MAX_SIZE
     with downloader.stream(url, checker.size) as source:
         for piece in checker.pieces(source.read_into):

@@ -14,7 +14,7 @@ from .errors import RequestError, VerificationError
 
 BOARDS = ("amd64-usr", "arm64-usr")
 
-# The middle number of a version names the channel that it was made for.
+# The middle number of a version names the channel that it was built for.
 CHANNEL_NUMBERS = {"alpha": 0, "beta": 1, "stable": 2, "lts": 3}
 
 CURRENT = "current"
@@ -24,7 +24,7 @@ PXE_IMAGE = "flatcar_production_pxe_image.cpio.gz"
 DISK_IMAGE = "flatcar_production_image.bin.bz2"
 VERSION_FILE = "version.txt"
 
-# In spring 2024 releases had no signature for the PXE kernel, which is the same bytes as the disk image's kernel.
+# In spring 2024 releases had no signature for the PXE kernel, which is identical to the disk image's kernel.
 SIGNED_AS = {KERNEL: "flatcar_production_image.vmlinuz"}
 
 _VERSION = re.compile(r"(0|[1-9][0-9]{0,5})\.([0-9]{1,2})\.(0|[1-9][0-9]{0,4})")
@@ -53,7 +53,7 @@ class Version:
 
     @property
     def channel(self) -> str:
-        """The channel's name by the middle number, ``unknown`` when it is a new one."""
+        """The channel's name by the middle number, ``unknown`` if it is a new one."""
         for name, number in CHANNEL_NUMBERS.items():
             if number == self.channel_number:
                 return name
@@ -84,11 +84,11 @@ class Channel:
 
     @property
     def link(self) -> str:
-        """The name of our own symlink to the version that this channel stood at: ``current-stable``."""
+        """The name of our own symlink to this channel's current version: ``current-stable``."""
         return f"{CURRENT}-{self.name}"
 
     def require(self, version: Version, where: str) -> None:
-        """Raise when the version was made for another channel, as a swapped ``version.txt`` would have it."""
+        """Raise if the version was built for another channel, as a swapped ``version.txt`` would claim."""
         if version.channel != self.server:
             raise VerificationError(
                 f"{where}: {version} is a release of the channel {version.channel}, not of {self.name}"
@@ -96,10 +96,10 @@ class Channel:
             )
 
     def require_stream(self, version: Version, served: Version, where: str) -> None:
-        """Raise when one stream of LTS is offered in the place of another: a stream keeps its major number for good."""
+        """Raise if one LTS stream is offered in place of another: a stream keeps its major number for good."""
         if self.name != self.server and version.major != served.major:
             raise VerificationError(
-                f"{where}: {version} is of another stream than {self.name}, which stood at {served} here: the mirror is mixed"
+                f"{where}: {version} is of another stream than {self.name}, which was at {served} here: the mirror mixes them"
                 " up, or somebody serves another stream on purpose. To change it, ask for another channel or the exact version"
             )
 
@@ -115,7 +115,7 @@ class Request:
 
     @classmethod
     def parse(cls, board: str, channel: str, version: str, install: bool = False) -> Request:
-        """Check the words of one entry of ``wanted``; raises :class:`RequestError`."""
+        """Check the values of one entry of ``wanted``; raises :class:`RequestError`."""
         if board not in BOARDS:
             raise RequestError(f"{board!r} is not a board; known are {' and '.join(BOARDS)}")
         wanted_channel = Channel(channel)
@@ -130,7 +130,7 @@ class Request:
 
     @property
     def requested(self) -> str:
-        """The version as it was asked for."""
+        """The version as it was requested."""
         return CURRENT if self.version is None else str(self.version)
 
 
@@ -150,7 +150,7 @@ class Target:
 
     @property
     def label(self) -> str:
-        """How messages and progress name it; also its path below the images directory."""
+        """Its name in messages and progress; also its path below the images directory."""
         return f"{self.board}/{self.version}"
 
 
@@ -165,7 +165,7 @@ def parse_version_file(text: str, where: str) -> Version:
 
     :param text: the file's content, whose signature has been verified.
     :param where: its URL, for messages.
-    :raises VerificationError: when it names no version or an unofficial build.
+    :raises VerificationError: if it names no version or an unofficial build.
     """
     values: dict[str, str] = {}
     for line in text.splitlines():
@@ -178,14 +178,14 @@ def parse_version_file(text: str, where: str) -> Version:
     try:
         return Version.parse(found)
     except RequestError as problem:
-        raise VerificationError(f"{where}: FLATCAR_VERSION is {found!r}, which is no official release") from problem
+        raise VerificationError(f"{where}: FLATCAR_VERSION is {found!r}, which is not an official release") from problem
 
 
 def parse_sha512(text: str, basename: str, where: str) -> str:
-    """Find a file's SHA-512 in its ``DIGESTS``, by the section's header and by the file's name.
+    """Find a file's SHA-512 in its ``DIGESTS``, by the section's header and the file's name.
 
     :param text: the content, whose signature has been verified.
-    :param basename: the name that the line must carry: it is what ties the digest to this file and no other.
+    :param basename: the name that the line must have: it ties the digest to this file and no other.
     :param where: its URL, for messages.
     :returns: 128 lower-case hexadecimal digits.
     """

@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Which releases may go."""
+"""Which releases may be removed."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _DAY = 86400
 
 @dataclasses.dataclass(frozen=True)
 class Present:
-    """A release on the disk, and when it was last wanted, or a channel's current one (Unix seconds)."""
+    """A release on the disk, and when it was last wanted or a channel's current one (Unix seconds)."""
 
     board: str
     version: Version
@@ -33,8 +33,8 @@ def removable(
     """The releases that are neither wanted, nor served lately, nor among the newest of their channel and board.
 
     :param wanted: board and version of everything that a node or the operator asks for.
-    :param keep: how many to keep per board and channel, the wanted ones counted; streams of LTS count apart.
-    :param keep_days: keep what was served within so many days.
+    :param keep: how many to keep per board and channel, including the wanted ones; LTS streams count separately.
+    :param keep_days: keep what was served within this many days.
     """
     groups: dict[tuple[str, str, int], list[Present]] = collections.defaultdict(list)
     for release in present:

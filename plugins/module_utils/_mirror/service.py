@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""One run: resolve what is wanted, fetch what is missing, publish, tidy up, and tell what came of it."""
+"""One run: resolve what is wanted, fetch what is missing, publish, clean up, and report the outcome."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ from .retention import Present, removable
 from .store import Store
 from .transfer import Downloader, RateLimit, TransferSettings, without_password
 
-# What the file system must have left after everything was fetched.
+# What has to stay free on the file system after everything is fetched.
 RESERVE = 256 << 20  # bytes
 
-# Space to plan for when a mirror does not tell a file's size.
+# Space to plan for if a mirror does not report a file's size.
 _UNKNOWN_SIZE = 1 << 30  # bytes
 
 _LEAST_BANDWIDTH = 65536  # bytes per second
@@ -43,10 +43,10 @@ TOOLS = {
     "unsquashfs": "squashfs-tools",
 }
 
-# A release's record since its version and board are read out of its files.
+# The format of a release's record since its version and board are read from its files.
 _FORMAT = 2
 
-# Where a boot host has nothing yet and the newest release is not whole: how many before it are looked for.
+# How many earlier releases are tried if a boot host has nothing yet and the newest one is incomplete.
 _EARLIER = 3
 
 
@@ -78,7 +78,7 @@ class Settings:
 
 @dataclasses.dataclass
 class Outcome:
-    """What a run did (in check mode: would do), in words that a playbook can use."""
+    """What a run did (in check mode: would do), in a form that a playbook can use."""
 
     images: list[dict[str, typing.Any]] = dataclasses.field(default_factory=list)
     fetched: list[dict[str, typing.Any]] = dataclasses.field(default_factory=list)
@@ -94,16 +94,16 @@ class Outcome:
 
     @property
     def changed(self) -> bool:
-        """True when something that is served became different."""
+        """True if anything that is served has changed."""
         return bool(self.fetched or self.links or self.removed or self.confirmed)
 
 
 def mirror_images(requests: collections.abc.Sequence[Request], settings: Settings, scratch: pathlib.Path) -> Outcome:
-    """Have everything that is wanted, verified; the one entry point.
+    """Have everything that is wanted, verified; the only entry point.
 
     :param scratch: a private directory that the caller removes.
-    :raises ImageError: when nothing could be done at all (lock, key, layout, tools). What went wrong with single
-        releases is in ``problems``, while the others were served to the end.
+    :raises ImageError: if nothing could be done at all (lock, key, layout, tools). What went wrong with single
+        releases is in ``problems``; the others were completed.
     """
     check_settings(settings)
     store = Store(settings.images, settings.work)
@@ -168,7 +168,7 @@ class _Run:
     # Steps ---------------------------------------------------------------------------------------------------------
 
     def resolve(self) -> dict[Request, Version]:
-        """Give every request its exact version; each channel is asked for once."""
+        """Give every request its exact version; each channel is requested once."""
         answers: dict[tuple[str, Channel], Version | None] = {}
         following = [request for request in self.requests if request.version is None]
         installs = {(request.board, request.channel) for request in following if request.install}
@@ -185,7 +185,7 @@ class _Run:
         return resolved
 
     def ask_current(self, board: str, channel: Channel, *, install: bool) -> Version | None:
-        """What a channel stands at: the newest release that a mirror has whole."""
+        """What a channel stands at: the newest release that a mirror has in full."""
         self.progress.step(f"asking for the current release of {board} {channel.name}")
         served = None if self.settings.allow_older else self.links_before[board, channel]
         try:
@@ -205,19 +205,19 @@ class _Run:
         return self.newest_whole(board, channel, current.version, install=install)
 
     def tell_going_back(self, board: str, channel: Channel, version: Version) -> None:
-        """A release that was named once, and was not whole, is not forgotten when a mirror names an older one."""
+        """A release that was named once, and was incomplete, is not forgotten when a mirror names an older one."""
         known = self.store.channels().get(f"{board} {channel.name}", {})
         named = known_version(known.get("newest"))
         if named is None or named <= version or self.settings.allow_older:
             return
         reason = (
-            f"the mirrors name {version} now, after they named {named}: a mirror stands still, or {named} was withdrawn"
+            f"the mirrors name {version} now, after they named {named}: a mirror is stale, or {named} was withdrawn"
         )
         self.channels[board, channel] |= {"newest": str(named), "signed_at": known.get("signed_at"), "reason": reason}
         self.outcome.warnings.append(f"{board} {channel.name}: {reason}")
 
     def newest_whole(self, board: str, channel: Channel, newest: Version, *, install: bool) -> Version | None:
-        """The newest release, or the one before it as long as nobody has the newest one whole."""
+        """The newest release, or the one before it as long as no mirror has the newest one in full."""
         reasons: list[str] = []
         for version in self.candidates(board, channel, newest):
             try:
@@ -231,7 +231,7 @@ class _Run:
                 if reasons:
                     self.channels[board, channel]["reason"] = reasons[0]
                     self.outcome.warnings.append(
-                        f"{board} {channel.name} stays at {version}, since {newest} is not whole anywhere: {reasons[0]}"
+                        f"{board} {channel.name} stays at {version}, since no mirror has all of {newest}: {reasons[0]}"
                     )
                 return version
         self.outcome.problems.append(reasons[0])
@@ -239,7 +239,7 @@ class _Run:
         return None
 
     def candidates(self, board: str, channel: Channel, newest: Version) -> list[Version]:
-        """The releases that a channel may stand at, best first: the newest, then the one in use, or some before the newest."""
+        """The candidates for a channel, best first: the newest release, then the one in use, or some before the newest."""
         in_use = self.links_before[board, channel]
         if in_use is not None:
             return [newest, in_use] if in_use < newest else [newest]
@@ -261,7 +261,7 @@ class _Run:
         self.warn_of_key(plan.signature.key)
 
     def plan(self, targets: list[Target]) -> list[ReleasePlan]:
-        """Find out, for each target that is not whole, where to get what it lacks."""
+        """Find out, for each incomplete target, where to get what it lacks."""
         for target in targets:
             try:
                 self.look_for(target)
@@ -270,13 +270,13 @@ class _Run:
         return list(self.planned.values())
 
     def confirm(self, targets: list[Target]) -> None:
-        """Read what releases are that were published before this was read."""
+        """Check the contents of releases that were published before contents were checked."""
         for target in targets:
             manifest = self.store.manifest(target.board, target.version)
             if self.store.missing_files(target) or manifest.get("format") == _FORMAT:
                 continue
             if not self.settings.check_mode:
-                self.progress.step(f"reading what {target.label} is")
+                self.progress.step(f"checking the contents of {target.label}")
                 try:
                     self.store.record(target, manifest | self.read_contents(target))
                 except ImageError as problem:
@@ -288,9 +288,9 @@ class _Run:
             self.outcome.confirmed.append(target.label)
 
     def read_contents(self, target: Target, coming: collections.abc.Container[str] = ()) -> dict[str, typing.Any]:
-        """What a release's record says of its files' contents, after they were found to be of this release.
+        """What a release's record says of its files' contents, after they were confirmed to be of this release.
 
-        :param coming: the files that are put together; the others are those that are served.
+        :param coming: the files that are being assembled; the others are those that are served.
         """
         kernel, pxe_image = (
             self.store.prepared(target, name) if name in coming else self.store.served(target, name)
@@ -299,16 +299,16 @@ class _Run:
         return {"format": _FORMAT, "kernel": check_contents(target, kernel, pxe_image, self.settings.work)}
 
     def has_space(self, plans: list[ReleasePlan], resolved: dict[Request, Version]) -> bool:
-        """Do not start what cannot end. When room is short, what retention lets go whatever comes is removed first.
+        """Do not start what cannot finish. If room is short, what retention would drop in any case is removed first.
 
-        Nothing is removed while some wish is unresolved, nor what a channel's link points to.
+        Nothing is removed while a request is unresolved, nor what a channel's link points to.
         """
         need = sum(
             max(0, (file.size or _UNKNOWN_SIZE) - self.store.partial_size(plan.target, file.name))
             for plan in plans
             for file in plan.files
         )
-        # One release at a time is unpacked, to be looked at
+        # One release at a time is unpacked for its check
         need += max(file.size or _UNKNOWN_SIZE for plan in plans for file in plan.files)
         if need + self.settings.reserve > self.store.free_bytes() and not self.outcome.problems:
             self.remove_old(self.wanted(resolved) | self.linked(), set())
@@ -323,7 +323,7 @@ class _Run:
         return False
 
     def fetch(self, plans: list[ReleasePlan]) -> None:
-        """Download all files of all plans. What a mirror got wrong is had from the next one."""
+        """Download all files of all plans. What one mirror got wrong is fetched from the next."""
         try:
             while plans and not self.downloader.stop.is_set():
                 plans = self.fetch_once(plans)
@@ -333,7 +333,7 @@ class _Run:
     def fetch_once(self, plans: list[ReleasePlan]) -> list[ReleasePlan]:
         """Download files, a few at once; publish each release when its last file is verified.
 
-        :returns: what to try next for the releases that did not come to their end.
+        :returns: what to try next for the releases that were not completed.
         """
         for plan in plans:
             for file in plan.files:
@@ -364,7 +364,7 @@ class _Run:
         return [plan for plan in map(self.plan_elsewhere, failed.values()) if plan is not None]
 
     def note_failure(self, plan: ReleasePlan, problem: ImageError) -> None:
-        """Keep what is to be told. After a full disk the other downloads are stopped, and say nothing of their own."""
+        """Keep what is to be reported. After a full disk the other downloads are stopped, and report nothing themselves."""
         place = without_password(self.mirrors.base(plan.mirror, plan.target))
         said = str(problem) if place in str(problem) else f"{problem} (as {place} has it)"
         if not self.downloader.stop.is_set():
@@ -375,7 +375,7 @@ class _Run:
             self.mirrors.note_problem(plan.mirror, f"{plan.target.label}: {problem}")
 
     def plan_elsewhere(self, plan: ReleasePlan) -> ReleasePlan | None:
-        """How to have a release without the mirrors that gave it wrong or not at all; None when that is the end of it."""
+        """How to get a release without the mirrors that delivered it wrong or not at all; None if there is no other way."""
         target = plan.target
         refused = self.refused.setdefault(target, set())
         refused.add(plan.mirror)
@@ -409,7 +409,7 @@ class _Run:
         return result
 
     def publish(self, plan: ReleasePlan, received: dict[str, Received]) -> None:
-        """Let a release appear, or the files that joined it, with a record of what was verified."""
+        """Publish a release, or files that were added to it, with a record of what was verified."""
         target = plan.target
         manifest = self.store.manifest(target.board, target.version)
         if manifest.get("format") != _FORMAT or not {KERNEL, PXE_IMAGE}.isdisjoint(received):
@@ -419,8 +419,8 @@ class _Run:
             except VerificationError as problem:
                 self.store.drop_ready(target)
                 raise VerificationError(
-                    f"{problem}; refused and removed. Find out who serves them as"
-                    f" {without_password(self.mirrors.base(plan.mirror, target))}, and take another mirror"
+                    f"{problem}; refused and removed. Find out who serves them at"
+                    f" {without_password(self.mirrors.base(plan.mirror, target))}, and use another mirror"
                     " (flatcar_images_mirrors)"
                 ) from problem
         else:
@@ -443,7 +443,7 @@ class _Run:
         self.outcome.fetched.append(self.describe_plan(plan))
 
     def flip_links(self, resolved: dict[Request, Version]) -> None:
-        """Point the links of the followed channels at what they resolved to, if that is there by now."""
+        """Point the links of the followed channels at what they resolved to, if that exists now."""
         followed = {
             (request.board, request.channel): version
             for request, version in resolved.items()
@@ -461,7 +461,7 @@ class _Run:
             self.outcome.links.append(change)
 
     def tidy(self, resolved: dict[Request, Version], targets: list[Target]) -> None:
-        """Note what was in use; once all is well, remove what is old and the remains of earlier runs."""
+        """Record what was in use; if all went well, remove what is old and the leftovers of earlier runs."""
         wanted = self.wanted(resolved)
         if not self.outcome.problems:
             self.remove_old(wanted, wanted)
@@ -480,14 +480,14 @@ class _Run:
         return {(request.board, version) for request, version in resolved.items()}
 
     def linked(self) -> set[tuple[str, Version]]:
-        """What the channels stood at when the run began; it was served until now."""
+        """What the channels stood at when the run started; it was served until now."""
         return {(place[0], version) for place, version in self.links_before.items() if version is not None}
 
     def remove_old(self, needed: set[tuple[str, Version]], coming: set[tuple[str, Version]]) -> None:
         """Apply retention.
 
         :param needed: what must stay.
-        :param coming: what counts as there, even if this is check mode and it is not.
+        :param coming: what counts as present, even if this is check mode and it is not.
         """
         present = {(release.board, release.version): release for release in self.store.releases()}
         for place in coming | (self.linked() & present.keys()):
@@ -503,7 +503,7 @@ class _Run:
                 self.store.remove(release.board, release.version)
 
     def tell_channels(self) -> None:
-        """Say how each channel stands that is followed, and warn of what has not moved for long."""
+        """Report the state of each followed channel, and warn of those that have not moved for long."""
         known = self.store.channels()
         for (board, channel), found in self.channels.items():
             entry = {
@@ -525,12 +525,12 @@ class _Run:
                 self.outcome.warnings.append(warning)
 
     def tell_mirrors(self) -> None:
-        """Say what every mirror gave, and why not more."""
+        """Report what every mirror delivered, and why not more."""
         told = " ".join(self.outcome.problems + self.outcome.warnings)
         reports = self.mirrors.reports()
         for report in reports:
             if untold := [problem for problem in report.problems if problem not in told]:
-                self.outcome.warnings.append(f"The mirror {report.mirror} was passed over: {'; '.join(untold)}")
+                self.outcome.warnings.append(f"The mirror {report.mirror} was skipped: {'; '.join(untold)}")
         self.outcome.mirrors = [dataclasses.asdict(report) for report in reports]
 
     # Telling -------------------------------------------------------------------------------------------------------
@@ -544,7 +544,7 @@ class _Run:
         }
 
     def describe(self, request: Request, version: Version) -> dict[str, typing.Any]:
-        """What the playbook gets to know of one wish; in check mode the plan stands in for what is not there yet."""
+        """What is reported to the playbook about one request; in check mode the plan stands in for what does not exist yet."""
         manifest = self.store.manifest(request.board, version)
         files = dict(manifest.get("files", {}))
         signing_key, signed_at = manifest.get("signing_key"), manifest.get("signed_at")
@@ -568,7 +568,7 @@ class _Run:
         }
 
     def warn_of_key(self, fingerprint: str) -> None:
-        """Warn when a key that signs current releases nears its end: a new key file will be needed."""
+        """Warn if a key that signs current releases expires soon: a new key file will be needed."""
         key = self.key.keyring().key(fingerprint)
         if key is None or key.expires is None:
             return
@@ -576,7 +576,7 @@ class _Run:
         if 0 <= left < self.settings.key_warning_days:
             day = time.strftime("%F", time.gmtime(key.expires))
             warning = (
-                f"The signing subkey {fingerprint} ends on {day}, in {left} days. Later releases are signed by a new"
+                f"The signing subkey {fingerprint} expires on {day}, in {left} days. Later releases are signed by a new"
                 " subkey: have the current key file ready if flatcar_images_key is not a URL that this host can reach"
             )
             if warning not in self.outcome.warnings:
@@ -584,29 +584,31 @@ class _Run:
 
 
 def check_settings(settings: Settings) -> None:
-    """Refuse settings with which a run cannot mean anything; raises :class:`RequestError`."""
+    """Refuse settings that make no sense; raises :class:`RequestError`."""
     if not re.fullmatch(r"[0-9A-F]{40}|[0-9A-F]{64}", settings.fingerprint):
         raise RequestError(
-            f"flatcar_images_key_fingerprint: {settings.fingerprint!r} is no fingerprint of a primary key (40 hexadecimal"
+            f"flatcar_images_key_fingerprint: {settings.fingerprint!r} is not a primary key's fingerprint (40 hexadecimal"
             " digits; a short key id does not identify a key)"
         )
     if not settings.mirrors:
         raise RequestError("flatcar_images_mirrors: give at least one mirror")
     if min(settings.spread_days, settings.stale_days, settings.stale_days_lts) < 0:
         raise RequestError(
-            "flatcar_images_signature_spread_days, flatcar_images_stale_days and flatcar_images_stale_days_lts are at least 0"
+            "flatcar_images_signature_spread_days, flatcar_images_stale_days and flatcar_images_stale_days_lts must be at least 0"
         )
     if settings.keep < 1 or settings.parallel < 1 or settings.keep_days < 0:
-        raise RequestError("flatcar_images_keep and flatcar_images_parallel are at least 1, flatcar_images_keep_days 0")
+        raise RequestError(
+            "flatcar_images_keep and flatcar_images_parallel must be at least 1, flatcar_images_keep_days 0"
+        )
     if settings.bandwidth and settings.bandwidth < _LEAST_BANDWIDTH:
         raise RequestError(
             f"flatcar_images_bandwidth: {settings.bandwidth} bytes per second; give 0 for no limit, or at least"
-            f" {_LEAST_BANDWIDTH}: below it every transfer would count as stalled"
+            f" {_LEAST_BANDWIDTH}: with less, every transfer would count as stalled"
         )
 
 
 def unresolved(requests: collections.abc.Iterable[Request], reason: str) -> Outcome:
-    """Check mode on a host on which nothing can ask a mirror yet: every wish stands for itself."""
+    """Check mode on a host that cannot ask a mirror yet: every request stands for itself."""
     images = [
         {
             "board": request.board,
@@ -619,11 +621,11 @@ def unresolved(requests: collections.abc.Iterable[Request], reason: str) -> Outc
         }
         for request in requests
     ]
-    return Outcome(images=images, warnings=[f"What would be fetched cannot be told: {reason}"])
+    return Outcome(images=images, warnings=[f"What would be fetched is not known: {reason}"])
 
 
 def known_version(text: object) -> Version | None:
-    """A version of our own writing; None if it is absent or damaged."""
+    """A version that we wrote ourselves; None if it is absent or damaged."""
     try:
         return Version.parse(str(text))
     except RequestError:
@@ -631,7 +633,7 @@ def known_version(text: object) -> Version | None:
 
 
 def merge_targets(resolved: dict[Request, Version]) -> list[Target]:
-    """One target per board and version, with the disk image if anybody installs."""
+    """One target per board and version, with the disk image if any node installs it."""
     targets: dict[tuple[str, Version], Target] = {}
     for request, version in resolved.items():
         place = (request.board, version)

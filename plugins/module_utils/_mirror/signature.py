@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Signatures: the key file, gpgv, and the rule by which gpgv's findings are accepted.
+"""Signatures: the key file, gpgv, and the rule by which gpgv's verdicts are accepted.
 
 gpgv's exit status is not the rule: it is 0 for a revoked key and for any key in the ring (seen with 2.2.40). What
 counts is the machine-readable status, as GnuPG's doc/DETAILS describes it.
@@ -26,7 +26,7 @@ _PIPE = 1 << 20  # bytes; a pipe of the default size costs a process switch for 
 # One of these words is the verdict on each signature.
 _VERDICTS = ("GOODSIG", "EXPSIG", "EXPKEYSIG", "REVKEYSIG", "BADSIG", "ERRSIG")
 
-# Hash algorithms (RFC 4880, 9.4) for which collisions can be made: MD5, SHA-1, RIPEMD-160.
+# Hash algorithms (RFC 4880, 9.4) with practical collisions: MD5, SHA-1, RIPEMD-160.
 _BROKEN_HASHES = {"1", "2", "3"}
 
 _REFUSALS = {
@@ -46,7 +46,7 @@ class Signature:
 
 @dataclasses.dataclass(frozen=True)
 class Key:
-    """A primary key or subkey of the key file; times are Unix seconds, no end is None."""
+    """A primary key or subkey of the key file; times are Unix seconds, None is no expiry."""
 
     fingerprint: str
     created: int
@@ -67,7 +67,7 @@ class Keyring:
         return next((key for key in self.keys if key.fingerprint == fingerprint), None)
 
     def lost_in(self, other: Keyring) -> list[str]:
-        """What the other keyring does not know any more, as an older key file would: keys, and revocations."""
+        """What the other keyring lacks, as an older key file would: keys, and revocations."""
         lost = []
         for key in self.keys:
             theirs = other.key(key.fingerprint)
@@ -81,12 +81,12 @@ class Keyring:
 def judge(status: str, primary: str) -> Signature:
     """Decide by gpgv's status lines whether a file is accepted. Anything unforeseen is refused.
 
-    Accepted is exactly one signature, by a key whose primary is the pinned one, that is good; when the signing subkey
-    has expired since, its time must lie within the subkey's life.
+    Exactly one good signature is accepted, by a key whose primary is the pinned one; if the signing subkey has expired
+    since, the signature's time must lie within the subkey's life.
 
     :param status: what gpgv wrote to ``--status-fd``.
     :param primary: the pinned fingerprint.
-    :raises UnknownKeyError: when the key file does not have the signing key.
+    :raises UnknownKeyError: if the key file does not have the signing key.
     :raises VerificationError: in every other case of refusal.
     """
     lines = [line.removeprefix(_PREFIX).split() for line in status.splitlines() if line.startswith(_PREFIX)]
@@ -111,7 +111,7 @@ def judge(status: str, primary: str) -> Signature:
     fields = valid[0][1:]
     signature = Signature(key=fields[0], primary=fields[-1], made_at=int(fields[2]))
     if signature.primary != primary:
-        raise VerificationError(f"the signature is by the primary key {signature.primary}; pinned is {primary}")
+        raise VerificationError(f"the signature is by the primary key {signature.primary}; {primary} is pinned")
     if fields[7] in _BROKEN_HASHES:
         raise VerificationError(f"the signature uses a broken hash (OpenPGP hash algorithm {fields[7]})")
     if verdict[0] == "EXPKEYSIG":
@@ -132,7 +132,7 @@ def make_keyring(key: bytes, primary: str, path: pathlib.Path, origin: str) -> K
 
     :param key: the file's content, armored or binary.
     :param primary: the pinned fingerprint, 40 upper-case hexadecimal digits.
-    :param path: where the keyring is to be; replaced as a whole.
+    :param path: where to write the keyring; replaced as a whole.
     :param origin: where the key came from, for messages.
     """
     with tempfile.TemporaryDirectory(prefix="key-", dir=path.parent) as scratch:
@@ -168,7 +168,7 @@ def _parse_listing(listing: str, primary: str, origin: str) -> tuple[Key, ...]:
     kinds = [fields[0] for fields in records]
     primaries = kinds.count("pub")
     if "sec" in kinds or "ssb" in kinds:
-        raise VerificationError(f"the signing key from {origin} contains a secret key; give the public key alone")
+        raise VerificationError(f"the signing key from {origin} contains a secret key; give only the public key")
     if primaries != 1:
         raise VerificationError(
             f"the signing key from {origin} must hold exactly one OpenPGP public key, it holds {primaries};"
@@ -181,7 +181,7 @@ def _parse_listing(listing: str, primary: str, origin: str) -> tuple[Key, ...]:
     if not keys or keys[0].fingerprint != primary:
         found = keys[0].fingerprint if keys else "none"
         raise VerificationError(
-            f"the signing key from {origin} has the fingerprint {found}; pinned is {primary}. Nothing that it signed"
+            f"the signing key from {origin} has the fingerprint {found}; {primary} is pinned. Nothing that it signed"
             " is accepted. If you mirror builds of your own, pin your key's fingerprint; else find out who changed the"
             " key file"
         )
@@ -194,7 +194,7 @@ def _last_line(output: bytes) -> str:
 
 
 class GpgvStream:
-    """One gpgv that verifies bytes while they pass by, so that no file has to be read twice."""
+    """One gpgv that verifies bytes as they pass, so that no file has to be read twice."""
 
     def __init__(self, keyring: Keyring, signature: bytes, scratch: pathlib.Path) -> None:
         """:param scratch: a private directory for the signature and gpgv's empty home."""
@@ -215,7 +215,7 @@ class GpgvStream:
         self._listening = True
 
     def feed(self, data: bytes | memoryview) -> None:
-        """Hand over the next bytes. After gpgv has left (no valid signature to check) they are dropped."""
+        """Hand over the next bytes. After gpgv has exited (no valid signature to check) they are dropped."""
         view = memoryview(data)
         while self._listening and view:
             try:
@@ -248,10 +248,10 @@ def verify_bytes(content: bytes, signature: bytes, keyring: Keyring, scratch: pa
 
 
 def check_signer(signature: bytes, keyring: Keyring, scratch: pathlib.Path) -> None:
-    """Refuse, before a large file is downloaded for nothing, a signature file that can never be accepted.
+    """Refuse a signature file that can never be accepted, before a large file is downloaded in vain.
 
-    The signature is tried against no data: an unknown key or a file that is no signature shows at once, and a bad match
-    is what a usable signature gives.
+    The signature is tried against no data: an unknown key or a file that is not a signature shows at once, and a usable
+    signature gives a mismatch.
     """
     status = GpgvStream(keyring, signature, scratch).status()
     if f"{_PREFIX}BADSIG " in status and status.count(f"{_PREFIX}NEWSIG") == 1:

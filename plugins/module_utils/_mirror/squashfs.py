@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Looking into a squashfs with unsquashfs(1), which gets little time and memory, and can write no file."""
+"""Reading a squashfs with unsquashfs(1), which gets little time and memory, and cannot write files."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def _ask(*arguments: str) -> bytes:
     try:
         output = process.stdout.read(_OUTPUT + 1)
         if len(output) > _OUTPUT:
-            raise VerificationError(f"its squashfs has more to read than the {_OUTPUT} bytes that are expected")
+            raise VerificationError(f"its squashfs has more to read than the expected {_OUTPUT} bytes")
         code = process.wait()
     finally:
         process.kill()

@@ -1,13 +1,13 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The boot host's disk: what is served, what is being made, and how the one becomes the other by one rename.
+"""The boot host's disk: what is served, what is being assembled, and how the latter becomes the former by one rename.
 
 Served, below the images directory::
 
     <board>/<version>/<file>, <file>.sig, version.txt, version.txt.sig, release.json
     <board>/current-<channel> -> <version>
 
-Never served, below the work directory, which is on the same file system and closed to everybody but its owner::
+Never served, below the work directory, which is on the same file system and only accessible to its owner::
 
     lock, progress-*.json, served.json, channels.json, key.gpg, partial/<board>/<version>/<file>,
     ready/<board>/<version>/, unpacked-*/, trash/
@@ -38,13 +38,13 @@ CHANNELS = "channels.json"
 
 
 class Store:
-    """The two directories. Only the holder of the lock calls what writes."""
+    """The two directories. Only the holder of the lock calls methods that write."""
 
     def __init__(self, images: pathlib.Path, work: pathlib.Path) -> None:
         self.images = images
         self.work = work
 
-    # What is there -------------------------------------------------------------------------------------------------
+    # What exists ---------------------------------------------------------------------------------------------------
 
     def release_directory(self, board: str, version: Version) -> pathlib.Path:
         """Where a release is served from."""
@@ -58,7 +58,7 @@ class Store:
         return manifest if fine else {}
 
     def missing_files(self, target: Target) -> tuple[str, ...]:
-        """The files of a target that are not there as they were verified (by name and size; content is not read)."""
+        """The files of a target that are not present as verified (by name and size; content is not read)."""
         directory = self.release_directory(target.board, target.version)
         known = self.manifest(target.board, target.version).get("files", {})
         return tuple(
@@ -70,7 +70,7 @@ class Store:
         )
 
     def link(self, board: str, channel: Channel) -> Version | None:
-        """The version that a channel's ``current`` link names, None without one."""
+        """The version that a channel's ``current`` link names, None if there is no link."""
         try:
             return Version.parse(str((self.images / board / channel.link).readlink()))
         except (OSError, RequestError):
@@ -97,7 +97,7 @@ class Store:
         return max(_size(place / target.label / name) or 0 for place in (self.work / "partial", self.work / "ready"))
 
     def free_bytes(self) -> int:
-        """What an unprivileged view of the file system leaves free."""
+        """The free space on the file system, as unprivileged users see it."""
         place = next(path for path in (self.work, *self.work.parents) if path.exists())
         usage = os.statvfs(place)
         return usage.f_bavail * usage.f_frsize
@@ -105,13 +105,13 @@ class Store:
     # Preparing -----------------------------------------------------------------------------------------------------
 
     def prepare(self) -> None:
-        """Make the two directories, and refuse a layout in which a rename could not be atomic."""
+        """Create the two directories, and refuse a layout in which a rename could not be atomic."""
         make_directories(self.images)
         make_directories(self.work)
         self.work.chmod(0o700)
         if self.images.resolve() in (self.work.resolve(), *self.work.resolve().parents):
             raise StorageError(
-                f"{self.work} lies below {self.images}, so the web server would serve unverified files;"
+                f"{self.work} is below {self.images}, so the web server would serve unverified files;"
                 " set flatcar_images_work_dir to a directory outside of it"
             )
         if self.images.stat().st_dev != self.work.stat().st_dev:
@@ -122,7 +122,7 @@ class Store:
 
     @contextlib.contextmanager
     def lock(self, patience: float) -> collections.abc.Iterator[None]:
-        """Hold the lock. It goes with the process, however that ends.
+        """Hold the lock. It is released with the process, however that ends.
 
         :param patience: seconds to wait for another run before :class:`LockedError` is raised.
         """
@@ -152,7 +152,7 @@ class Store:
                 time.sleep(0.2)
 
     def partial(self, target: Target, name: str) -> pathlib.Path:
-        """Where a file gathers. What an earlier run had checked is taken back, to be checked anew."""
+        """Where a file is collected. What an earlier run had checked is moved back, to be checked again."""
         place = self.work / "partial" / target.label / name
         place.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         earlier = self.work / "ready" / target.label / name
@@ -163,21 +163,21 @@ class Store:
     # Publishing ----------------------------------------------------------------------------------------------------
 
     def make_ready(self, target: Target, name: str) -> None:
-        """Move a verified and synced file from where it gathered to the release that is being put together."""
+        """Move a verified and synced file from where it was collected to the release that is being assembled."""
         place = self.work / "ready" / target.label / name
         place.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         (self.work / "partial" / target.label / name).replace(place)
         place.chmod(0o644)
 
     def add_ready(self, target: Target, name: str, content: bytes) -> None:
-        """Add a small file to the release that is being put together."""
+        """Add a small file to the release that is being assembled."""
         place = self.work / "ready" / target.label / name
         place.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         _write_synced(place, content)
         place.chmod(0o644)
 
     def prepared(self, target: Target, name: str) -> pathlib.Path:
-        """Where a verified file is of a release that is being put together."""
+        """Where a verified file of a release that is being assembled is."""
         return self.work / "ready" / target.label / name
 
     def served(self, target: Target, name: str) -> pathlib.Path:
@@ -185,7 +185,7 @@ class Store:
         return self.release_directory(target.board, target.version) / name
 
     def drop_ready(self, target: Target) -> None:
-        """Delete what was put together, and is refused."""
+        """Delete what was assembled and is refused."""
         for place in ("ready", "partial"):
             shutil.rmtree(self.work / place / target.label, ignore_errors=True)
 
@@ -197,7 +197,7 @@ class Store:
         aside.replace(self.release_directory(target.board, target.version) / MANIFEST)
 
     def publish(self, target: Target, names: collections.abc.Sequence[str], manifest: dict[str, typing.Any]) -> None:
-        """Make a release appear: a new one by one rename, files that join an existing one each by one, image after sig.
+        """Publish a release: a new one by one rename, files that are added to an existing one by one each, image after sig.
 
         :param names: the payload files that are ready; their ``.sig`` files are ready too.
         """
@@ -249,7 +249,7 @@ class Store:
         shutil.rmtree(trash)
 
     def clear_remains(self, targets: collections.abc.Iterable[Target]) -> None:
-        """Delete what earlier runs left and nobody wants any more. What a wanted release can continue from stays."""
+        """Delete leftovers of earlier runs that nobody needs. What a wanted release can resume from stays."""
         wanted = {target.label for target in targets}
         for progress in self.work.glob("progress-*"):
             progress.unlink()
@@ -263,13 +263,13 @@ class Store:
                         shutil.rmtree(release)
 
     def note_served(self, labels: collections.abc.Iterable[str], now: float) -> None:
-        """Remember that these releases were in use now; retention counts from here."""
+        """Record that these releases are in use now; retention counts from here."""
         served = {label: stamp for label, stamp in self._served().items() if (self.images / label).is_dir()}
         served.update(dict.fromkeys(labels, int(now)))
         _write_synced(self.work / "served.json", json.dumps(served, indent=2, sort_keys=True).encode())
 
     def note_channels(self, channels: dict[str, dict[str, typing.Any]]) -> None:
-        """Keep what this run found out about the channels, for those who ask how they stand."""
+        """Keep what this run found out about the channels, for later reports."""
         _write_synced(self.work / CHANNELS, json.dumps(channels, indent=2, sort_keys=True).encode() + b"\n")
 
     def _served(self) -> dict[str, float]:
@@ -282,7 +282,7 @@ def _manifest_text(manifest: dict[str, typing.Any]) -> bytes:
 
 
 def _read_dict(path: pathlib.Path) -> dict[str, typing.Any]:
-    """A JSON object of our own writing; empty when it is absent or damaged."""
+    """A JSON object that we wrote ourselves; empty if it is absent or damaged."""
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):

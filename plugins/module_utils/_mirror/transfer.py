@@ -2,9 +2,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Getting bytes from a mirror, with curl(1).
 
-curl follows redirects without taking credentials to another host, resumes by Range and says when a server ignores it,
+curl follows redirects without passing credentials to another host, resumes by Range and reports when a server ignores it,
 gives up on stalls, honours proxies and reads ``file://``. It writes to a pipe, so that the receiver hashes and verifies
-what arrives, when it arrives. Its options go through stdin: no URL with a password is seen in the process list.
+what arrives, when it arrives. Its options go through stdin: no URL with a password shows in the process list.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ _EXPLAINED = {
     47: f"it redirects more than {_MAX_REDIRECTS} times (a loop?)",
     52: "the server closed the connection without an answer",
     56: "the connection broke",
-    60: "the server's certificate is not trusted; for an own CA put it in /usr/local/share/ca-certificates",
+    60: "the server's certificate is not trusted; put a CA of your own in /usr/local/share/ca-certificates",
 }
 _UNREACHABLE_EXIT = {5, 6, 7, 28, 35, 97}
 _RETRY_EXIT = {5, 6, 7, 16, 18, 28, 35, 52, 55, 56, 92, 95, 96, 97}
@@ -65,13 +65,13 @@ class TransferSettings:
 
 @dataclasses.dataclass(frozen=True)
 class Remote:
-    """What a server says about a file before it is downloaded; the size is bytes, None when it does not tell."""
+    """What a server says about a file before it is downloaded; the size is bytes, None if it does not report it."""
 
     size: int | None
 
 
 class RateLimit:
-    """A bandwidth limit that all parallel transfers share; one that ends leaves its part to the others."""
+    """A bandwidth limit that all parallel transfers share; one that ends leaves its share to the others."""
 
     def __init__(self, rate: int) -> None:
         """:param rate: bytes per second, 0 for none."""
@@ -104,7 +104,7 @@ class Source:
         self._stop = stop
 
     def read_into(self, buffer: bytearray) -> int:
-        """Fill a buffer as far as bytes are at hand, and wait for the first of them; 0 at the end."""
+        """Fill a buffer with the bytes on hand, waiting for the first of them; 0 at the end."""
         size = self._output.readinto(memoryview(buffer)[: self._limit.chunk])
         if self._stop.is_set():
             raise TransferError("not finished, because another problem ended the run")
@@ -113,7 +113,7 @@ class Source:
 
 
 def without_password(url: str) -> str:
-    """The URL as messages may show it."""
+    """The URL in the form that messages may show."""
     parts = urllib.parse.urlsplit(url)
     if "@" not in parts.netloc:
         return url
@@ -127,7 +127,7 @@ def looks_like_html(start: bytes) -> bool:
 
 
 class Downloader:
-    """Everything that is asked of a mirror goes through here. Safe to use from several threads."""
+    """Every request to a mirror goes through here. Safe to use from several threads."""
 
     def __init__(self, settings: TransferSettings, limit: RateLimit | None = None) -> None:
         self.settings = settings
@@ -181,14 +181,14 @@ class Downloader:
     def stream(self, url: str, offset: int) -> collections.abc.Iterator[Source]:
         """Open a file from an offset on; what is read from it stays within the bandwidth limit.
 
-        :raises RangeIgnored: when the server can only start at the beginning.
-        :raises TransferError: when the bytes ended too early, as far as the server told how many there are.
+        :raises RangeIgnored: if the server can only start at the beginning.
+        :raises TransferError: if the bytes ended too early, provided the server reported how many there are.
         """
         with self._curl(url, {"continue-at": offset or None}) as output:
             yield Source(output, self.limit, self.stop)
 
     def retry(self, attempt: collections.abc.Callable[[], typing.Any]) -> typing.Any:
-        """Call until it works, with growing pauses, as long as the failure is one that may pass."""
+        """Call until it works, with growing pauses, as long as the failure is a temporary one."""
         for number in range(self.settings.retries + 1):
             try:
                 return attempt()
@@ -199,12 +199,12 @@ class Downloader:
         raise AssertionError("unreachable")
 
     def pause(self, number: int) -> None:
-        """Wait before the attempt after this one: 1, 2, 4 … up to 30 s by default, less when the run is ending."""
+        """Wait before the next attempt: 1, 2, 4 … up to 30 s by default, less if the run is ending."""
         self.stop.wait(min(30.0, self.settings.backoff * 2**number))
 
     @contextlib.contextmanager
     def _curl(self, url: str, options: dict[str, typing.Any]) -> collections.abc.Iterator[typing.BinaryIO]:
-        """Run curl and yield its raw output. What curl reports at its end is raised as :class:`TransferError`."""
+        """Run curl and yield its raw output. A failure that curl reports at its end is raised as :class:`TransferError`."""
         process = subprocess.Popen(
             ["curl", "--disable", "--config", "-"],
             stdin=subprocess.PIPE,
@@ -232,7 +232,7 @@ class Downloader:
     def _common(self, url: str) -> dict[str, typing.Any]:
         scheme = url.partition(":")[0].lower()
         if scheme not in {"http", "https", "file"} or any(ord(char) < 33 for char in url):
-            raise TransferError(f"{without_password(url)!r} is no http, https or file URL")
+            raise TransferError(f"{without_password(url)!r} is not an http, https or file URL")
         return {
             "url": url,
             "silent": True,
@@ -276,7 +276,7 @@ def _transfer_error(code: int, report: str, url: str) -> TransferError:
         place += f" (redirected to {without_password(effective)})"
     said = lines[-1].partition(") ")[2] if lines else ""
     if code in _RANGE_ERRORS or http == "416":
-        return RangeIgnored(f"{place}: the server cannot continue the file", retry=True)
+        return RangeIgnored(f"{place}: the server cannot resume the file", retry=True)
     if code == 22:
         reason = f"the server answers with HTTP status {http}"
         return TransferError(f"{place}: {reason}", retry=http in _RETRY_HTTP, missing=http in _MISSING_HTTP)
@@ -313,7 +313,7 @@ def _read_headers(text: str, url: str) -> Remote:
 
 
 def html_message(url: str) -> str:
-    """What to say when a web page comes instead of a file."""
+    """The message if a web page comes instead of a file."""
     return (
         f"{without_password(url)}: a web page (HTML) came instead of the file: a proxy's or portal's login, or an error"
         " page; open the URL with curl on the boot host to see which"

@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The kinds of firmware by the codes under which they ask (DHCP option 93): the one table of them.
+"""The kinds of firmware by the codes that they send (DHCP option 93): the only table of them.
 
 A new kind is one row here. Codes are IANA's ("Processor Architecture Types"); names of platforms are iPXE's, and boards Flatcar's.
 """
@@ -15,7 +15,7 @@ class Architecture:
     """A kind of firmware.
 
     ``codes`` are those of PXE, ``http_codes`` those of HTTP boot. ``platform`` and ``cpu`` are
-    what iPXE says of itself when it runs there; ``board`` is Flatcar's, None where it has no release.
+    what iPXE reports when it runs there; ``board`` is Flatcar's, None if it has no release.
     """
 
     tag: str
@@ -38,12 +38,12 @@ _BY_CODE = {code: kind for kind in ARCHITECTURES for code in (*kind.codes, *kind
 
 
 def architecture_of_code(code: int) -> Architecture | None:
-    """The kind of firmware that asks under *code*; None where no row has it."""
+    """The kind of firmware that sends *code*; None if no row has it."""
     return _BY_CODE.get(code)
 
 
 def codes_of_board(board: str) -> tuple[int, ...]:
-    """Under what a *board*'s machines may ask."""
+    """The codes that a *board*'s machines may send."""
     kinds = [kind for kind in ARCHITECTURES if kind.board == board]
     return tuple(sorted(code for kind in kinds for code in (*kind.codes, *kind.http_codes)))
 

@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Which of the servers' answers a machine's firmware goes by, and what it starts then."""
+"""Which of the servers' answers a machine's firmware follows, and what it then starts."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _IN_THE_OFFER = 8  # option 43's discovery control: no boot server needs to be l
 
 @dataclass(frozen=True)
 class Program:
-    """A boot program: a file on a TFTP server, or a URL alone."""
+    """A boot program: a file on a TFTP server, or just a URL."""
 
     server: str
     file: str
@@ -30,9 +30,9 @@ class Program:
 
 @dataclass(frozen=True)
 class Choice:
-    """What a machine goes by: who gives it an address, and who its boot program.
+    """What a machine follows: the server of its address, and the server of its boot program.
 
-    ``menu`` says that the boot program has to be asked for at the boot server's own port, by a line of its menu.
+    ``menu`` says that the boot program has to be requested at the boot server's own port, by an item of its menu.
     """
 
     lease: Answer | None = None
@@ -45,8 +45,8 @@ class Choice:
 def choose(firmware: Firmware, answers: Iterable[Answer]) -> Choice:
     """The first server that gives an address, and the one whose boot program this firmware starts.
 
-    HTTP firmware takes URLs of servers that call themselves as it does, and no others. A server beside the one with the
-    addresses goes before it: it is there for nothing but this.
+    HTTP firmware accepts URLs only from servers that identify themselves as it does. A separate boot server takes precedence
+    over the one with the addresses: that is its only purpose.
     """
     heard = list(answers)
     lease = next((answer for answer in heard if not answer.proxy), None)
@@ -77,7 +77,7 @@ def program_of(answer: Packet) -> Program | None:
 
 
 def _menu_item(answer: Packet) -> bytes | None:
-    """The first line of the boot server's menu, as a machine chooses it on which nobody presses a key."""
+    """The first item of the boot server's menu, which a machine chooses if nobody presses a key."""
     vendor = answer.vendor()
     menu, control = vendor.get(packet.BOOT_MENU, b""), vendor.get(packet.DISCOVERY_CONTROL, b"\0")
     if len(menu) < 3 or (control[:1] and control[0] & _IN_THE_OFFER):
@@ -86,7 +86,7 @@ def _menu_item(answer: Packet) -> bytes | None:
 
 
 def boot_server_of(answer: Answer) -> ipaddress.IPv4Address:
-    """Where a menu's line is asked for: the first server that is named for it, else the one that answered."""
+    """Where a menu's item is requested: the first server that is named for it, else the one that answered."""
     servers = answer.packet.vendor().get(packet.BOOT_SERVERS, b"")
     if len(servers) >= 7 and servers[2]:
         return ipaddress.IPv4Address(servers[3:7])

@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Asking: for offers, as many kinds of machines at once; for a lease, and giving it back; at a boot server's own port."""
+"""DHCP exchanges: offers to many kinds of machines at once; taking and releasing a lease; a boot server's own port."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from .packet import Message, Packet, PacketError
 from .wire import CLIENT_PORT, Answer, Wire, listen, random_xid
 
 BOOT_SERVER_PORT = 4011
-_AGAIN = 1.0  # seconds until somebody who was not answered asks again
+_AGAIN = 1.0  # seconds until a client without an answer asks again
 _LARGEST = 0x10000
 
 
@@ -33,10 +33,10 @@ class Client:
 def offers(
     wires: Iterable[Wire], clients_there: Iterable[Client], seconds: float, settle: float | None = None
 ) -> list[tuple[Wire, Client, Answer]]:
-    """Every server's offers to each client on each wire. Nothing is taken, so no server notes a lease.
+    """Every server's offers to each client on each wire. None is taken, so no server records a lease.
 
-    Servers have *seconds* to answer. With *settle* it is over once nothing new has come for that long since the last
-    answer.
+    Servers have *seconds* to answer. With *settle*, the exchange ends once nothing new has come for that long since the
+    last answer.
     """
     wires, waiting = list(wires), {random_xid(): client for client in clients_there}
     asked = {xid: clients.discover(client.firmware, client.mac, xid) for xid, client in waiting.items()}
@@ -69,7 +69,7 @@ def offers(
 
 
 def take(wire: Wire, client: Client, offer: Answer, seconds: float) -> Answer | None:
-    """Takes an offer: the server's ACK or NAK, None when it says nothing."""
+    """Takes an offer: returns the server's ACK or NAK, None if it does not answer."""
     question = clients.request(client.firmware, client.mac, offer.packet)
     end = time.monotonic() + seconds
     while (left := end - time.monotonic()) > 0:
@@ -82,7 +82,7 @@ def take(wire: Wire, client: Client, offer: Answer, seconds: float) -> Answer | 
 
 
 def give_back(wire: Wire, client: Client, lease: Answer) -> None:
-    """Releases a lease, so that the server does not hold it for a machine that is not there."""
+    """Releases a lease, so that the server does not hold it for a machine that does not exist."""
     released = clients.release(client.mac, random_xid(), lease.packet.yours, lease.server)
     wire.send(released, target=lease.server, target_mac=lease.mac)
 
@@ -94,7 +94,7 @@ def ask_boot_server(
     item: bytes | None,
     seconds: float,
 ) -> Packet | None:
-    """What the boot server says on its own port to the machine that has *address*, which is one of this host's."""
+    """What the boot server answers on its own port to the machine that has *address*, which is one of this host's."""
     question = clients.proxy_request(client.firmware, client.mac, random_xid(), address, item)
     end = time.monotonic() + seconds
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as asking:

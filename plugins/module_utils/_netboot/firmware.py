@@ -54,7 +54,7 @@ FIRMWARES = tuple(sorted(_firmwares(), key=lambda firmware: firmware.code))
 
 
 def discover(firmware: Firmware, mac: bytes, xid: int, broadcast: bool = True) -> Packet:
-    """The first packet: whoever answers DHCP here, answer."""
+    """The first packet: any DHCP server may answer."""
     return _ask(firmware, Message.DISCOVER, mac, xid, broadcast, {})
 
 
@@ -68,13 +68,13 @@ def request(firmware: Firmware, mac: bytes, offer: Packet, broadcast: bool = Tru
 def proxy_request(
     firmware: Firmware, mac: bytes, xid: int, address: ipaddress.IPv4Address, item: bytes | None
 ) -> Packet:
-    """Asks the boot server on port 4011 for the boot program; *item* is the line of its menu."""
+    """Asks the boot server on port 4011 for the boot program; *item* is that of its menu."""
     chosen = {} if item is None else {packet.VENDOR: packet.encode_options({packet.BOOT_ITEM: item}) + b"\xff"}
     return _ask(firmware, Message.REQUEST, mac, xid, False, chosen, client=address)
 
 
 def release(mac: bytes, xid: int, address: ipaddress.IPv4Address, server: ipaddress.IPv4Address) -> Packet:
-    """Gives an address back."""
+    """Releases an address."""
     options = {packet.MESSAGE_TYPE: bytes((Message.RELEASE,)), packet.SERVER_ID: server.packed}
     return Packet(packet.REQUEST, xid, mac, options, client=address)
 
@@ -102,7 +102,7 @@ def _ask(
             packet.MACHINE_ID: b"\0" + _OWN.bytes[:10] + mac,
         }
     if firmware.ipxe:
-        # iPXE's own option has sub-options for its features; one of them, and its end, is enough to be known by
+        # iPXE's own option has sub-options for its features; one of them, and the end, is enough to be recognised
         options |= {packet.USER_CLASS: b"iPXE", packet.IPXE: bytes((19, 1, 1, 255))}
     return Packet(packet.REQUEST, xid, mac, options, flags=packet.BROADCAST if broadcast else 0, client=client)
 

@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A UDP datagram in an Ethernet frame, to bytes and back: what a machine sends and gets before it has an address."""
+"""A UDP datagram in an Ethernet frame, to bytes and back: what a machine sends and receives before it has an address."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def encode(datagram: Datagram) -> bytes:
 def decode(frame: bytes) -> Datagram:
     """Raises ``PacketError`` for everything but a whole UDP datagram over IPv4.
 
-    Checksums are not looked at: between two ends on one machine the kernel leaves them out.
+    Checksums are not verified: between two ends on one machine the kernel leaves them out.
     """
     if len(frame) < _ETHERNET.size + _IP.size:
         raise PacketError("too short for IPv4 over Ethernet")

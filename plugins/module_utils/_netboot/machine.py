@@ -1,8 +1,8 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""This host in the place of another machine: a process whose only interface has that machine's MAC address.
+"""This host in place of another machine: a process whose only interface has that machine's MAC address.
 
-It is a network namespace with a macvlan on one of the host's interfaces. Neither has a name that lasts: both are gone with
+It runs in a network namespace with a macvlan on one of the host's interfaces. Neither has a persistent name: both are gone with
 the process, however it ends, and the process ends with the one that started it.
 """
 
@@ -33,13 +33,13 @@ _ETH_ARP, _ASKS, _TELLS = 0x0806, 1, 2
 
 
 class MachineError(Exception):
-    """This host cannot stand in another machine's place."""
+    """This host cannot take another machine's place."""
 
 
 def in_place_of(interface: str, mac: bytes, work: Callable[[], Any], seconds: float) -> Any:
-    """What *work* returns, done where ``INTERFACE`` is the only way out. It must be fit for JSON.
+    """What *work* returns, run where ``INTERFACE`` is the only way out. It has to be JSON-serialisable.
 
-    Raises ``MachineError`` when that place cannot be made, or *work* fails or takes too long.
+    Raises ``MachineError`` if the namespace cannot be created, or *work* fails or takes too long.
     """
     ready, told = os.pipe(), os.pipe()
     answers = os.pipe()
@@ -79,13 +79,13 @@ def _be_the_machine(parent: int, ready, told, answers, work: Callable[[], Any]) 
         os.write(ready[1], b"r")
         if os.read(told[0], 1) != b"g":
             os._exit(1)
-        # A machine in its firmware asks nobody for IPv6
+        # A machine in its firmware does not use IPv6
         with contextlib.suppress(OSError):
             Path("/proc/sys/net/ipv6/conf/all/disable_ipv6").write_text("1", encoding="ascii")
         _ip("link", "set", "lo", "up")
         _ip("link", "set", INTERFACE, "up")
         outcome = {"result": work()}
-    except Exception as error:  # noqa: BLE001  (whatever it is, the parent tells it)
+    except Exception as error:  # noqa: BLE001  (whatever it is, the parent reports it)
         outcome = {"error": f"{type(error).__name__}: {error}"}
     with os.fdopen(answers[1], "w", encoding="utf-8") as telling:
         json.dump(outcome, telling)
@@ -110,7 +110,7 @@ def _answer(pipe: int, seconds: float) -> Any:
 
 
 def give_address(address: ipaddress.IPv4Address, prefix: int, router: ipaddress.IPv4Address | None) -> None:
-    """What DHCP told, for the machine's interface."""
+    """Configures the machine's interface with what DHCP returned."""
     _ip("address", "add", f"{address}/{prefix}", "dev", INTERFACE)
     if router is not None:
         _ip("route", "add", "default", "via", str(router))
@@ -125,9 +125,9 @@ def _ip(*words: str) -> None:
 def who_has(
     interface: str, addresses: list[ipaddress.IPv4Address], seconds: float
 ) -> dict[ipaddress.IPv4Address, set[bytes]]:
-    """The MAC addresses that answer for each of *addresses*: whose machine is on.
+    """The MAC addresses that answer for each of *addresses*: those of machines that are on.
 
-    The question comes from no address, so that nobody learns anything from it (RFC 5227).
+    The probe comes from no address, so that nobody learns anything from it (RFC 5227).
     """
     found: dict[ipaddress.IPv4Address, set[bytes]] = {}
     own = wire.own_mac(interface)

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """DHCP packets (RFC 2131, 2132, 3396; PXE 2.1), to bytes and back.
 
-What comes from the network is anybody's: every length is checked, and whatever is no packet raises ``PacketError`` alone.
+Nothing from the network is trusted: every length is checked, and anything that is not a packet raises only ``PacketError``.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ _NOBODY = ipaddress.IPv4Address(0)
 
 
 class PacketError(ValueError):
-    """The bytes are no DHCP packet, or the packet cannot be written."""
+    """The bytes are not a DHCP packet, or the packet cannot be encoded."""
 
 
 class Message(IntEnum):
@@ -49,7 +49,7 @@ class Message(IntEnum):
 
 @dataclass(frozen=True)
 class Packet:
-    """One DHCP packet. ``options`` has the bytes of each option, put together where it came in several parts."""
+    """One DHCP packet. ``options`` has the bytes of each option, joined if it came in several parts."""
 
     operation: int
     xid: int
@@ -68,7 +68,7 @@ class Packet:
 
     @property
     def message(self) -> int | None:
-        """Its type; None for one of BOOTP's."""
+        """Its type; None for a BOOTP packet."""
         value = self.options.get(MESSAGE_TYPE, b"")
         return value[0] if len(value) == 1 else None
 
@@ -82,7 +82,7 @@ class Packet:
 
     @property
     def boot_file(self) -> str:
-        """The boot program's name or URL. The option goes before the field, as in every firmware."""
+        """The boot program's name or URL. The option takes precedence over the field, as in every firmware."""
         return text(self.options.get(BOOT_FILE) or self.file)
 
     @property
@@ -93,12 +93,12 @@ class Packet:
         return text(self.options.get(SERVER_NAME) or self.sname)
 
     def address(self, option: int) -> ipaddress.IPv4Address | None:
-        """The first address of an option; None when it has none."""
+        """The first address of an option; None if it has none."""
         value = self.options.get(option, b"")
         return ipaddress.IPv4Address(value[:4]) if len(value) >= 4 else None
 
     def vendor(self) -> dict[int, bytes]:
-        """PXE's sub-options; nothing when they are not written as PXE's."""
+        """PXE's sub-options; nothing if they are not encoded as PXE's."""
         try:
             return _joined(_options(self.options.get(VENDOR, b"")))
         except PacketError:
@@ -106,7 +106,7 @@ class Packet:
 
 
 def text(value: bytes) -> str:
-    """What a server wrote, up to the first zero byte, without what would move a terminal's cursor."""
+    """What a server wrote, up to the first zero byte, without control characters."""
     readable = value.partition(b"\0")[0].decode("utf-8", "replace")
     return "".join(letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in readable)
 
@@ -114,7 +114,7 @@ def text(value: bytes) -> str:
 def encode(packet: Packet) -> bytes:
     """The packet as it goes into a UDP datagram."""
     if len(packet.mac) > 16 or len(packet.sname) > 64 or len(packet.file) > 128:
-        raise PacketError("a field is longer than its place in the packet")
+        raise PacketError("a field is too long for its place in the packet")
     try:
         header = _HEADER.pack(
             *(packet.operation, packet.hardware, len(packet.mac), packet.hops, packet.xid, packet.seconds),
@@ -130,7 +130,7 @@ def encode(packet: Packet) -> bytes:
 
 
 def encode_options(options: Mapping[int, bytes]) -> bytes:
-    """Options in their order, without an end; a long one in several parts."""
+    """Options in their order, without the end option; a long one in several parts."""
     written = bytearray()
     for code, value in options.items():
         if not _PAD < code < _END:
@@ -155,7 +155,7 @@ def decode(data: bytes) -> Packet:
     if data[_HEADER.size : _HEADER.size + len(_COOKIE)] != _COOKIE:
         raise PacketError("not DHCP's magic cookie")
     parts = list(_options(data[_HEADER.size + len(_COOKIE) :]))
-    # Option 52: options go on in the fields for the file and the server's name, which then hold neither
+    # Option 52: options continue in the fields for the file and the server's name, which then hold neither
     overload = (_joined(parts).get(OVERLOAD) or b"\0")[0]
     if overload & 1:
         parts += _options(file)
@@ -210,7 +210,7 @@ def mac_bytes(mac: str) -> bytes:
     except ValueError:
         found = b""
     if len(found) != 6:
-        raise PacketError(f"{mac!r} is no MAC address")
+        raise PacketError(f"{mac!r} is not a MAC address")
     return found
 
 

@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the machines of a rack would get from a live boot host: asked as each of them, as every kind of firmware."""
+"""What a rack's machines would get from a live boot host: probed as each of them, as every kind of firmware."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ from .transfer import Fetched, TransferError, fetch
 from .wire import Answer, Wire
 
 _NOBODY = ipaddress.IPv4Address(0)
-_SETTLE = 0.7  # seconds without a new answer, after which nobody is waited for
-_LEASE = 5.0  # seconds until a server that made an offer has to have kept it
+_SETTLE = 0.7  # seconds without a new answer, after which the wait ends
+_LEASE = 5.0  # seconds for a server that made an offer to confirm it
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ class Target:
 
 @dataclass
 class Row:
-    """One kind of firmware on one machine: what it was told, where its way ended, and what is wrong with that."""
+    """One kind of firmware on one machine: what it was offered, where its boot ended, and what is wrong with that."""
 
     node: str
     mac: str
@@ -57,7 +57,7 @@ class Row:
 
 
 class Prober:
-    """One network, seen from *interface*. *seconds* bounds each single question."""
+    """One network, seen from *interface*. *seconds* bounds each single request."""
 
     def __init__(self, interface: str, seconds: float) -> None:
         self._interface = interface
@@ -65,7 +65,7 @@ class Prober:
         self._kept: dict[tuple[str, bool], Fetched | TransferError] = {}
 
     def rows(self, targets: Iterable[Target]) -> list[Row]:
-        """All targets, one after the other. Of a machine that is on, nothing is taken but what DHCP would tell it."""
+        """All targets, one after the other. For a machine that is on, only DHCP is asked what it would offer."""
         targets = list(targets)
         holders = machine.who_has(self._interface, [target.address for target in targets], 1.5)
         found: list[Row] = []
@@ -75,7 +75,7 @@ class Prober:
         return found
 
     def strangers(self, name: str) -> Row:
-        """What a machine is told that nobody knows."""
+        """What an unknown machine is offered."""
         client = Client(FIRMWARES[2], wire.random_mac())
         with Wire(self._interface) as speaking:
             heard = [answer for _wire, _client, answer in exchange.offers([speaking], [client], self._seconds, _SETTLE)]
@@ -85,7 +85,7 @@ class Prober:
         return row
 
     def _of_running(self, target: Target, holding: set[bytes]) -> list[Row]:
-        """The questions come from this host's own MAC address, so that no switch looks for the machine here."""
+        """The requests come from this host's own MAC address, so that no switch looks for the machine here."""
         with Wire(self._interface, wire.own_mac(self._interface)) as speaking:
             heard = self._ask(speaking, target)
         rows = [_row(target, firmware) for firmware in FIRMWARES]
@@ -108,7 +108,7 @@ class Prober:
         except machine.MachineError as error:
             rows = [_row(target, firmware) for firmware in FIRMWARES]
             for row in rows:
-                row.problems.append(f"could not be looked at: {error}")
+                row.problems.append(f"could not be probed: {error}")
             return rows
 
     def _ask(self, speaking: Wire, target: Target) -> dict[Firmware, list[Answer]]:
@@ -136,7 +136,7 @@ class Prober:
             lease = exchange.take(speaking, client, choices[taker].lease, _LEASE)
             if lease is None or lease.packet.message != Message.ACK:
                 for row in rows:
-                    row.problems.append("the server made an offer and did not keep it")
+                    row.problems.append("the server made an offer and did not confirm it")
                 return rows
             try:
                 _settle_in(lease)
@@ -148,7 +148,7 @@ class Prober:
         return rows
 
     def _follow(self, row: Row, firmware: Firmware, choice: boot.Choice, ipxe: list[Answer], target: Target) -> None:
-        """Fetches the boot program, and goes on as the iPXE in it would."""
+        """Fetches the boot program, and continues as the iPXE in it would."""
         row.followed = True
         program = self._program(row, firmware, choice, target)
         if program is None:
@@ -168,16 +168,17 @@ class Prober:
         row.steps = [asdict(step) for step in course.steps]
         row.problems += [f"{step.url}: {step.error}" for step in course.steps if step.error]
         row.problems += [
-            f"the script says {word!r}, which this probe does not know" for word in dict.fromkeys(course.unknown)
+            f"the script uses {word!r}, which this probe does not know" for word in dict.fromkeys(course.unknown)
         ]
         if course.kernel:
             row.problems += [
-                f"the kernel is told of the initrd {name}, which was not loaded" for name in course.missing_initrds()
+                f"the kernel's command line names the initrd {name}, which was not loaded"
+                for name in course.missing_initrds()
             ]
             self._check_config(row, course.config_url)
 
     def _program(self, row: Row, firmware: Firmware, choice: boot.Choice, target: Target) -> boot.Program | None:
-        """The boot program, asked for at the boot server's own port where the offer wants it."""
+        """The boot program, requested at the boot server's own port if the offer demands it."""
         program = choice.program
         if choice.menu:
             server = boot.boot_server_of(choice.boot)
@@ -188,12 +189,12 @@ class Prober:
                 return None
             program = boot.program_of(answer)
         if program is None and row.needed:
-            row.problems.append(f"{firmware.name} is told no boot program that it can start")
+            row.problems.append(f"{firmware.name} gets no boot program that it can start")
         return program
 
     def _check_config(self, row: Row, url: str) -> None:
         if not url:
-            row.problems.append("the kernel is told no Ignition config")
+            row.problems.append("the kernel's command line names no Ignition config")
             return
         try:
             found = self._get(url, True)
@@ -204,7 +205,7 @@ class Prober:
         try:
             version = json.loads(found.content)["ignition"]["version"]
         except (ValueError, KeyError, TypeError, RecursionError):
-            row.problems.append("what is served as its Ignition config is none")
+            row.problems.append("what is served as its Ignition config is not one")
             return
         row.end += f", Ignition {packet.text(str(version).encode())}"
 
@@ -232,16 +233,16 @@ def _tell(row: Row, choice: boot.Choice) -> None:
     if choice.program and not choice.menu:
         row.program = choice.program.url
     elif choice.menu:
-        row.program = f"asked for at {boot.boot_server_of(choice.boot)}, port 4011"
+        row.program = f"requested at {boot.boot_server_of(choice.boot)}, port 4011"
 
 
 def _check_lease(row: Row, target: Target) -> None:
     if not row.address and row.needed:
         row.problems.append("no server offers it an address")
     elif row.address and row.address != str(target.address):
-        row.problems.append(f"it is offered {row.address} by {row.server}, and not its own address {target.address}")
+        row.problems.append(f"{row.server} offers it {row.address} instead of its own address {target.address}")
     elif row.needed and not row.program:
-        row.problems.append(f"{row.firmware} is told no boot program that it can start")
+        row.problems.append(f"{row.firmware} gets no boot program that it can start")
 
 
 def _settle_in(lease: Answer) -> None:

@@ -1,9 +1,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What an iPXE script does on a machine: followed command by command, with every URL that it fetches really fetched.
+"""What an iPXE script does on a machine: followed command by command, really fetching every URL that it fetches.
 
-Commands that need a person or a disk end the way: what they do is said, not done. Nothing waits. Variables are those
-that scripts for booting ask for; others are empty, as iPXE has it.
+Commands that need a person or a disk end the run: what they do is reported, not done. Nothing waits. Variables are those
+that boot scripts use; others are empty, as in iPXE.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _JOINS = ("||", "&&")
 _MOST_COMMANDS, _DEEPEST, _LONGEST = 500, 12, 1 << 12
 _MARK = b"#!ipxe"
 
-#: Options of commands that are followed by a value; all others stand alone.
+#: Options of commands that take a value; all others are flags.
 _WITH_VALUE = {"--name", "-n", "--timeout", "-t", "--drive", "-d", "--keep", "--label"}
 
 #: Commands that change nothing here.
@@ -36,7 +36,7 @@ _ENDS = {
     "sanboot": "its own disk",
     "shell": "iPXE's shell",
     "reboot": "a restart",
-    "poweroff": "is switched off",
+    "poweroff": "is powered off",
 }
 NEXT_ENTRY = "the firmware's next boot entry"
 LOOP = "waits, and asks again"
@@ -53,7 +53,7 @@ class Step:
 
 @dataclass
 class Course:
-    """What came of a script. ``end`` says where the machine goes; ``kernel`` is set if it is started."""
+    """The outcome of a script. ``end`` says where the machine goes; ``kernel`` is set if it is started."""
 
     end: str = ""
     steps: list[Step] = field(default_factory=list)
@@ -64,11 +64,11 @@ class Course:
 
     @property
     def config_url(self) -> str:
-        """Where Ignition will ask for the machine's config."""
+        """Where Ignition will request the machine's config."""
         return _after("ignition.config.url=", self.arguments) or _after("flatcar.config.url=", self.arguments)
 
     def missing_initrds(self) -> list[str]:
-        """What the kernel is told to have as its initrd and was not loaded under that name."""
+        """The initrds on the kernel's command line that were not loaded under that name."""
         named = [name for word in self.arguments if word.startswith("initrd=") for name in word[7:].split(",")]
         return [name for name in named if name not in self.initrds]
 
@@ -86,7 +86,7 @@ def _after(prefix: str, words: Iterable[str]) -> str:
 
 
 class _Ended(Exception):  # noqa: N818  (not an error: the machine has gone elsewhere)
-    """The machine is no more in iPXE."""
+    """The machine is no longer in iPXE."""
 
 
 @dataclass
@@ -109,7 +109,7 @@ class _Run:
         self._names: list[str] = []
 
     def chain(self, url: str, depth: int) -> bool:
-        """Fetches and runs a script, or starts a program; whether it could be fetched and ended well."""
+        """Fetches and runs a script, or starts a program; returns whether it could be fetched and ended well."""
         found = self._get(url, True)
         return found is not None and self._run(found.content, url, depth)
 
@@ -186,7 +186,7 @@ class _Run:
         self.course.end = how
         raise _Ended
 
-    # Commands: each answers whether it succeeded
+    # Commands: each returns whether it succeeded
 
     def _do_set(self, words: list[str], _script: _Script) -> bool:
         if words:
@@ -233,7 +233,7 @@ class _Run:
             return False
         fine = self._run(found.content, target, script.depth + 1)
         if {"--replace", "-r"} & options.keys():
-            script.left = fine  # nothing is left to come back to
+            script.left = fine  # nothing is left to return to
         return fine
 
     def _do_kernel(self, words: list[str], script: _Script) -> bool:
@@ -281,7 +281,7 @@ def _options(words: list[str]) -> tuple[dict[str, str], list[str]]:
 
 
 def _joined(base: str, url: str) -> str:
-    """*url* as it is meant in the script at *base*."""
+    """*url*, resolved relative to the script at *base*."""
     if "://" in url:
         return url
     scheme, _separator, rest = base.partition("://")

@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Who else answers DHCP on a boot host's networks, and who of them does not belong there."""
+"""Which other servers answer DHCP on a boot host's networks, and which of them do not belong there."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ from . import exchange, packet, wire
 from .exchange import Client
 from .firmware import FIRMWARES, PLAIN
 
-_NO_CABLE = "nothing is connected to {0}, so nobody could be heard there: look again once it is"
+_NO_CABLE = "{0} has no link, so no server can be found there: check again once it is connected"
 _NO_ANSWER = (
     "no DHCP server answers on {0}, which is in mode proxy: machines there boot only if a server gives them addresses. One "
-    "that answers known machines alone cannot be seen from here"
+    "that answers only known machines cannot be seen from here"
 )
 
 
 @dataclass(frozen=True)
 class Server:
-    """A server that made an offer. ``address`` is the name that it goes by, ``source`` whom the packet came from: its relay,
-    if it is behind one. ``offered`` is empty for one that answers for boot programs alone (``proxy``).
+    """A server that made an offer. ``address`` is its server identifier, ``source`` the packet's source address: its relay's,
+    if it is behind one. ``offered`` is empty for one that only offers boot programs (``proxy``).
     """
 
     interface: str
@@ -44,9 +44,9 @@ class Server:
 
 
 def find_servers(interfaces: Iterable[str], seconds: float) -> list[Server]:
-    """Asks on all *interfaces* at once, as one machine with a MAC address of nobody and each kind of firmware.
+    """Asks on all *interfaces* at once, as one machine with an unused MAC address and each kind of firmware.
 
-    It takes the whole time, because a server may first look whether the address that it has in mind is in use.
+    It takes the whole time, because a server may first check whether the address that it wants to offer is in use.
     """
     mac = wire.random_mac()
     clients = [Client(firmware, mac) for firmware in (PLAIN, *FIRMWARES)]
@@ -78,7 +78,7 @@ def find_servers(interfaces: Iterable[str], seconds: float) -> list[Server]:
 def unwelcome(
     servers: Iterable[Server], networks: Iterable[Mapping[str, Any]], peers: Iterable[str] = ()
 ) -> list[Server]:
-    """The servers that would fight with the boot host over the machines on *networks*; its *peers* do not.
+    """The servers that would compete with the boot host for the machines on *networks*; its *peers* do not.
 
     Beside a proxy, a server with addresses belongs there, unless the network names those that do.
     """
@@ -97,33 +97,33 @@ def _belongs(server: Server, network: Mapping[str, Any]) -> bool:
 
 
 def stop(strangers: Iterable[Server]) -> str:
-    """What to say of servers that do not belong there, and the ways out."""
+    """The message about servers that do not belong there, and the remedies."""
     strangers = list(strangers)
     giving = [server for server in strangers if not server.proxy]
     names = ", ".join(dict.fromkeys(server.address for server in strangers))
     ways = [
-        "stop that server on this network: this boot host answers alone",
+        "stop that server on this network: then only this boot host answers",
         *(_BESIDE_ANOTHER if giving else ()),
-        f"if it answers none of the machines: say other_dhcp_servers: [{names}]",
+        f"if it answers none of the machines: set other_dhcp_servers: [{names}]",
     ]
     return (
-        f"{'; '.join(map(str, strangers))}. Machines would be answered by either. Nothing was changed. The ways out, by this "
+        f"{'; '.join(map(str, strangers))}. Either might answer machines. Nothing was changed. The remedies, in this "
         "network's entry in kindling_networks:" + "".join(f"\n  - {way}" for way in ways)
     )
 
 
-#: How a boot host stands beside a server that gives the addresses.
+#: How a boot host coexists with a server that gives the addresses.
 _BESIDE_ANOTHER = (
-    "mode: proxy: that server goes on giving addresses, and this boot host adds what to boot. It needs, on that server, a "
+    "mode: proxy: that server keeps giving addresses, and this boot host adds what to boot. It needs, on that server, a "
     "reservation of each machine's flatcar_address for its MAC address and no boot options; and a network that this boot host is "
-    "on itself, without a relay",
+    "attached to itself, without a relay",
     "mode: none: that server tells the machines what to boot, too. It needs the same reservations and the boot options that "
     "playbooks/dhcp_options.yml prints, by firmware and for iPXE: one that cannot tell these apart needs mode: proxy",
 )
 
 
 def remarks(servers: Iterable[Server], networks: Iterable[Mapping[str, Any]], connected: Iterable[str]) -> list[str]:
-    """What an operator should know though nothing is in the way."""
+    """What an operator should know although it prevents nothing."""
     giving, connected = {server.interface for server in servers if not server.proxy}, set(connected)
     found = []
     for network in networks:
@@ -136,14 +136,14 @@ def remarks(servers: Iterable[Server], networks: Iterable[Mapping[str, Any]], co
 
 
 def connected(interfaces: Iterable[str]) -> list[str]:
-    """Those *interfaces* that have something at the other end of their cable."""
+    """Those *interfaces* that have a link."""
     return [interface for interface in dict.fromkeys(interfaces) if _carrier(interface)]
 
 
 def _carrier(interface: str) -> bool:
     try:
         return Path("/sys/class/net", interface, "carrier").read_text(encoding="ascii").strip() == "1"
-    except OSError:  # as the kernel answers for an interface that is down
+    except OSError:  # the kernel's answer for an interface that is down
         return False
 
 

@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""TFTP and HTTP as firmware and iPXE use them: small clients with bounds, for whatever is at the other end."""
+"""TFTP and HTTP as firmware and iPXE use them: small clients with bounds, whatever is at the other end."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _TFTP_PORT = 69
 _READ, _DATA, _ACK, _ERROR, _OPTIONS = 1, 3, 4, 5, 6
 _BLOCK = 1428
 _LARGEST_PROGRAM = 1 << 26
-_KEPT = 1 << 20  # a script or a config that is longer is none
+_KEPT = 1 << 20  # anything longer is neither a script nor a config
 _TRIES = 5
 
 
@@ -29,19 +29,19 @@ class TransferError(Exception):
 
 @dataclass(frozen=True)
 class Fetched:
-    """What came: ``size`` as the server tells it or as it was counted, ``content`` up to its first megabyte."""
+    """What came: ``size`` as the server reports it or as it was counted, ``content`` up to its first megabyte."""
 
     size: int | None
     content: bytes = b""
 
 
 def fetch(url: str, whole: bool, seconds: float, source: str | None = None) -> Fetched:
-    """Fetches *url* from the address *source*; its head alone unless it is wanted *whole*. TFTP knows no heads."""
+    """Fetches *url* from the address *source*; only its headers unless it is wanted *whole*. TFTP has no headers."""
     try:
         parts = urlsplit(url)
         host, port = parts.hostname, parts.port
     except ValueError as error:
-        raise TransferError(f"no URL: {error}") from None
+        raise TransferError(f"not a URL: {error}") from None
     if parts.scheme == "tftp" and host:
         return tftp(host, parts.path.lstrip("/"), seconds, source, port or _TFTP_PORT)
     if parts.scheme == "http" and host:
@@ -65,7 +65,7 @@ def _http(host: str, port: int, path: str, whole: bool, seconds: float, source: 
         except (OSError, http.client.HTTPException, ValueError) as error:
             raise TransferError(f"no answer: {text(str(error).encode()) or type(error).__name__}") from None
     if whole and size is not None and len(content) < min(size, _KEPT):
-        raise TransferError(f"{len(content)} of {size} bytes came")
+        raise TransferError(f"only {len(content)} of {size} bytes arrived")
     return Fetched(size, content)
 
 
@@ -79,7 +79,7 @@ def _read(read: Callable[[int], bytes], end: float) -> bytes:
 
 
 def tftp(host: str, name: str, seconds: float, source: str | None = None, port: int = _TFTP_PORT) -> Fetched:
-    """A whole file by TFTP, with the block size and the size asked for as firmware does."""
+    """A whole file by TFTP, negotiating block size and file size as firmware does."""
     end = time.monotonic() + seconds
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as asking:
         try:
@@ -93,7 +93,7 @@ def tftp(host: str, name: str, seconds: float, source: str | None = None, port: 
 
 
 class _Exchange:
-    """One side of a TFTP transfer: what was sent last is sent again until something comes from the server."""
+    """One side of a TFTP transfer: the last packet is sent again until something comes from the server."""
 
     def __init__(self, asking: socket.socket, server: tuple[str, int], first: bytes, end: float) -> None:
         self._socket, self._server, self._end = asking, server, end
@@ -108,7 +108,7 @@ class _Exchange:
                 self._socket.settimeout(left)
                 with contextlib.suppress(TimeoutError):
                     data, sender = self._socket.recvfrom(_BLOCK + 512)
-                    # The server goes on from a port of its own; nobody else has a say
+                    # The server continues from a port of its own; packets from others are ignored
                     if sender == self._server or (not self._answered and sender[0] == self._server[0]):
                         self._server, self._answered = sender, True
                         return data
@@ -117,7 +117,7 @@ class _Exchange:
         raise TransferError("no answer by TFTP" if not self._answered else "TFTP stalled")
 
     def finish(self) -> None:
-        """The last word, which nobody answers."""
+        """The last packet, which nobody answers."""
         self._socket.sendto(self.last, self._server)
 
 
@@ -141,7 +141,7 @@ def _receive(exchange: _Exchange) -> Fetched:
             if len(data) - 4 < length:
                 return _finished(exchange, size, told, bytes(content))
         elif kind != _DATA:
-            raise TransferError("the TFTP server's answer is none")
+            raise TransferError("the TFTP server's answer is not valid")
         if size > _LARGEST_PROGRAM:
             raise TransferError("the file is too large for a boot program")
 
@@ -149,7 +149,7 @@ def _receive(exchange: _Exchange) -> Fetched:
 def _finished(exchange: _Exchange, size: int, told: int | None, content: bytes) -> Fetched:
     exchange.finish()
     if told is not None and told != size:
-        raise TransferError(f"{size} bytes came by TFTP, the server spoke of {told}")
+        raise TransferError(f"{size} bytes arrived by TFTP, the server announced {told}")
     return Fetched(size, content)
 
 

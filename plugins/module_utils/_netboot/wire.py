@@ -26,12 +26,12 @@ _EVERYWHERE = ipaddress.IPv4Address("255.255.255.255")
 _NOWHERE = ipaddress.IPv4Address(0)
 _LARGEST_FRAME = 0x10000
 _BUFFER = 1 << 22
-_BURST = 1000  # packets before the clock is looked at again
+_BURST = 1000  # packets before the clock is checked again
 
 _SOL_PACKET, _ADD_MEMBERSHIP, _PROMISCUOUS = 263, 1, 1
 _SO_ATTACH_FILTER = 26
 
-#: BPF: UDP over IPv4, not a later fragment, to port 68. All else stays in the kernel, however busy the network is.
+#: BPF: UDP over IPv4, not a later fragment, to port 68. The kernel drops everything else, however busy the network is.
 _FILTER = (
     *((0x28, 0, 0, 12), (0x15, 0, 8, 0x0800)),
     *((0x30, 0, 0, 23), (0x15, 0, 6, 17)),
@@ -51,7 +51,7 @@ class Answer:
 
     @property
     def proxy(self) -> bool:
-        """Whether it tells a boot program alone and leaves the address to another server."""
+        """Whether it only names a boot program and leaves the address to another server."""
         return self.packet.yours == _NOWHERE
 
     @property
@@ -61,11 +61,11 @@ class Answer:
 
 
 class Wire:
-    """Sends and hears DHCP on one interface, as machines with any MAC address.
+    """Sends and receives DHCP on one interface, as machines with any MAC address.
 
-    The interface hears frames for other addresses too while this is open; the kernel takes that back when it is closed,
-    also when the process is killed. Frames come from *source_mac*, whatever machine the packet in them speaks for, so
-    that no switch believes that the machine has moved here; from the machine's own address when it is not given.
+    The interface is promiscuous while this is open; the kernel reverts that when it is closed, even if the process is
+    killed. Frames come from *source_mac*, whichever machine the packet in them is for, so that no switch believes that
+    the machine has moved here; from the machine's own address when it is not given.
     """
 
     def __init__(self, interface: str, source_mac: bytes | None = None) -> None:
@@ -118,7 +118,7 @@ class Wire:
         self._socket.send(frame.encode(datagram))
 
     def heard(self) -> Iterator[Answer]:
-        """What has come in by now: whole DHCP replies; what is none is left out."""
+        """What has arrived by now: whole DHCP replies, and nothing else."""
         for _packet in range(_BURST):
             try:
                 data = self._socket.recv(_LARGEST_FRAME)
@@ -136,7 +136,7 @@ class Wire:
 
 
 def listen(wires: Iterable[Wire], until: Callable[[], bool], seconds: float) -> Iterator[tuple[Wire, Answer]]:
-    """What is heard on all *wires* until *until* says that it is enough, or the time is over."""
+    """What arrives on all *wires* until *until* says that it is enough, or the time is up."""
     end = time.monotonic() + seconds
     with selectors.DefaultSelector() as selector:
         for wire in wires:
@@ -155,7 +155,7 @@ def own_mac(interface: str) -> bytes:
 
 
 def random_mac() -> bytes:
-    """A unicast address of nobody: the bit for locally administered ones is set."""
+    """An unused unicast address: the bit for locally administered ones is set."""
     made = os.urandom(6)
     return bytes(((made[0] & 0xFC) | 2,)) + made[1:]
 

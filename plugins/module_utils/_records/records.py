@@ -1,15 +1,15 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the log of a boot host says of each machine's boots, kept in few lines of its own.
+"""What a boot host's log says of each machine's boots, kept in a few lines of its own.
 
-The log is bounded as a whole: whoever has many lines written there pushes everybody else's out. So a timer takes out of it what
-was heard of each machine, as events (by what hop, what, when), and keeps them a boot at a time: a file for each MAC address of
-the inventory, and one for all that is under way, strangers among it. Each is bounded by itself.
+The log is bounded as a whole: whoever causes many lines pushes everybody else's out. So a timer extracts from it what was seen
+of each machine, as events (hop, what, when), and keeps them boot by boot: a file for each MAC address of the inventory, and one
+for everything in progress, including strangers. Each is bounded by itself.
 
-Everything in a log is said by somebody: a line that is not understood is skipped, and what is kept of one is short and printable.
-A record is of what was said in a machine's name; whoever forges its MAC address or its address is in it, too.
+The contents of a log come from others: a line that is not understood is skipped, and what is kept of one is short and printable.
+A record holds what was sent in a machine's name; whoever forges its MAC or IP address is in it, too.
 
-Needs the standard library alone; runs on the boot host, where this file is also the program that the timer starts.
+Needs only the standard library; runs on the boot host, where this file is also the program that the timer starts.
 """
 
 from __future__ import annotations
@@ -31,33 +31,33 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 STATE = "state.json"
-#: As `_routes` has them, which a single file cannot import.
+#: The same as in `_routes`, which a single file cannot import.
 _FIRST_SCRIPT, _SCRIPTS, _IMAGES, _PROGRAMS = "/boot.ipxe", "/ipxe/", "/images/", "/programs/"
 _LOCK = "lock"
-#: Before anything that a machine has said: in a text, a quotation mark is written otherwise.
+#: Stands before anything that a machine has said: inside a string, a quotation mark is escaped.
 _MARK = re.compile(r'"mark":(\d{1,15}(?:\.\d{1,20})?)[,}]')
 _FILE = re.compile(r"(?:[0-9a-f]{2}-){5}[0-9a-f]{2}\.jsonl")
 
-#: How much is kept: boots of a machine, times of boots that were all alike, events of a boot (as many first as last), strangers,
-#: and of these as many that came back.
+#: How much is kept: boots of a machine, times of identical boots, events of a boot (as many first as last), strangers, and among
+#: these as many that came back.
 BOOTS, AGAIN, EVENTS, STRANGERS, RETURNED = 64, 200, 48, 4096, 3072
-#: How many boots are left of too many, so that not each one has all the others written again.
+#: How many boots are left of too many, so that not every new one causes all the others to be rewritten.
 _THINNED = 48
 _ADDRESSES = 8192
 _TEXT = 120  # characters
 _LONG = 65_536  # bytes of a boot's line
 _ENTRIES = 200_000  # that are read before they are written
 
-#: A firmware's question is a new one after so many seconds, if nothing else was heard. A stranger has come back after so many.
+#: A firmware's request counts as a new one after so many seconds of silence. A stranger has come back after so many.
 _RETRY, _RETURN = 300, 600
-#: In how many seconds dnsmasq has told all of a packet.
+#: Within how many seconds dnsmasq has logged all of a packet.
 _BURST = 2
-#: A day; what a log's clock goes on by at most between two lines, so that one that jumps makes nothing old.
+#: A day; the most that a log's clock may advance between two lines, so that one that jumps does not age anything.
 _STEP = 86_400
 _WEEK = 7 * 86_400
 
 _UNITS = ("kindling-dnsmasq.service", "kindling-web.service")
-#: Half of dnsmasq's lines are of no use here. They are told by their beginnings, which no machine has a say in.
+#: Half of dnsmasq's lines are of no use here. They are recognised by their beginnings, which no machine can influence.
 _NOISE = (
     r"^(?!(dnsmasq[a-z-]*\[[0-9]+\]: )?[0-9]+ "
     r"(available DHCP range|requested options|next server|broadcast response|sent size:(?! *[0-9]+ option: 67 )))"
@@ -70,37 +70,37 @@ _JOURNALCTL = (
 
 
 class RecordsError(Exception):
-    """Nothing can be recorded; what is recorded stays, and the log is read from where it was."""
+    """Nothing can be recorded; what is recorded stays, and the log is read on from there next time."""
 
 
-# Events out of lines ------------------------------------------------------------------------------------------------------
+# Events from lines --------------------------------------------------------------------------------------------------------
 
 
 class Event(NamedTuple):
-    """What was heard, without when; what was not said is empty."""
+    """What was seen, without its time; fields that are unknown are empty."""
 
     hop: str
     """``dhcp``, ``tftp`` or ``http``."""
     what: str
-    """DHCP's message (``discover``, ``offer``, ``nak``; ``pxe`` of a proxy), or of an address ``put aside`` and ``not given``;
-    ``sent``, ``not found``, ``failed``; HTTP's method."""
+    """DHCP's message (``discover``, ``offer``, ``nak``; a proxy's ``pxe``), or for an address ``put aside`` or ``not given``;
+    TFTP's ``sent``, ``not found`` or ``failed``; HTTP's method."""
     who: str = ""
-    """Who asks by DHCP: ``firmware``, ``ipxe`` or ``system``. By HTTP, the program that it says it is."""
+    """Who asks by DHCP: ``firmware``, ``ipxe`` or ``system``. For HTTP, the program that it claims to be."""
     address: str = ""
     file: str = ""
-    """What DHCP names as the boot program, or was asked for."""
+    """The boot program that DHCP names, or the file that was requested."""
     why: str = ""
     vendor: str = ""
     name: str = ""
     tags: str = ""
-    """dnsmasq's, which tell the architecture, and whether it knows the machine."""
+    """dnsmasq's tags, which show the architecture, and whether it knows the machine."""
     status: int = 0
     size: int = 0
 
 
 @dataclass(frozen=True)
 class Heard:
-    """An event with its time, in seconds since 1970, and by which of both it is known whose it is."""
+    """An event with its time, in seconds since 1970, and the MAC or IP address that identifies its machine."""
 
     when: float
     event: Event
@@ -110,15 +110,15 @@ class Heard:
 
 @dataclass
 class Packet:
-    """What dnsmasq says of one DHCP packet: its lines come one after the other."""
+    """What dnsmasq logs of one DHCP packet: its lines come one after the other."""
 
     number: str = ""
     said: dict[str, str] = field(default_factory=dict)
     messages: list[tuple[float, str, str, str, str]] = field(default_factory=list)
-    """When, what, from or to which MAC address, of which address, and the rest of the line."""
+    """Time, message, MAC address, IP address, and the rest of the line."""
 
     def is_over(self, heard: Heard) -> bool:
-        """dnsmasq tells all of a packet before it answers, so whoever has its answer is heard after that."""
+        """dnsmasq logs all of a packet before it answers, so whatever its client does next is logged after that."""
         return any(
             address == heard.address or heard.when - when > _BURST
             for when, _what, _mac, address, _rest in self.messages
@@ -137,7 +137,7 @@ _OF_AN_ADDRESS = (
     ("put aside", re.compile(rf"disabling DHCP static address ({_ADDRESS}) (for .*)")),
     ("not given", re.compile(rf"not using configured address ({_ADDRESS}) because (.*)")),
 )
-#: Names of files are said by whoever asks: what counts is the end of the line.
+#: File names come from clients: what counts is the end of the line.
 _TFTP = (
     ("sent", re.compile(rf"sent (.*) to ({_ADDRESS})")),
     ("failed", re.compile(rf"failed sending (.*) to ({_ADDRESS})")),
@@ -150,11 +150,11 @@ _ANSWERS = ("offer", "ack")
 
 
 class Listener:
-    """Turns lines of the log, in their order, into what was heard."""
+    """Turns lines of the log, in their order, into events."""
 
     def __init__(self, packet: Packet | None = None) -> None:
         self.packet = packet or Packet()
-        """Not all of whose lines may have been read: it goes on with the next line."""
+        """Its lines may not all have been read: it continues with the next line."""
 
     def hear(self, when: float, unit: str, message: str) -> Iterator[Heard]:
         if unit == "kindling-web.service":
@@ -228,18 +228,18 @@ def _http(when: float, message: str) -> Iterator[Heard]:
 
 
 def clean(text: str, length: int = _TEXT) -> str:
-    """Somebody's words, short and printable."""
+    """A string from a client, short and printable."""
     text = text[:length]
     return text if text.isprintable() else "".join(char if char.isprintable() else "?" for char in text)
 
 
-# Boots out of events ------------------------------------------------------------------------------------------------------
+# Boots from events --------------------------------------------------------------------------------------------------------
 
 _FIRMWARE, _PROGRAM, _IPXE, _RELEASE = range(4)
 
 
 def _reached(event: Event) -> int:
-    """How far a machine has come that this is heard of."""
+    """How far a machine has come if this is seen of it."""
     if event.hop == "dhcp":
         return _FIRMWARE if event.who in ("firmware", "") else _IPXE
     if event.hop == "tftp":
@@ -251,13 +251,13 @@ def _reached(event: Event) -> int:
 
 @dataclass
 class Boot:
-    """Events between two boots' beginnings, each once, with how often and when last it was heard."""
+    """Events between two boots' beginnings, each once, with how often and when it was last seen."""
 
     begun: float
     name: str = ""
     last: float = 0
     mark: float = 0
-    """When it was last heard of by the clock that nobody sets: see ``Book.elapsed``."""
+    """When it was last seen, by the clock that nobody sets: see ``Book.elapsed``."""
     reached: int = 0
     asks: bool = False
     """Whether the machine asks this boot host by DHCP."""
@@ -299,15 +299,15 @@ _OWN_SCRIPT = re.compile(_SCRIPTS + r"(?:own/)?((?:[0-9a-f]{2}-){5}[0-9a-f]{2})\
 
 
 def _asked_for(event: Event) -> str:
-    """The MAC address whose script was asked for: it is the machine's own, whatever address that has."""
+    """The MAC address whose script was requested: it is the machine's own, whatever its IP address."""
     found = _OWN_SCRIPT.fullmatch(event.file) if event.hop == "http" else None
     return found[1].replace("-", ":") if found else ""
 
 
 def _begins(when: float, event: Event, boot: Boot | None) -> bool:
-    """Whether a machine boots anew: its firmware asks, and not once more because nobody answered.
+    """Whether a machine boots anew: its firmware asks, and is not just retrying because nobody answered.
 
-    Where another server answers DHCP, iPXE's first script is what is heard first.
+    If another server answers DHCP, the request for iPXE's first script is what is seen first.
     """
     if boot is None:
         return True
@@ -335,8 +335,8 @@ _NOBODY: Mapping[str, Stranger] = types.MappingProxyType({})
 
 
 class Strangers:
-    """Who is in no inventory, those that were heard last. Whoever has come back later is kept from those who were there once: these
-    leave first, however many they are, until only ``RETURNED`` have come back."""
+    """Machines that are in no inventory, the most recent ones. Those that came back later are protected from those seen only once:
+    the latter are dropped first, however many they are, until only ``RETURNED`` of the former are left."""
 
     def __init__(self, once: Mapping[str, Stranger] = _NOBODY, returned: Mapping[str, Stranger] = _NOBODY) -> None:
         self.once, self.returned = dict(once), dict(returned)
@@ -369,12 +369,12 @@ class Strangers:
         return cls(*kinds)
 
 
-# The book: all that is under way ------------------------------------------------------------------------------------------
+# The book: everything in progress ------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
 class Machines:
-    """The inventory's, by dnsmasq's file of reservations: names by MAC address, MAC addresses by address."""
+    """The inventory's machines, from dnsmasq's file of reservations: names by MAC address, MAC addresses by IP address."""
 
     names: Mapping[str, str]
     addresses: Mapping[str, tuple[str, ...]]
@@ -406,7 +406,7 @@ class Book:
     cursor: str = ""
     clock: float = 0
     elapsed: float = 0
-    """How long has been recorded, by the log's own times: no clock that is set back or forth makes a record old."""
+    """For how long it has recorded, by the log's own times: setting a clock back or forth does not age a record."""
     swept: float = 0
     packet: Packet = field(default_factory=Packet)
     boots: dict[str, Boot] = field(default_factory=dict)
@@ -418,7 +418,7 @@ class Book:
     strangers: Strangers = field(default_factory=Strangers)
 
     def read(self, entries: Iterable[Entry], machines: Machines, known: float = 0) -> int:
-        """Take in what the log has, from the first entry on that is later than *known*; how many entries there were."""
+        """Take in the log's entries that are later than *known*; returns how many there were."""
         listener, number = Listener(self.packet), 0
         for entry in entries:
             number += 1
@@ -436,7 +436,7 @@ class Book:
         return number
 
     def end_packet(self, machines: Machines) -> None:
-        """dnsmasq has said all that it says of a packet."""
+        """dnsmasq has logged everything about a packet."""
         listener = Listener(self.packet)
         for heard in listener.end():
             self._note(heard, machines)
@@ -455,7 +455,7 @@ class Book:
             if len(self.holders) > _ADDRESSES:
                 self.holders.pop(next(iter(self.holders)))
         if mac not in machines.names:
-            # Whom only an address leads to may have been somebody else by now
+            # A machine that is only known by IP address may have changed since
             if heard.mac or mac in self.strangers:
                 self.strangers.hear(mac, heard, self.elapsed)
             return
@@ -468,7 +468,7 @@ class Book:
         boot.note(heard.when, event)
 
     def _holder(self, address: str, machines: Machines) -> str:
-        """Whose an address is: its machine's, by the one of its MAC addresses that was given it or was heard last."""
+        """The machine that an address belongs to, by the MAC address that it was given to or that was seen last."""
         own, given = machines.addresses.get(address, ()), self.holders.get(address, "")
         if not own or given in own:
             return given
@@ -506,14 +506,14 @@ def load(directory: Path) -> Book:
         return Book.of_data(json.loads(state))
     except (ValueError, KeyError, TypeError, AttributeError):
         raise RecordsError(
-            f"{directory / STATE} is not what was written there: remove it. What the log still has is read again then; "
-            "boots that are recorded stay, and strangers are forgotten"
+            f"{directory / STATE} is damaged: remove it. What the log still has is then read again; recorded boots "
+            "stay, and strangers are forgotten"
         ) from None
 
 
 def save(directory: Path, book: Book, weeks: int) -> None:
-    """Write what was read, together with how far: by one rename. Boots that are over go into files after it, and are in the book
-    until that is done, so that whoever is killed in between has lost nothing, and the next round counts nothing twice."""
+    """Write what was read, together with the position in the log, by one rename. Boots that are over go into files afterwards, and
+    stay in the book until that is done, so that a run killed in between loses nothing, and the next round counts nothing twice."""
     oldest = book.elapsed - weeks * _WEEK
     book.closed = [(mac, boot) for mac, boot in book.closed if boot.mark >= oldest]
     _write(directory / STATE, _line(book.as_data()))
@@ -521,7 +521,7 @@ def save(directory: Path, book: Book, weeks: int) -> None:
 
 
 def file_closed(directory: Path, book: Book, weeks: int) -> None:
-    """Have the boots that are over in their machines' files. Those that are there already are not written again."""
+    """Write the boots that are over to their machines' files. Those that are there already are not written again."""
     oldest = book.elapsed - weeks * _WEEK
     for mac, boots in _by_mac(book).items():
         path = directory / f"{mac.replace(':', '-')}.jsonl"
@@ -546,7 +546,7 @@ def _by_mac(book: Book) -> dict[str, list[Boot]]:
 
 
 def sweep(directory: Path, book: Book, weeks: int) -> None:
-    """Once a day: take away the files of machines that were not heard of for so long that all of their boots are too old."""
+    """Once a day: remove the files of machines that have not been seen for so long that all of their boots are too old."""
     if book.elapsed - book.swept < _STEP:
         return
     book.swept = book.elapsed
@@ -560,8 +560,8 @@ def sweep(directory: Path, book: Book, weeks: int) -> None:
 
 
 def _added(lines: list[str], boots: Sequence[Boot]) -> list[str]:
-    """Boots that are all alike, as those of a machine that boots for ever, are one line: the events of the last one, with how many
-    they are and when they began. *boots* were added all together, or none was."""
+    """Identical boots, such as those of a machine in a boot loop, are one line: the events of the last one, with how many they are
+    and when they began. Either all of *boots* were added, or none."""
     if boots and _has(lines, boots[-1]):
         return lines
     lines = list(lines)
@@ -590,7 +590,7 @@ def _course(boot: Mapping[str, Any]) -> list:
 
 
 def _bounded(lines: list[str], oldest: float) -> list[str]:
-    """None that are too old; and of too many, the first of the day that has most, so that no day takes the others' away."""
+    """Without those that are too old; of too many, the first of the day with most go, so that no day crowds out others."""
     kept = [(mark, line) for line in lines if (mark := _mark(line)) is not None and mark >= oldest]
     days = Counter(mark // _STEP for mark, _line in kept)
     while len(kept) > _THINNED:
@@ -618,12 +618,12 @@ def _data(line: str) -> dict[str, Any] | None:
 
 
 def _lines(path: Path) -> list[str]:
-    """Those that are whole: who was killed has begun the last one."""
+    """Those that are complete: a killed run may have started the last one."""
     return _read(path).decode(errors="replace").rpartition("\n")[0].splitlines()
 
 
 def _read(path: Path) -> bytes:
-    """Root reads these, too: what is no file keeps nobody waiting, and leads nowhere."""
+    """Root reads these, too: anything but a regular file neither blocks it nor leads elsewhere."""
     try:
         handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     except OSError as error:
@@ -663,7 +663,7 @@ def _write(path: Path, text: str) -> None:
 
 
 def recorded(directory: Path, macs: Iterable[str] | None = None) -> dict[str, Any]:
-    """What is recorded, for programs: ``boots`` of each of *macs* (or of all machines), the last one last, and ``strangers``."""
+    """What is recorded, for programs: ``boots`` of each of *macs* (or of all machines), oldest first, and ``strangers``."""
     directory = Path(directory)
     book = load(directory)
     closed = _by_mac(book)
@@ -684,7 +684,7 @@ def recorded(directory: Path, macs: Iterable[str] | None = None) -> dict[str, An
 
 
 def misplaced(directory: Path) -> dict[str, tuple[str, float]]:
-    """From where machines last asked for their script, if that was not their address in the inventory, and when, by MAC address."""
+    """Where machines last requested their script from, if not from their address in the inventory, and when, by MAC address."""
     found = {}
     for mac, boot in load(Path(directory)).boots.items():
         asked = [(times[2], event) for event, times in boot.events.items() if _asked_for(event) == mac]
@@ -708,7 +708,7 @@ class Entry(NamedTuple):
     message: str
 
 
-#: Reads a log from a cursor on, or all of it: that entry is the first one, if the log still has it.
+#: Reads a log from a cursor on, or all of it: the cursor's entry is the first one, if the log still has it.
 Log = Callable[[str], Iterable[Entry]]
 
 
@@ -718,7 +718,7 @@ def entries_of(lines: Iterable[bytes]) -> Iterator[Entry]:
         try:
             told = json.loads(line.decode(errors="replace"))
             message = told["MESSAGE"]
-            if not isinstance(message, str):  # with bytes that are no text, they are numbers
+            if not isinstance(message, str):  # bytes that are not text come as numbers
                 message = bytes(message).decode(errors="replace")
             when = int(told["__REALTIME_TIMESTAMP"]) // 1000 / 1000
             yield Entry(str(told["__CURSOR"]), when, str(told["_SYSTEMD_UNIT"]), message)
@@ -727,7 +727,7 @@ def entries_of(lines: Iterable[bytes]) -> Iterator[Entry]:
 
 
 def take(directory: Path, log: Log, machines: Machines, weeks: int) -> list[str]:
-    """Record what the *log* has since the last round; what there is to say about it."""
+    """Record what the *log* has since the last round; returns what there is to report about it."""
     book = load(directory)
     file_closed(directory, book, weeks)
     entries, lost, again = _since(book.cursor, log)
@@ -746,11 +746,11 @@ def take(directory: Path, log: Log, machines: Machines, weeks: int) -> list[str]
                 os.sync()
             sweep(directory, book, weeks)
             save(directory, book, weeks)
-    return ["The log has no longer the line up to which it was recorded: going on with what there is"] if lost else []
+    return ["The log no longer has the last line that was recorded: continuing with what there is"] if lost else []
 
 
 def _since(cursor: str, log: Log) -> tuple[Iterator[Entry], bool, bool]:
-    """What comes after *cursor*, whether the log has lost it, and whether that is all of the log, as nobody knows what is new."""
+    """What comes after *cursor*; whether the log has lost it; and whether this is the whole log, because what is new is unknown."""
     entries = iter(log(cursor))
     first = next(entries, None)
     if not cursor or (first and first.cursor == cursor):
@@ -759,17 +759,17 @@ def _since(cursor: str, log: Log) -> tuple[Iterator[Entry], bool, bool]:
 
 
 def journal(cursor: str) -> Iterator[Entry]:
-    """The log from *cursor* on, that entry among it."""
+    """The log from *cursor* on, including that entry."""
     command = [*_JOURNALCTL, *([f"--cursor={cursor}"] if cursor else [])]
     with subprocess.Popen(command, stdout=subprocess.PIPE) as process:
         yield from entries_of(process.stdout)
-    # 1 is that nothing is found, too
+    # 1 also means that nothing was found
     if process.returncode not in (0, 1):
         raise RecordsError(f"{' '.join(command)} ended with status {process.returncode}")
 
 
 def main(arguments: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(description="Take what the log says of machines' boots into their records.")
+    parser = argparse.ArgumentParser(description="Record what the log says about machines' boots.")
     parser.add_argument("directory", type=Path)
     parser.add_argument("--reservations", type=Path, required=True)
     parser.add_argument("--weeks", type=int, required=True)

@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Where things lie on a boot host, unless its variables say otherwise: each place once. Needs the standard library alone."""
+"""Paths on a boot host, unless its variables say otherwise: each one defined once. Needs only the standard library."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ IMAGES = "/srv/kindling/images"
 INSTALLS = "/srv/kindling/installs"
 PROGRAMS = "/srv/kindling/tftp"
 
-#: What is under way of images lies beside them: a rename has to be enough.
+#: Unfinished images lie beside the finished ones, so that a rename is enough.
 WORK_SUFFIX = ".partial"
 KEYRING = "key.gpg"
 CHANNELS = "channels.json"
 
-#: In memory: what is armed ends with the process, or the start of the host, that keeps it.
+#: In memory: an arming ends with the process that keeps it, or when the host reboots.
 LIVE = "/run/kindling-armed"
 #: The directory that s6-svscan watches, where s6 runs the services.
 SERVICES = "/run/kindling/services"
 
-SECRET = "/etc/kindling/secure-link.conf"  # noqa: S105 - a place
+SECRET = "/etc/kindling/secure-link.conf"  # noqa: S105 - a path
 RECORDS = "/var/lib/kindling/records"
 
 #: The generation that is served, below ``FLEET``.
@@ -29,7 +29,7 @@ CURRENT = "current"
 
 _RESERVATIONS = f"{FLEET}/{CURRENT}/dnsmasq"
 
-#: Of the roles' variables. Those of one role that name a place of another are held to it by a test.
+#: Defaults of the roles' variables. A test ensures that variables of one role agree with the paths of another.
 ROLE_DEFAULTS = {
     "dnsmasq_reservations_dir": _RESERVATIONS,
     "dnsmasq_tftp_dir": PROGRAMS,

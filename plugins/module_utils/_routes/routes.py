@@ -1,24 +1,24 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Everything that a boot host serves and keeps, by its place: URLs, the files of a generation, the files of an order to install.
+"""The places of everything that a boot host serves and keeps: URLs, the files of a generation, the files of an install order.
 
-Each is said here and nowhere else: publishing writes them, orders and scripts name them, nginx's and dnsmasq's configurations have
-them from the lookup plugin ``routes``. Needs the standard library alone.
+Each is defined here and nowhere else: publishing writes them, orders and scripts name them, nginx's and dnsmasq's configurations
+get them from the lookup plugin ``routes``. Needs only the standard library.
 """
 
 from __future__ import annotations
 
 import re
 
-#: What iPXE puts in for the MAC address that it booted from, in the form of a script's name.
+#: What iPXE expands to the MAC address that it booted from, in the form of a script's name.
 BOOTED_MAC = "${netX/mac:hexhyp}"
 
-#: 256 bits that nobody can guess, as they stand in URLs.
+#: 256 bits that nobody can guess, as they appear in URLs.
 TOKEN = r"[A-Za-z0-9_-]{43}"  # noqa: S105 - a form
 
-# --- what machines ask for -----------------------------------------------------------------------------------------
+# --- what machines request -----------------------------------------------------------------------------------------
 
-#: Where DHCP sends iPXE to, and nothing else does: its own script lies beside it.
+#: Where DHCP, and only DHCP, sends iPXE: the machine's own script lies beside it.
 FIRST_SCRIPT = "boot.ipxe"
 SCRIPTS = "ipxe"
 CONFIGS = "ignition"
@@ -27,7 +27,7 @@ PROGRAMS = "programs"
 ARMED = "armed"
 REPORTS = "reports"
 
-#: Stands in scripts where the boot host, whose secret and clock count, fills in signature and time.
+#: Placeholder in scripts for the signature and the time, which the boot host fills in by its own secret and clock.
 UNSIGNED = "SIGNATURE/EXPIRES"
 
 OWN_SCRIPT = f"{SCRIPTS}/{BOOTED_MAC}.ipxe"
@@ -37,7 +37,7 @@ PLAIN_SCRIPT = f"{SCRIPTS}/own/{BOOTED_MAC}.ipxe"
 
 
 def url(base: str, *parts: str) -> str:
-    """The URL of a place on the boot host whose own is *base*, such as ``http://10.0.0.1``."""
+    """The URL of a place on the boot host whose base URL is *base*, such as ``http://10.0.0.1``."""
     return "/".join((base, *parts))
 
 
@@ -46,7 +46,7 @@ def config_url(base: str, token: str) -> str:
 
 
 def order_url(base: str, token: str, signature: str = UNSIGNED) -> str:
-    """Below it lies what an armed machine alone is given."""
+    """Below it lies what only an armed machine is served."""
     return url(base, ARMED, signature, token)
 
 
@@ -56,20 +56,20 @@ def unfinished_url(base: str, token: str) -> str:
 
 # --- a generation --------------------------------------------------------------------------------------------------
 
-#: What is in it, node by node, for programs.
+#: Its contents, node by node, for programs.
 INDEX = "index.json"
 
-#: Configs that are not served, as people are shown them: what changes in them needs a reinstall.
+#: Configs that are not served, in the form that is shown to people: changes in them need a reinstall.
 SHOWN = "configs"
 
 DHCP_HOSTS = "dnsmasq/dhcp-hosts"
 DNS_HOSTS = "dnsmasq/dns-hosts"
 RESERVATIONS = (DHCP_HOSTS, DNS_HOSTS)
 
-#: For the host's packet filter, by the role dnsmasq's table: who is no stranger.
+#: For the host's packet filter, in the role dnsmasq's table: the machines that are not strangers.
 KNOWN = "dnsmasq/known.nft"
 
-#: The web server's root. What lies below it, and is no URL, says yes by being there.
+#: The web server's root. Files below it that are no URLs are flags: they mean yes by existing.
 WEB = "web"
 NEARBY = "nearby"
 ORDERS = "orders"
@@ -78,14 +78,14 @@ TAKEN = "taken"
 UNKNOWN_SCRIPT = f"{SCRIPTS}/unknown.ipxe"
 OVER_SCRIPT = f"{SCRIPTS}/over.ipxe"
 
-#: Scripts for machines that have another address than theirs, and the one for those of them whose disk is half-written.
+#: Scripts for machines with an address that is not theirs, and the one for those of them whose disk is half-written.
 MISPLACED = "misplaced"
 WAITING_SCRIPT = f"{SCRIPTS}/waiting.ipxe"
 
-#: Whose directories are named by what nobody can guess.
+#: Their subdirectories have names that nobody can guess.
 BY_TOKEN = (CONFIGS, NEARBY, REPORTERS)
 
-#: Whose directories are one node's.
+#: Their subdirectories each belong to one node.
 BY_NODE = (SCRIPTS, ORDERS, *BY_TOKEN)
 
 
@@ -104,7 +104,7 @@ def script_file(address: object, mac: str) -> str:
 
 
 def misplaced_file(mac: str) -> str:
-    """The script of the machine that boots from *mac*, wherever it has not its own address."""
+    """The script of the machine that boots from *mac* while it does not have its own address."""
     return served(MISPLACED, script_name(mac))
 
 
@@ -113,27 +113,27 @@ def config_file(token: str, address: object) -> str:
 
 
 def nearby_file(token: str, network: str) -> str:
-    """The same config, for what another NIC of its node may have got on *network*."""
+    """The same config, for the address that another NIC of its node may have on *network*."""
     return served(NEARBY, token, network)
 
 
 def order_file(address: object, digest: str) -> str:
-    """There as long as the order with this digest is what the inventory says of the machine at *address*."""
+    """Exists as long as the order with this digest is what the inventory says of the machine at *address*."""
     return served(ORDERS, str(address), digest)
 
 
 def reporter_file(token: str, network: str, address: object) -> str:
-    """There where who reports with *token* may do so from *address*, or from another of *network*."""
+    """Exists if reports with *token* are accepted from *address*, or from another one of *network*."""
     return served(REPORTERS, token, network, str(address))
 
 
 def taken_file(address: object) -> str:
-    """There where *address* is somebody's who boots from another."""
+    """Exists if *address* belongs to a machine that boots from another one."""
     return served(TAKEN, str(address))
 
 
 def address_of_config(path: str) -> str | None:
-    """For whom a served config is; None for every other file of a generation."""
+    """The address that a served config is for; None for every other file of a generation."""
     found = _CONFIG.fullmatch(path)
     return found and found["address"]
 
@@ -142,7 +142,7 @@ _CONFIG = re.compile(rf"{WEB}/{CONFIGS}/[^/]+/(?P<address>.+)\.ign")
 
 
 def is_of_a_node(path: str) -> bool:
-    """Whether a file of a generation is about one node."""
+    """Whether a file of a generation belongs to one node."""
     return bool(_OF_A_NODE.match(path))
 
 
@@ -150,22 +150,22 @@ _OF_A_NODE = re.compile(rf"{WEB}/({'|'.join(BY_NODE)})/[^/]+/|{SHOWN}/|{WEB}/({T
 
 
 def without_tokens(text: str) -> str:
-    """A generation's paths and scripts, with nothing in them that lets somebody in."""
+    """A generation's paths and scripts, without anything that grants access."""
     return _BY_TOKEN.sub("(token)", text)
 
 
 _BY_TOKEN = re.compile("|".join(rf"(?<=/{place}/)[\w-]+(?=[/.])" for place in BY_TOKEN))
 
-# --- what is kept of installations ---------------------------------------------------------------------------------
+# --- what is stored of installations -------------------------------------------------------------------------------
 
-#: Scripts that go before a machine's own, by its address.
+#: Scripts that take precedence over a machine's own, by its address.
 ORDERED_SCRIPTS = "scripts"
 HALF_WRITTEN = "half-written"
 
 #: Files of an order.
 INSTALL_SCRIPT = "install.ipxe"
 INSTALL_CONFIG = "install.ign"
-#: Served as long as an install was begun and not ended.
+#: Served while an install has started and not ended.
 UNFINISHED = "unfinished.ipxe"
 RECORD = "arming.json"
 GATE = "gate"
@@ -173,13 +173,13 @@ ORDER = "order"
 WITNESS = "witness"
 FROM = "from"
 
-#: What ends an install, and what is said before and beside.
+#: Reports that end an install, and those that come before or alongside.
 ENDS = ("failed", "installed", "running")
 STARTED = "started"
 UNTOUCHED = "untouched"
 STAGES = (STARTED, *ENDS)
 
-# --- configs that are published no more ----------------------------------------------------------------------------
+# --- configs that are no longer published --------------------------------------------------------------------------
 
 FORMER = "former"
 SHELVES = ("1", "2")

@@ -1,11 +1,11 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Each template compiled once, and not again for each host.
+"""Compiles each template once instead of once per host.
 
-Jinja compiles a group's template again for each of its hosts, which takes longer than all else that is done with it. What it
-compiles is the same whatever the host: where a template stands and what its variables are is asked when it runs. Ansible's
-``Templar`` takes no environment of ours, so Jinja's own class is changed while templates are read, and nowhere else. A test
-fails when Ansible or Jinja no longer compile by it.
+Jinja compiles a group's template again for each of its hosts, which takes longer than everything else that is done with it. The
+compiled code does not depend on the host: the template's origin and its variables are looked up at run time. Ansible's
+``Templar`` does not accept a custom environment, so Jinja's own class is patched while templates are read, and nowhere else. A
+test fails if Ansible or Jinja stop compiling this way.
 """
 
 from __future__ import annotations
@@ -21,14 +21,14 @@ _KEPT = 2000
 
 
 class CompiledTemplates:
-    """Keeps what was compiled, for as long as it lives."""
+    """Caches compiled templates for as long as it lives."""
 
     def __init__(self) -> None:
         self._compile = functools.lru_cache(_KEPT)(jinja2.Environment.compile)
 
     @contextlib.contextmanager
     def used(self) -> Iterator[None]:
-        """Templates are compiled once while this lasts."""
+        """Compile templates only once inside this context."""
         original, jinja2.Environment.compile = jinja2.Environment.compile, self._compile
         try:
             yield
@@ -37,7 +37,7 @@ class CompiledTemplates:
 
     @property
     def compiled(self) -> int:
-        """How many were."""
+        """How many templates were compiled."""
         return self._compile.cache_info().misses
 
 

@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What actions need of ``ActionBase`` and Ansible has no public name for: sending a file, and asking for secrets.
+"""What actions need from ``ActionBase`` without a public name in Ansible: sending a file, and handling secrets.
 
 All such names are here; ``tests/unit/plugin_utils/_ansible`` fails when Ansible changes them.
 """
@@ -22,9 +22,9 @@ class HostAction(ActionBase):
     """An action that runs the collection's modules on a boot host."""
 
     def send(self, name: str, content: bytes) -> str:
-        """Have *content* in a file on the host that none but its owner reads, in Ansible's own temporary directory; its path.
+        """Write *content* to a file in Ansible's temporary directory on the host, readable by its owner only; returns its path.
 
-        Never in a module's arguments, which everybody on the host sees.
+        Never pass it in a module's arguments, which everybody on the host can see.
         """
         shell = self._connection._shell
         remote = shell.join_path(shell.tmpdir or self._make_tmp_path(), name)
@@ -37,9 +37,9 @@ class HostAction(ActionBase):
     def ask(
         self, module: str, arguments: Mapping[str, Any], task_vars: Mapping[str, Any], *, secret: bool = False
     ) -> dict[str, Any]:
-        """What the collection's *module* returns; raises ``Refused`` where it has failed.
+        """Run the collection's *module* and return its result; raises ``Refused`` if it failed.
 
-        With *secret*, a connection does not print the answer either, whatever its verbosity.
+        With *secret*, the result is not printed either, whatever the connection's verbosity.
         """
         with self._unlogged() if secret else contextlib.nullcontext():
             answer = self._execute_module(

@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""How an action refuses: with what somebody has to mend, and nothing else."""
+"""How an action refuses: with what has to be fixed, and nothing else."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from ansible.errors import AnsibleActionFail
 
 
 class Refused(AnsibleActionFail):
-    """A failure whose message says all. Ansible prints it once, without the lines of the playbook around the task.
+    """A failure whose message says everything. Ansible prints it once, without the lines of the playbook around the task.
 
-    To Ansible it is a result like any other that has failed; an exception beside it would be printed, too. With a message of
-    several lines it is: in a result that is printed as JSON nobody could read it. The callback ``plain`` leaves it out again.
+    To Ansible it is a failed result like any other; an accompanying exception would be printed, too. A message of several lines
+    does get one, because nobody could read it in a result printed as JSON. The callback ``plain`` removes it again.
     """
 
     @property

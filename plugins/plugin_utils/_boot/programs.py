@@ -1,9 +1,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Boot programs: what a machine's firmware is given to start, by its architecture and by what the node asks for.
+"""Boot programs: what a machine's firmware is given to start, by its architecture and by the node's choice.
 
-They are iPXE, from Debian's package, or a file of the operator's. A node's choice is a tag that dnsmasq's configuration gives
-to its MAC addresses. It cannot be one of its reservation: dnsmasq 2.90 crashes when it reads reservations with tags again.
+They are iPXE, from Debian's package, or a file of the operator's. A node's choice is a tag that dnsmasq's configuration assigns
+to its MAC addresses. The tag cannot be part of a reservation: dnsmasq 2.90 crashes when it rereads reservations with tags.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ VARIABLE = "flatcar_boot_program"
 #: Flatcar has no 32-bit release. Firmware shows the name of the file that it was told to fetch, and that it failed.
 UNSUPPORTED = {EFI_IA32.tag: "ia32-uefi-is-not-supported.efi"}
 
-#: The oldest Debian whose package has a program, where not all supported ones have it.
+#: The oldest Debian release whose package has a program, where not all supported ones have it.
 SINCE_DEBIAN = {"ipxe-arm64.efi": 13}
 
 _DIGITS = 16
@@ -49,7 +49,7 @@ class ProgramError(ValueError):
 
 @dataclass(frozen=True)
 class Program:
-    """A file of the operator's, verified: where it lies, the name that it is served by, and what it runs on."""
+    """A file of the operator's, verified: its path, the name that it is served under, and what it runs on."""
 
     path: str
     sha256: str
@@ -71,14 +71,14 @@ class Program:
 
 
 def tag_of(choice: Any) -> str | None:
-    """The tag that a node's choice is; None when it leaves the choice to the boot host."""
+    """The tag for a node's choice; None if it leaves the choice to the boot host."""
     if choice is None:
         return None
     return f"program-{choice if isinstance(choice, str) else choice['sha256'][:_DIGITS].lower()}"
 
 
 def choices_of(nodes: Iterable[Node]) -> dict[str, list[str]]:
-    """The MAC addresses of the nodes that make a choice, by its tag."""
+    """The MAC addresses of the nodes that make a choice, by tag."""
     choices: dict[str, list[str]] = {}
     for node in nodes:
         if node.boot_program:
@@ -87,14 +87,14 @@ def choices_of(nodes: Iterable[Node]) -> dict[str, list[str]]:
 
 
 def architecture_of(data: bytes) -> Architecture:
-    """What a program runs on: UEFI programs say so in their header, and what has none is for a BIOS."""
+    """What a program runs on: UEFI programs say so in their header; a program without a header is for BIOS."""
     if data[:2] != b"MZ":
         return BIOS
     try:
         (start,) = struct.unpack_from("<I", data, 0x3C)
         signature, machine = struct.unpack_from("<4sH", data, start)
     except struct.error:
-        raise ProgramError("its header is cut off") from None
+        raise ProgramError("its header is truncated") from None
     if signature != b"PE\0\0" or machine not in _MACHINES:
         raise ProgramError("it is a program neither for UEFI on x86-64 or arm64, nor for a BIOS")
     return _MACHINES[machine]
@@ -106,7 +106,7 @@ def read_program(choice: Mapping[str, str], files_dir: str | None) -> Program:
     if not path.is_absolute():
         if files_dir is None:
             raise ProgramError(
-                "a relative path is one below fleet_files_dir, which is not set: set it, or write the whole path"
+                "a relative path needs fleet_files_dir, which is not set: set it, or give an absolute path"
             )
         path = Path(files_dir, path)
     try:
@@ -115,16 +115,16 @@ def read_program(choice: Mapping[str, str], files_dir: str | None) -> Program:
         raise ProgramError(f"{path} cannot be read on the controller: {error.strerror}") from None
     found = hashlib.sha256(data).hexdigest()
     if found != choice["sha256"].lower():
-        raise ProgramError(f"{path} has the SHA-256 {found}: it is another file, or a changed one")
+        raise ProgramError(f"{path} has the SHA-256 {found}: it is a different file, or it was changed")
     return Program(str(path), found, architecture_of(data))
 
 
 def read_programs(
     nodes: Iterable[Node], files_dir: str | None, debian: int | None
 ) -> tuple[list[Program], list[Problem]]:
-    """The operator's files that *nodes* boot from, each once, and what is wrong with what they choose.
+    """The operator's files that *nodes* boot from, each once, and what is wrong with the choices.
 
-    *debian* is the boot host's release, or None where nobody asked it.
+    *debian* is the boot host's release, or None if it is not known.
     """
     known: dict[tuple, Program | ProgramError] = {}
     programs: dict[str, Program] = {}
@@ -158,19 +158,19 @@ def _mistakes(node: Node, program: Program | ProgramError | None, debian: int | 
     if isinstance(program, ProgramError):
         yield str(program)
     elif program is not None and program.architecture.board != node.board:
-        yield f"{program.path} is for {program.architecture.tag}, and the machine is {node.board}"
+        yield f"{program.path} is for {program.architecture.tag}, but the machine is {node.board}"
     elif program is None and node.board == "arm64-usr" and node.boot_mode != "disk":
         needed = SINCE_DEBIAN["ipxe-arm64.efi"]
         if debian is not None and debian < needed:
             yield (
-                f"missing: the boot host runs Debian {debian}, whose iPXE has no program for arm64-usr. Make the boot host "
-                f"one with Debian {needed}, or give the machine a file of your own, such as "
+                f"missing: the boot host runs Debian {debian}, whose iPXE has no program for arm64-usr. Use a boot host "
+                f"with Debian {needed}, or give the machine a file of your own, such as "
                 "{file: /srv/ipxe-arm64.efi, sha256: …}"
             )
 
 
 def boot_table(defaults: Mapping[str, str], programs: Iterable[Mapping[str, str]]) -> list[dict[str, Any]]:
-    """For each architecture its codes, and its programs with the tags under which each is given.
+    """For each architecture, its codes and its programs with the tags that select them.
 
     *defaults* are the boot host's own choices by architecture, *programs* the operator's files as ``printable``.
     """

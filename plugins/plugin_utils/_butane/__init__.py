@@ -5,8 +5,8 @@
     result = translate(source, files_dir="files")
     print(dumps(result.checked()))
 
-``translate`` takes a mapping or YAML text and never raises for what a config says; ``Result.checked`` raises
-``ButaneError``. What the language is stands in ``schema``; everything else reads that table.
+``translate`` takes a mapping or YAML text and never raises for what a config says; ``Result.checked`` raises ``ButaneError``. The
+language is defined in ``schema``; everything else reads that table.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Applies the rules of the table to a config, an object before its members."""
+"""Applies the rules of the table to a config, each object before its members."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from .structure import Finding, Form, Object, Scope, Spec, Structure, error, fie
 
 
 def source_findings(root: Structure, config: Object, scope: Scope) -> Iterator[Finding]:
-    """What the rules for the author's config say."""
+    """Findings of the rules for the author's config."""
     for struct, obj, path in walk(root, config, scope.spec, Form.BUTANE):
         for rule in struct.source_rules:
             yield from _below(path, rule(obj, scope))
@@ -27,7 +27,7 @@ def forbidden_findings(root: Structure, config: Object, spec: Spec) -> Iterator[
 
 
 def _says_anything(value: object) -> bool:
-    """False for what vanishes from the output: absent, or empty all the way down."""
+    """False for what is omitted from the output: absent, or empty all the way down."""
     if isinstance(value, dict):
         return any(map(_says_anything, value.values()))
     if isinstance(value, list):
@@ -36,7 +36,7 @@ def _says_anything(value: object) -> bool:
 
 
 def duplicate_findings(root: Structure, config: Object, spec: Spec) -> Iterator[Finding]:
-    """Elements of the generated config that are there twice."""
+    """Elements of the generated config that occur twice."""
     for struct, obj, path in walk(root, config, spec, Form.IGNITION):
         seen: dict[str, set] = {}
         for field in fields_of(struct, spec, Form.IGNITION):
@@ -50,7 +50,7 @@ def duplicate_findings(root: Structure, config: Object, spec: Spec) -> Iterator[
 
 
 def rule_findings(root: Structure, config: Object, scope: Scope) -> Iterator[Finding]:
-    """What the rules for the generated config say: of each object those of its fields, then its own."""
+    """Findings of the rules for the generated config: for each object those of its fields, then its own."""
     for struct, obj, path in walk(root, config, scope.spec, Form.IGNITION):
         for field in fields_of(struct, scope.spec, Form.IGNITION):
             for rule in field.rules:

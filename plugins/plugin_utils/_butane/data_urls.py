@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""``data:`` URLs: choosing one for some bytes, and checking one.
+"""``data:`` URLs: choosing one for given bytes, and checking one.
 
 Source: Butane's ``MakeDataURL``; the Go package dataurl, with which Ignition reads them.
 """
@@ -18,7 +18,7 @@ from urllib.parse import quote_from_bytes, unquote_to_bytes
 _KEPT = "-_.!~*'()"
 _KEPT_BYTES = (_KEPT + string.ascii_letters + string.digits).encode("ascii")
 _GZIP_MARGIN = 4
-"""The reference wants gzip to save this many characters before it takes it."""
+"""The reference uses gzip only if it saves this many characters."""
 _GZIP_HEADER = b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x02\xff"
 _SHORTEST_GZIP = len(_GZIP_HEADER) + 2 + 8
 
@@ -28,7 +28,7 @@ class DataUrlError(ValueError):
 
 
 def data_url(content: bytes, *, may_compress: bool) -> tuple[str, bool]:
-    """The shortest URL that holds the content, and whether it had to be compressed for that."""
+    """The shortest URL for the content, and whether it is compressed."""
     escaped_bytes = len(content.translate(None, delete=_KEPT_BYTES))
     percent_length = len(",") + len(content) + 2 * escaped_bytes
     shortest = min(percent_length, _base64_length(len(content)))
@@ -157,7 +157,7 @@ def _check_base64(data: str) -> None:
 
 
 def content_of(text: str, compression: str | None) -> bytes:
-    """What a data URL holds. Raises ``ValueError`` where it is none, or where its content is damaged."""
+    """The content of a data URL. Raises ``ValueError`` if it is not one, or if its content is damaged."""
     if not text.startswith("data:"):
         raise DataUrlError("missing data prefix")
     head, _separator, data = text.partition(",")

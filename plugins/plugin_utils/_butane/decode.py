@@ -2,9 +2,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The walker: reads a config by the table of the spec.
 
-Two trees are walked side by side. ``raw`` is what a value means. ``written`` is what stands at that path in the
-document; it differs from ``raw`` behind an alias, under a merge key, and behind a null in a list, and only unused keys
-are looked for in it, because that is how the reference comes to its warnings.
+Two trees are walked side by side. ``raw`` is what a value means. ``written`` is what the document has at that path; it differs
+from ``raw`` behind an alias, under a merge key, and behind a null in a list. Only unused keys are looked for in it, because that
+is how the reference finds them.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _NOT_WRITTEN = object()
 
 
 class Decoder:
-    """Turns raw values into objects; what it cannot read is in ``errors``, what it did not read in ``warnings``."""
+    """Turns raw values into objects; ``errors`` has what it cannot read, ``warnings`` what it did not read."""
 
     def __init__(self, spec: Spec, budget: Budget) -> None:
         self.errors: list[Finding] = []
@@ -58,7 +58,7 @@ class Decoder:
         }
 
     def _field(self, field: Field, raw: Any, written: Any, path: Path) -> Any:
-        """The value of a field; None where it is as if absent."""
+        """The value of a field; None if it counts as absent."""
         if not field.many:
             return self._single(field, raw, written, path)
         raw = unwrap(raw)
@@ -94,7 +94,7 @@ class Decoder:
         return value
 
     def _written_members(self, written: Any, fields: Mapping[str, Field], path: Path) -> Mapping[str, Any]:
-        """What is written below this path; warns of keys that no field has."""
+        """What is written below this path; warns of keys that match no field."""
         if written is _NOT_WRITTEN:
             return {}
         if not isinstance(written, Mapping):

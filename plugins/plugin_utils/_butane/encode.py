@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Ignition's JSON: the generated config in the order and with the omissions of the reference."""
+"""Ignition's JSON: the generated config in the reference's order and with its omissions."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _HTML = re.compile("[<>&\u2028\u2029]")
 
 
 def encode(struct: Structure, obj: Object, spec: Spec) -> dict[str, Any]:
-    """An object as Ignition names it. Empty lists and objects vanish, except objects that are elements of a list."""
+    """An object in Ignition's names. Empty lists and objects are omitted, except objects that are elements of a list."""
     encoded = {}
     for field in fields_of(struct, spec, Form.IGNITION):
         if field.name in obj or field.written is Written.ALWAYS:
@@ -45,7 +45,7 @@ def _nested(field: Field, value: Any, spec: Spec) -> Any:
 
 
 def _text(value: Any) -> Any:
-    """JSON is text: each byte that is not UTF-8 becomes U+FFFD. Other values pass."""
+    """JSON is text: each byte that is not UTF-8 becomes U+FFFD. Other values pass unchanged."""
     if not isinstance(value, str) or value.isascii():
         return value
     try:

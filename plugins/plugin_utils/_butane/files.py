@@ -1,8 +1,8 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The files directory: local files and trees are read below it, and nothing else is, symbolic links included.
+"""The files directory: local files and trees are read only from below it, even through symbolic links.
 
-The reference follows links to anywhere. Kindling publishes what it reads to a network, so it does not.
+The reference follows links anywhere. Kindling publishes what it reads to a network, so it does not.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ class Kind(Enum):
 
 
 class LocalNode(NamedTuple):
-    """What lies in a tree; ``below`` is its path relative to the tree, '.' for the tree itself."""
+    """An entry of a tree; ``below`` is its path relative to the tree, '.' for the tree itself."""
 
     kind: Kind
     below: str
@@ -45,7 +45,7 @@ class LocalNode(NamedTuple):
 
 
 class FilesDir:
-    """Access to what lies below one directory."""
+    """Access to the files below one directory."""
 
     def __init__(self, root: str | os.PathLike | None) -> None:
         self._root = FilePath(root) if root else None
@@ -72,7 +72,7 @@ class FilesDir:
             raise _unreadable("open", location, failure) from failure
 
     def walk(self, local: str) -> Iterator[LocalNode]:
-        """A tree, depth first, the names of each directory in the order of their bytes. Raises LocalFileError."""
+        """A tree, depth first, the names in each directory in byte order. Raises LocalFileError."""
         root = self._locate(local)
         try:
             if not stat.S_ISDIR(FilePath(self._confined(root)).stat().st_mode):
@@ -90,7 +90,7 @@ class FilesDir:
         return self._root / below
 
     def _confined(self, location: FilePath) -> str:
-        """The location without links, which must not lead out of the files directory."""
+        """The location with links resolved, which must stay inside the files directory."""
         root, real = os.path.realpath(self._root), os.path.realpath(location)
         if os.path.commonpath((root, real)) != root:
             raise LocalFileError(OUTSIDE)

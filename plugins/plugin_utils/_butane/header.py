@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The header: which language the rest of the config is written in. Source: Butane's ``config`` and go-semver."""
+"""The header: the language that the rest of the config is written in. Source: Butane's ``config`` and go-semver."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _SUFFIX = re.compile(r"[0-9A-Za-z-]+(?:\.[0-9A-Za-z-]+)*\Z")
 
 
 class HeaderError(ValueError):
-    """The config says in no known language what it wants. ``field`` is the header field to blame."""
+    """The config does not ask for a known language. ``field`` is the header field to blame."""
 
     def __init__(self, field: str, message: str) -> None:
         super().__init__(message)
@@ -22,7 +22,7 @@ class HeaderError(ValueError):
 
 
 def normalized_version(text: str) -> str | None:
-    """A semantic version as the reference prints it back (``01.1.0-`` is ``1.1.0``); None if it is none."""
+    """A semantic version as the reference prints it back (``01.1.0-`` is ``1.1.0``); None if it is not one."""
     rest, _separator, metadata = text.partition("+")
     numbers, _separator, prerelease = rest.partition("-")
     parts = numbers.split(".", 2)
@@ -35,7 +35,7 @@ def normalized_version(text: str) -> str | None:
 
 
 def find_spec(variant: str, version: str, specs: tuple[Spec, ...]) -> Spec:
-    """The spec that a header names. Raises HeaderError."""
+    """The spec for a header. Raises HeaderError."""
     if not variant:
         raise HeaderError("variant", "error parsing variant; must be specified")
     wanted = normalized_version(version)

@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Ignition configs that are given inline, to be merged or to replace: read and checked as JSON."""
+"""Ignition configs given inline, to merge or as a replacement: read and checked as JSON."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ _TYPES = {Scalar.STRING: "string", Scalar.INT: "int", Scalar.BOOL: "bool"}
 
 
 class _JsonError(ValueError):
-    """Not the JSON of a config."""
+    """Not valid JSON for a config."""
 
 
 def inner_findings(root: Structure, text: str, spec: Spec) -> Iterator[Finding]:
-    """What is wrong with a config in a config. Paths inside it use the names of Ignition's JSON."""
+    """What is wrong with a config inside a config. Paths inside it use the names of Ignition's JSON."""
     reader = _Reader(spec)
     try:
         config = reader.object(root, _parse(text), ())
@@ -46,18 +46,18 @@ def inner_findings(root: Structure, text: str, spec: Spec) -> Iterator[Finding]:
 
 
 def read_config(root: Structure, config: Any, spec: Spec) -> Object:
-    """A config out of Ignition's JSON, in the table's names. Raises ``ValueError`` where it is none."""
+    """Reads a config from Ignition's JSON, in the table's names. Raises ``ValueError`` if it is not one."""
     return _Reader(spec).object(root, config, ())
 
 
 def parse_once(text: str) -> Any:
-    """A config's JSON. Raises ``ValueError`` where it is none, or where it says a thing twice: which one counts is Go's secret."""
+    """A config's JSON. Raises ``ValueError`` if it is invalid, or has a name twice: which one Go would use is unspecified."""
     return _parse(text, _said_once)
 
 
 def _said_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len({name.casefold() for name, _value in pairs}) < len(pairs):
-        raise _JsonError("a name stands twice")
+        raise _JsonError("a name occurs twice")
     return dict(pairs)
 
 
@@ -71,16 +71,16 @@ def _parse(text: str, of_pairs: Callable[[list[tuple[str, Any]]], Any] | None = 
 
 
 def _integer(digits: str) -> int | float:
-    """An int only where it may fit a field; Python refuses to read very long ones."""
+    """An int only if it may fit a field; Python refuses to read very long ones."""
     return int(digits) if len(digits) <= _LONGEST_INTEGER else float(digits)
 
 
 def _refuse_constant(name: str) -> None:
-    raise _JsonError(f"invalid JSON: {name} is no value")
+    raise _JsonError(f"invalid JSON: {name} is not a value")
 
 
 class _Reader:
-    """Reads JSON by the table as Go does: names match in any case, null is nothing, and no type is coerced."""
+    """Reads JSON by the table as Go does: names match in any case, null is ignored, and no type is coerced."""
 
     def __init__(self, spec: Spec) -> None:
         self.warnings: list[Finding] = []
@@ -130,7 +130,7 @@ def _wrong_type(value: Any, wanted: str, path: Path) -> _JsonError:
 
 
 def _json_path(struct: Structure, path: Path) -> Path:
-    """A path of the table's names in the names of Ignition's JSON."""
+    """Translates a path in the table's names to the names of Ignition's JSON."""
     named: list[str | int] = []
     at: Any = struct
     for step in path:

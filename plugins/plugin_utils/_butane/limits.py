@@ -1,9 +1,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Bounds on what one translation may cost, whatever its input says.
+"""Bounds on what one translation may cost, whatever its input.
 
-They lie far above any config that a machine could boot with; they exist because a few hundred bytes of YAML aliases,
-or one list that is referred to a thousand times, can stand for terabytes.
+They are far above any config that a machine could boot with; they exist because a few hundred bytes of YAML aliases, or one list
+that is referenced a thousand times, can expand to terabytes.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ MAX_CONTENT_BYTES = 64 * 1024 * 1024
 
 
 class LimitError(Exception):
-    """The config costs more than it may; ``path`` is where the limit was reached."""
+    """The config exceeds a limit; ``path`` is where the limit was reached."""
 
     def __init__(self, message: str, path: Path = ()) -> None:
         super().__init__(message)
@@ -26,7 +26,7 @@ class LimitError(Exception):
 
 
 class Budget:
-    """Counts the values that are visited, the text in them, and the bytes that are embedded."""
+    """Counts the values visited, the text in them, and the bytes embedded."""
 
     def __init__(self) -> None:
         self.values = MAX_VALUES

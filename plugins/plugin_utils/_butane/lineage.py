@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Where each part of the generated config came from in the author's: so that complaints name what a person wrote."""
+"""Maps each part of the generated config to its origin in the author's, so that messages name what a person wrote."""
 
 from __future__ import annotations
 
@@ -17,23 +17,23 @@ class _Source(NamedTuple):
 class Lineage:
     """Maps paths of the generated config to paths of the author's, through the passes of the translation.
 
-    What no pass has recorded is where it was. That holds for absent fields too, even below an object that moved: the
-    reference records values, so a complaint about an absent field names its place in the generated config.
+    What no pass has recorded has not moved. That holds for absent fields too, even below an object that moved: the reference
+    records values, so a complaint about an absent field names its place in the generated config.
     """
 
     def __init__(self) -> None:
         self._passes: list[dict[Path, _Source]] = [{}]
 
     def begin_pass(self) -> None:
-        """Paths recorded from now on are those of a later pass, whose sources are paths of the passes before."""
+        """Paths recorded from now on belong to a later pass, whose sources are paths of the passes before."""
         self._passes.append({})
 
     def moved(self, generated: Path, source: Path) -> None:
-        """All that lies below ``generated`` lies at the same place below ``source``."""
+        """Everything below ``generated`` is at the same place below ``source``."""
         self._passes[-1][generated] = _Source(source, keeps_rest=True)
 
     def made(self, generated: Path, source: Path) -> None:
-        """All that lies below ``generated`` was made from the one value at ``source``."""
+        """Everything below ``generated`` was made from the one value at ``source``."""
         self._passes[-1][generated] = _Source(source, keeps_rest=False)
 
     def source_of(self, path: Path, config: Any) -> Path:

@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Configs in local files, to be merged or to replace: those in Butane are translated on the way.
+"""Configs in local files, to merge or as a replacement: those in Butane are translated on the way.
 
 The reference puts whatever is in the file into the config, and Ignition refuses it on the machine.
 """
@@ -33,7 +33,7 @@ class Refused(NamedTuple):
 def with_local_configs(
     butane: Mapping[str, Any], files_dir: str | os.PathLike | None
 ) -> tuple[Mapping[str, Any], list[Refused]]:
-    """*butane* with local configs that are Butane as data URLs in Ignition's form; and what is wrong with such files."""
+    """*butane* with its local Butane configs replaced by data URLs of their Ignition form; and what is wrong with such files."""
     inner = _mapping(_mapping(butane.get("ignition")).get("config"))
     if not inner or not files_dir:
         return butane, []
@@ -59,7 +59,7 @@ def _translated(entry: Any, path: str, files_dir: str | os.PathLike, refused: li
         return entry
     try:
         content = FilesDir(files_dir).read(local)
-    except LocalFileError:  # the transpiler says it
+    except LocalFileError:  # the transpiler reports it
         return entry
     if entry.get("compression") or _is_json(content):
         return entry

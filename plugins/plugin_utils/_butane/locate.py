@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""From a path in the author's config to the place in a file where that value stands."""
+"""From a path in the author's config to the place in a file where its value is written."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ OriginOf = Callable[[Any], "Origin | tuple[str, int, int] | None"]
 
 
 class Locator:
-    """Looks up origins. Where a value has none of its own, its key's is taken, then that of what holds it."""
+    """Looks up origins. If a value has none of its own, its key's is used, then that of its container."""
 
     def __init__(self, root: Any, origin_of: OriginOf | None) -> None:
         self._root = root
@@ -22,7 +22,7 @@ class Locator:
         self._keys_of: dict[int, tuple[Mapping, dict[str, Any]]] = {}
 
     def locate(self, path: Path) -> Origin | None:
-        """Where the value stands, or the deepest part of the path that exists."""
+        """The place of the value, or of the deepest part of the path that exists."""
         value = self._root
         origin = self._origin_of(value)
         for step in path:
@@ -34,7 +34,7 @@ class Locator:
         return Origin(*origin) if origin else None
 
     def locate_key(self, path: Path) -> Origin | None:
-        """Where the key of the last step stands: of a key that means nothing the value does not matter."""
+        """The place of the key in the last step: for a key that means nothing, the value does not matter."""
         value, key = self._root, None
         for step in path:
             found = self._step(value, step)
@@ -45,7 +45,7 @@ class Locator:
         return Origin(*origin) if origin else self.locate(path)
 
     def _step(self, holder: Any, step: str | int) -> tuple[Any, Any] | None:
-        """The key as it stands in a mapping (only that one knows where it stands) and its value."""
+        """The key object as the mapping holds it (only that one has an origin) and its value."""
         if isinstance(holder, Mapping):
             own = holder.own if isinstance(holder, yaml_text.Mapping) else holder
             key = self._keys(own).get(str(step))
@@ -55,7 +55,7 @@ class Locator:
         return None
 
     def _keys(self, mapping: Mapping) -> dict[str, Any]:
-        """The keys by their text. What is known of a mapping is kept: a report may name thousands of its members."""
+        """The keys by their text. Cached per mapping: a report may name thousands of its members."""
         _mapping, keys = self._keys_of.get(id(mapping), (None, None))
         if keys is None:
             keys = {str(key): key for key in mapping}

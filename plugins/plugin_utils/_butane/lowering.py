@@ -51,7 +51,7 @@ class Lowering:
 
 
 def put_contents(resource: Object, content: bytes) -> None:
-    """The content as a source; a given compression means that the content has it already."""
+    """The content as a source; if a compression is given, the content is already compressed."""
     given = resource.get("compression")
     resource["source"], compressed = data_url(content, may_compress=not given)
     if not given:
@@ -59,7 +59,7 @@ def put_contents(resource: Object, content: bytes) -> None:
 
 
 class Nodes:
-    """The files, directories and links of a config by their path; of several with one path the last."""
+    """The files, directories and links of a config by path; the last one if several share a path."""
 
     def __init__(self, config: Object) -> None:
         self._storage: Object = config.setdefault("storage", {})
@@ -70,14 +70,14 @@ class Nodes:
         }
 
     def find(self, kind: str, path: str) -> tuple[Object, Path] | None:
-        """The node of that kind at the path, and where it is in the config."""
+        """The node of that kind at the path, and its place in the config."""
         found = self._at.get(path)
         if found is None or found[0] != kind:
             return None
         return self._storage[kind][found[1]], ("storage", *found)
 
     def add(self, kind: str, node: Object) -> Path | None:
-        """Appends a node; returns where it is in the config, None if its path is taken."""
+        """Appends a node; returns its place in the config, None if its path is taken."""
         if node["path"] in self._at:
             return None
         siblings: list[Any] = self._storage.setdefault(kind, [])

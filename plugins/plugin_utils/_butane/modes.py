@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""File modes: which ones look like octal digits that were read as a decimal number (source rule of the reference)."""
+"""File modes: which ones look like octal digits read as a decimal number (source rule of the reference)."""
 
 from __future__ import annotations
 

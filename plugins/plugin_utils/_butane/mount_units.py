@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """``with_mount_unit``: mount and swap units for filesystems.
 
-Source: Butane's base translation of filesystems, and Ignition's merging of configs, by which an author's unit is laid
-over a generated one.
+Source: Butane's base translation of filesystems, and Ignition's merging of configs, by which an author's unit is merged over a
+generated one.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ _PLAIN = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456
 
 
 def add_mount_units(config: Object, _path: Path, lowering: Lowering) -> None:
-    """Puts the generated units first; what the author says of a unit with such a name is laid over it there."""
+    """Puts the generated units first; a unit of the author's with such a name is merged over it there."""
     storage = config.get("storage", {})
     remote_devices = _remote_devices(storage.get("luks", ()))
     generated = [

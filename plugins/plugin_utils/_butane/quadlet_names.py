@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the name of a quadlet says. Source: Butane's base translation of quadlets."""
+"""Names of quadlets. Source: Butane's base translation of quadlets."""
 
 from __future__ import annotations
 

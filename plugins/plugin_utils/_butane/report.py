@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a translation has to say: entries with a path, a message and the place the value came from."""
+"""The report of a translation: entries with a path, a message and the place the value came from."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Path = tuple[str | int, ...]
 
 
 class Origin(NamedTuple):
-    """Where a value stands in a file that a person edits; line and column count from 1."""
+    """The place of a value in a file that a person edits; line and column count from 1."""
 
     file: str
     line: int
@@ -41,7 +41,7 @@ class Entry:
 
 @dataclass(slots=True)
 class Report:
-    """All entries of one translation, in the order in which they were found."""
+    """All entries of one translation, in the order they were found."""
 
     entries: list[Entry] = field(default_factory=list)
 

@@ -2,11 +2,11 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The table of the spec: every structure and field of the Flatcar variant of Butane, and of the Ignition it becomes.
 
-Read it beside the published spec page. One row is one field: its name, its type, and where that is not plain,
-``since`` which version it exists, its ``form`` (BUTANE: sugar, not copied; IGNITION: only written), how it is
-``written``, what makes its elements ``unique``, and the rules that its value keeps. Rows stand in the order in which
-Ignition's JSON is printed. A structure names its own rules after its rows: ``source_rules`` for what the author wrote,
-``rules`` for the config that was generated, and ``sugar``, which turns the one into the other.
+Read it beside the published spec page. One row is one field: its name, its type, and where that is not obvious, the version it
+exists ``since``, its ``form`` (BUTANE: sugar, not copied; IGNITION: only written), how it is ``written``, what makes its elements
+``unique``, and the rules for its value. Rows are in the order in which Ignition's JSON is printed. A structure names its own
+rules after its rows: ``source_rules`` for what the author wrote, ``rules`` for the generated config, and ``sugar``, which turns
+the one into the other.
 
 A new version of the spec is a row in SPECS and a ``since`` at each new field.
 """

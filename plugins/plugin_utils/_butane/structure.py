@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The words in which the table of the spec (``schema``) is written: spec versions, structures and fields."""
+"""The vocabulary of the spec's table (``schema``): spec versions, structures and fields."""
 
 from __future__ import annotations
 
@@ -76,10 +76,10 @@ def release(version: str) -> tuple[int, ...]:
 
 
 class Finding(NamedTuple):
-    """What a rule has to say, at a place below the value that it was given.
+    """A finding of a rule, at a place below the value that it was given.
 
-    inner: where that value holds a whole config as text, the path inside that one
-    at_key: it is the key at that place that is wrong, whatever its value
+    inner: if that value holds a whole config as text, the path inside that config
+    at_key: the key at that place is wrong, whatever its value
     """
 
     severity: str
@@ -130,9 +130,9 @@ class Field:
 class Structure:
     """One kind of object.
 
-    source_rules: hold for what the author wrote
+    source_rules: apply to what the author wrote
     sugar: rewrites such an object into Ignition's terms, after its members
-    rules: hold for the config that was generated; those of fields are called with None for an absent value
+    rules: apply to the generated config; those of fields are called with None for an absent value
     """
 
     name: str
@@ -173,7 +173,7 @@ def fields_of(struct: Structure, spec: Spec, form: Form) -> tuple[Field, ...]:
 
 @functools.cache
 def fields_by_name(struct: Structure, spec: Spec, form: Form) -> dict[str, Field]:
-    """The same by the names that they have in that form."""
+    """The same, by their names in that form."""
     return {field.name if form is Form.BUTANE else field.json_name: field for field in fields_of(struct, spec, form)}
 
 
@@ -184,7 +184,7 @@ def objects_in(struct: Structure, spec: Spec, form: Form) -> tuple[Field, ...]:
 
 
 Place = tuple[Structure, Object, Path]
-"""An object with what it is and where it is."""
+"""An object with its structure and its path."""
 
 
 def walk(root: Structure, obj: Object, spec: Spec, form: Form) -> Iterator[Place]:
@@ -199,7 +199,7 @@ def walk(root: Structure, obj: Object, spec: Spec, form: Form) -> Iterator[Place
 
 
 def members(obj: Object, fields: tuple[Field, ...], path: Path) -> Iterator[Place]:
-    """The objects right below an object, with where they are."""
+    """The objects right below an object, with their paths."""
     for field in fields:
         value = obj.get(field.name)
         if not value:

@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The translation, phase by phase; each one stops it if it finds errors, as in the reference."""
+"""The translation, phase by phase; each phase stops it on errors, as in the reference."""
 
 from __future__ import annotations
 
@@ -29,9 +29,9 @@ AuthorsPath = Callable[[Path], Path]
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """The outcome: a config in Ignition's form, or None if it was refused, and all there is to say about it.
+    """The outcome: a config in Ignition's form, or None if it was refused, and the report.
 
-    ``authors_path`` tells for a path of the config, in Butane's words, what the author wrote that it comes from.
+    ``authors_path`` maps a path of the config, in Butane's words, to the path that the author wrote.
     """
 
     config: dict[str, Any] | None
@@ -55,8 +55,8 @@ def translate(
 
     source: the config, as a mapping or as YAML text
     files_dir: where local files and trees are read, and nowhere else
-    strict: refuse a config that there is any warning about
-    origin_of: tells where a value (or key) of the mapping stands in a file; for YAML text the text itself tells
+    strict: refuse a config with any warning
+    origin_of: returns the place of a value (or key) of the mapping in a file; YAML text brings its own
 
     Never raises for what a config says: problems are in the report, all those of a phase at once.
     """
@@ -69,7 +69,7 @@ def translate(
 
 
 def with_header(source: Mapping | str | bytes) -> Mapping | str | bytes:
-    """The config with the usual header, where it is a mapping that has none. Text has to say what it is."""
+    """The config with the usual header, if it is a mapping without one. Text has to bring its own."""
     return {"variant": "flatcar", "version": DEFAULT_VERSION, **source} if isinstance(source, Mapping) else source
 
 

@@ -17,7 +17,7 @@ _NOT_A_NODE = "trees may only contain files, directories, and symlinks"
 
 
 def add_trees(config: Object, _path: Path, lowering: Lowering) -> None:
-    """Appends what the trees hold, or fills listed nodes that are empty. Each problem is reported at its tree."""
+    """Appends the contents of the trees, or fills listed nodes that are empty. Each problem is reported at its tree."""
     trees = config.get("storage", {}).get("trees", ())
     nodes = Nodes(config) if trees else None
     for index, tree in enumerate(trees):
@@ -32,7 +32,7 @@ def add_trees(config: Object, _path: Path, lowering: Lowering) -> None:
 
 
 class _Grower:
-    """Plants the nodes of one tree."""
+    """Creates the nodes of one tree."""
 
     def __init__(self, tree: Object, cause: Path, nodes: Nodes, lowering: Lowering) -> None:
         self.cause = cause

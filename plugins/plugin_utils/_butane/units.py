@@ -1,11 +1,11 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""systemd unit files: whether they lex as the reference's parser lexes them, and what options they have.
+"""systemd unit files: whether the reference's parser can lex them, and what options they have.
 
 Source: the lexer of go-systemd, with which Ignition reads units.
 
-The limit on the length of lines depends on what the reference's reader happens to have buffered, so that buffer is
-imitated: a line that is too long is refused near the start of the text and may pass further on.
+The limit on line length depends on what the reference's reader happens to have buffered, so that buffer is imitated: a line that
+is too long is refused near the start of the text and may pass further on.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _FIRST_OTHER = 0x80
 
 
 class UnitError(ValueError):
-    """The text is no unit; the message is the reference's."""
+    """The text is not a unit; the message is the reference's."""
 
 
 class Option(NamedTuple):
@@ -44,7 +44,7 @@ def options_of(text: str) -> list[Option]:
 
 @functools.lru_cache(maxsize=512)
 def _options_of(text: str) -> tuple[Option, ...]:
-    """Remembered: a unit is that of many machines, and is asked for more than once."""
+    """Cached: many machines share a unit, and it is read more than once."""
     return tuple(_Lexer(text.encode("utf-8", "surrogateescape")).options())
 
 
@@ -83,7 +83,7 @@ class _Reader:
         return rune
 
     def skip_to(self, stop: re.Pattern[bytes]) -> bytes:
-        """What stands before the next match, if that is in the buffer; else nothing, and nothing is read."""
+        """What precedes the next match, if that is in the buffer; else nothing, and nothing is read."""
         start = self._position
         found = stop.search(self._data, start, self._buffered_to)
         if found:
@@ -91,7 +91,7 @@ class _Reader:
         return self._data[start : self._position]
 
     def read_through(self, delimiter: bytes) -> tuple[bytes, bool]:
-        """Up to and with the delimiter, or all the rest; and whether the delimiter was there."""
+        """Up to and including the delimiter, or all the rest; and whether the delimiter was there."""
         start = searched = self._position
         while True:
             found = self._data.find(delimiter, searched, self._buffered_to)
@@ -114,7 +114,7 @@ def _holds_a_rune(data: bytes) -> bool:
 
 
 def _may_continue(data: bytes) -> bool:
-    """Whether more bytes could make this a character."""
+    """Whether more bytes could complete this character."""
     try:
         data.decode("utf-8")
     except UnicodeDecodeError as failure:
@@ -148,7 +148,7 @@ _Step = Callable[[], "_Step | None"]
 
 
 class _Lexer:
-    """Each method that returns a step reads one piece; the length of lines is looked at between steps."""
+    """Each method that returns a step reads one piece; line length is checked between steps."""
 
     def __init__(self, data: bytes) -> None:
         self._reader = _Reader(data)

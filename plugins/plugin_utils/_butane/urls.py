@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Which texts are URLs of a source. Source: Go's ``net/url`` and Ignition's ``types/url.go``."""
+"""Which strings are valid URLs of a source. Source: Go's ``net/url`` and Ignition's ``types/url.go``."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _ASCII_ESCAPE = re.compile(r"%(?!25)[0-7][0-9A-Fa-f]")
 
 
 class UrlError(ValueError):
-    """Not a URL that may stand there; the text is the reference's message."""
+    """Not a valid URL here; the text is the reference's message."""
 
 
 class Url(NamedTuple):
@@ -100,7 +100,7 @@ def _check_host_text(host: str) -> None:
 
 
 def check_source(text: str, *, arns: bool) -> None:
-    """Whether a resource may come from there; '' may. Raises UrlError or DataUrlError."""
+    """Whether a resource may come from the URL; '' may. Raises UrlError or DataUrlError."""
     if not text:
         return
     url = parse(text)

@@ -24,7 +24,7 @@ _short.maxstring = _short.maxother = _short.maxlong = 40
 
 
 class WrongTypeError(ValueError):
-    """A value of another type than the field's."""
+    """A value whose type is not the field's."""
 
 
 def is_null(raw: Any) -> bool:
@@ -37,7 +37,7 @@ def convert(raw: Any, wanted: Scalar) -> str | int | bool:
 
 
 def describe(raw: Any) -> str:
-    """A value in a message: its kind, and itself if it is short."""
+    """A value in a message: its kind, and the value itself if it is short."""
     value = raw.value if isinstance(raw, yaml_text.Scalar) else raw
     if value is None:
         return "null"
@@ -55,7 +55,7 @@ def describe(raw: Any) -> str:
 
 
 def _string(raw: Any) -> str:
-    """Any single value: as it was written, or, if that is not known, as YAML would write it."""
+    """Any single value: as it was written or, if that is not known, as YAML would write it."""
     if isinstance(raw, str):
         return _encodable(raw)
     if isinstance(raw, yaml_text.Scalar):
@@ -72,7 +72,7 @@ def _string(raw: Any) -> str:
 
 
 def _encodable(text: str) -> str:
-    """Bytes that are not UTF-8 travel as Python's surrogate escapes; other surrogates are no text."""
+    """Bytes that are not UTF-8 travel as Python's surrogate escapes; other surrogates are not text."""
     if not text.isascii():
         try:
             text.encode("utf-8", "surrogateescape")
@@ -82,7 +82,7 @@ def _encodable(text: str) -> str:
 
 
 def _integer(raw: Any) -> int:
-    """An integer of 64 bits, or a float without its fraction (what does not fit from below wraps, as in Go)."""
+    """A 64-bit integer, or a float without its fraction (values below the range wrap, as in Go)."""
     value = raw.value if isinstance(raw, yaml_text.Scalar) else raw
     if isinstance(value, bool):
         return _refuse(raw, Scalar.INT)
@@ -91,7 +91,7 @@ def _integer(raw: Any) -> int:
     if isinstance(value, float) and not math.isnan(value) and value <= _INT_END:
         return int(value) if _INT_MIN <= value < _INT_END else _INT_MIN
     if isinstance(value, str) and (octal := _OCTAL_TEXT.fullmatch(value)):
-        # Where YAML is read as of version 1.1, as Ansible reads it, 0o644 is a text like "0644"
+        # Where YAML is read as version 1.1, as Ansible reads it, 0o644 is a string like "0644"
         _refuse(raw, Scalar.INT, f": write it as 0{octal['digits']}, without quotes")
     return _refuse(raw, Scalar.INT)
 

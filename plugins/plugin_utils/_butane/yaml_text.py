@@ -1,10 +1,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Butane configs as YAML text: values with the place where they stand.
+"""Butane configs as YAML text: values with their places.
 
-PyYAML's parser gives events; what a plain scalar means is decided here, because the reference follows YAML 1.2 with
-remnants of 1.1, and PyYAML follows 1.1. Composing from events, not from PyYAML's nodes, bounds depth and size before
-anything is built.
+PyYAML's parser gives events; the meaning of a plain scalar is decided here, because the reference follows YAML 1.2 with remnants
+of 1.1, and PyYAML follows 1.1. Composing from events, not from PyYAML's nodes, bounds depth and size before anything is built.
 """
 
 from __future__ import annotations
@@ -17,7 +16,7 @@ from typing import Any, NamedTuple
 
 try:
     import yaml
-except ImportError:  # Ansible's controller has it; only text needs it
+except ImportError:  # Ansible's controller has it; only YAML text needs it
     yaml = None
 
 from .limits import MAX_TEXT_BYTES, MAX_VALUES, MAX_YAML_DEPTH
@@ -84,8 +83,8 @@ class Mapping(dict):
     """A mapping with what its merge keys bring in; ``own`` is what was written in it.
 
     duplicates: keys that were written twice; the first one counts
-    bad_keys: keys that are no scalars
-    bad_merges: values of ``<<`` that are no mappings
+    bad_keys: keys that are not scalars
+    bad_merges: values of ``<<`` that are not mappings
     """
 
     __slots__ = ("_keys", "bad_keys", "bad_merges", "duplicates", "origin", "own")
@@ -112,7 +111,7 @@ class Mapping(dict):
         self.own[name] = value
 
     def close(self) -> int:
-        """All keys are known: explicit ones first, then what is merged in, nearest first. Returns what merging cost."""
+        """Merge everything: explicit keys first, then merged ones, nearest first. Returns the cost of merging."""
         self.update(self.own)
         if _MERGE not in self:
             return 0
@@ -130,19 +129,19 @@ class Mapping(dict):
 
 
 def unwrap(value: Any) -> Any:
-    """What an alias stands for; anything else is itself."""
+    """What an alias refers to; anything else is itself."""
     return value.target if isinstance(value, Alias) else value
 
 
 def origin_of(value: Any) -> Origin | None:
-    """Where a value (or key) of this module stands."""
+    """The place of a value (or key) of this module."""
     return getattr(value, "origin", None)
 
 
 def read(text: str | bytes) -> Any:
     """The first document of a YAML text; None if there is none.
 
-    Raises YamlError for what is not YAML, is too large or too deep, or contains itself.
+    Raises YamlError if it is not YAML, too large, too deep, or contains itself.
     """
     if yaml is None:
         raise YamlError("reading text needs the Python library PyYAML")

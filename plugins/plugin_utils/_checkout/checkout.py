@@ -2,9 +2,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The checkout that an inventory is read from, and whether it is older than what a boot host serves.
 
-Git's ancestry says so where it can. Where it cannot, the number does that each publishing raises: an inventory that was published
-under a lower one, and in which no file is as new as the newest of what is served, is older. Nothing is kept in the checkout or on
-the controller.
+Git's ancestry decides where it can. Where it cannot, a number that each publishing increments decides: an inventory that was
+published under a lower number, and in which no file is as new as the newest one that is served, is older. Nothing is kept in the
+checkout or on the controller.
 """
 
 from __future__ import annotations
@@ -28,18 +28,18 @@ from ansible_collections.kindling.flatcar.plugins.module_utils._generation.publi
 from .._status.installs import who
 from .git import Git, GitError
 
-#: What Ansible reads beside an inventory that is one file.
+#: What Ansible reads beside an inventory that is a single file.
 _BESIDE = ("group_vars", "host_vars")
 
-#: Of a larger file, its name and its size have to do.
+#: A larger file counts by its name and size only.
 _READ = 1 << 20
 
-_TO_DO = "Bring it up to date (git pull, where it is in git), or say -e site_older=true if an older one is meant."
+_TO_DO = "Bring it up to date (git pull, where it is in git), or pass -e site_older=true if an older one is intended."
 
 
 @dataclass(frozen=True)
 class Checkout:
-    """``unknown`` says why git cannot tell the commit, where there may be one."""
+    """``unknown`` says why git cannot name the commit, where there may be one."""
 
     who: str = ""
     commit: str | None = None
@@ -50,15 +50,15 @@ class Checkout:
     folder: str | None = None
 
     def note(self) -> dict[str, Any]:
-        """What a boot host notes of it."""
+        """What a boot host records about it."""
         return {name: getattr(self, name) for name in ("who", "commit", "dirty", "says", "newest")}
 
 
 @dataclass(frozen=True)
 class Judgement:
-    """``older`` says what is wrong with publishing from a checkout, ``note`` what nobody can tell, each empty if nothing.
+    """``older`` says what is wrong with publishing from a checkout, ``note`` what could not be determined; each may be empty.
 
-    ``confirms``: where nothing has to be published, what is served is what this checkout says, too.
+    ``confirms``: if nothing has to be published, what is served also matches this checkout.
     """
 
     older: str = ""
@@ -80,9 +80,9 @@ def look(sources: Iterable[str]) -> Checkout:
 
 
 def _ask_git(paths: list[pathlib.Path]) -> tuple[str | None, bool, str, str | None]:
-    """The commit, whether there are changes that are in none, the user's name, and the repository.
+    """The commit, whether there are uncommitted changes, the user's name, and the repository.
 
-    An inventory of which the repository has no file is in none. What an inventory has outside of its repository, git cannot see.
+    An inventory without any file in the repository has no commit. Git cannot see files of an inventory outside of its repository.
     """
     folders = {path.resolve() if path.is_dir() else path.resolve().parent for path in paths}
     tops = {top for folder in folders if _is_in_git(folder) and (top := Git(folder).top())}
@@ -92,7 +92,7 @@ def _ask_git(paths: list[pathlib.Path]) -> tuple[str | None, bool, str, str | No
         raise GitError("the inventory's sources are in several repositories")
     top = tops.pop()
     git = Git(pathlib.Path(top))
-    # Where a symbolic link leads to, as git sees it
+    # The target of a symbolic link, as git sees it
     parts = [part.resolve() for path in paths for part in _parts(path)]
     own = [str(part) for part in parts if part.is_relative_to(top)]
     if not own or not git.tracks(own):
@@ -101,12 +101,12 @@ def _ask_git(paths: list[pathlib.Path]) -> tuple[str | None, bool, str, str | No
 
 
 def _is_in_git(folder: pathlib.Path) -> bool:
-    """Without asking git, which may not be there."""
+    """Without calling git, which may not be installed."""
     return any((parent / ".git").exists() for parent in (folder, *folder.parents))
 
 
 def judge(checkout: Checkout, known: Mapping[str, Any]) -> Judgement:
-    """Of publishing from *checkout* where a boot host has what is *known* of its publishings."""
+    """Judge publishing from *checkout* to a boot host whose publishings are *known*."""
     served = known.get("served")
     if not served:
         return Judgement()
@@ -117,20 +117,22 @@ def judge(checkout: Checkout, known: Mapping[str, Any]) -> Judgement:
         order = _by_ancestry(checkout, base["commit"])
     except GitError as error:
         told = _by_number(checkout, known)
-        note = f"It serves what was {in_words(served)}. Nobody can tell whether this checkout is older: {printable(error)}."
+        note = f"It serves what was {in_words(served)}. It cannot be determined whether this checkout is older: {printable(error)}."
         return Judgement(told.older, note, not base["commit"])
     if order:
         return Judgement(f"It serves what was {in_words(served)}. This checkout {order}. {_TO_DO}")
     same = checkout.commit == base["commit"]
     lost = same and base["dirty"] and checkout.says not in served["says"]
-    note = f"It serves what was {in_words(served)}: those changes go, unless this checkout has them." if lost else ""
+    note = (
+        f"It serves what was {in_words(served)}: those changes are lost unless this checkout has them." if lost else ""
+    )
     return Judgement("", note, not same or checkout.dirty != base["dirty"])
 
 
 def _by_ancestry(checkout: Checkout, served: str | None) -> str:
-    """What is wrong with the checkout's commit beside the one that is *served*; empty if nothing is.
+    """What is wrong with the checkout's commit compared with the one that is *served*; empty if nothing is.
 
-    Raises ``GitError`` where that cannot be told.
+    Raises ``GitError`` if that cannot be determined.
     """
     if not checkout.commit:
         raise GitError(checkout.unknown or "it is in no git repository, or has no commit")
@@ -145,7 +147,7 @@ def _by_ancestry(checkout: Checkout, served: str | None) -> str:
     if git.is_ancestor(checkout.commit, served):
         return f"{at}, which is older"
     if git.is_shallow():
-        raise GitError(f"it is at commit {short(checkout.commit)} in a shallow clone, which has not all of the history")
+        raise GitError(f"it is at commit {short(checkout.commit)} in a shallow clone, which lacks part of the history")
     return f"{at}, which does not come after that one"
 
 
@@ -159,17 +161,17 @@ def _by_number(checkout: Checkout, known: Mapping[str, Any]) -> Judgement:
         return Judgement(confirms=True)
     return Judgement(
         f"It serves what was {in_words(served)}. This checkout is, file by file, what was published under the number {number}, and "
-        f"has no file as new as that. {_TO_DO}"
+        f"no file in it is as new as that. {_TO_DO}"
     )
 
 
 def _read(paths: Iterable[pathlib.Path]) -> tuple[str | None, float | None]:
-    """A digest of the inventory's files by their names, and the time at which the last of them or of their folders was written."""
+    """A digest of the inventory's files and their names, and the latest modification time of the files and their folders."""
     digest, newest = hashlib.sha256(), None
     for path in paths:
         base = path if path.is_dir() else path.parent
         for found in (found for part in _parts(path) for found in _walk(part)):
-            with contextlib.suppress(OSError):  # what Ansible cannot read either is no part of what it says
+            with contextlib.suppress(OSError):  # Ansible cannot read it either, so it does not count
                 line, written = _line(found, found.relative_to(base).as_posix())
                 digest.update(line)
                 newest = max(newest or 0.0, written)
@@ -177,7 +179,7 @@ def _read(paths: Iterable[pathlib.Path]) -> tuple[str | None, float | None]:
 
 
 def _line(found: pathlib.Path, name: str) -> tuple[bytes, float]:
-    """What stands for a file in the digest, nothing for a folder; and when it was written."""
+    """A file's part of the digest (nothing for a folder), and its modification time."""
     state = found.stat()
     if not stat.S_ISREG(state.st_mode):
         return b"", state.st_mtime
@@ -192,8 +194,8 @@ def _parts(path: pathlib.Path) -> list[pathlib.Path]:
 
 
 def _walk(path: pathlib.Path) -> Iterator[pathlib.Path]:
-    """What is below *path*, in a fixed order: folders, too, since what is removed from one leaves no other trace.
-    Files of editors and of git are none of it.
+    """What is below *path*, in a fixed order, including folders, since removing a file leaves no other trace. Files of editors
+    and of git are left out.
     """
     if path.is_file():
         yield path

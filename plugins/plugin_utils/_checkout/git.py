@@ -1,8 +1,10 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Asks git about the repository of an inventory: reading alone, within a bound in time, and without what a repository could run.
+"""Asks git about the repository of an inventory: read-only, within a time limit, and without running anything from the
+repository.
 
-A repository is data of others. Its own configuration names programs (file monitors, filters, hooks, transports); none of them runs.
+A repository is untrusted data. Its own configuration names programs (file monitors, filters, hooks, transports); none of them
+runs.
 """
 
 from __future__ import annotations
@@ -15,7 +17,7 @@ from collections.abc import Iterable
 
 _SECONDS = 20
 
-#: What would have git look elsewhere than where the inventory is, as within a hook of another repository.
+#: What would make git look elsewhere than where the inventory is, as within a hook of another repository.
 _ELSEWHERE = (
     "GIT_DIR",
     "GIT_WORK_TREE",
@@ -31,7 +33,7 @@ _ELSEWHERE = (
 _SAFELY = {
     "GIT_OPTIONAL_LOCKS": "0",
     "GIT_NO_LAZY_FETCH": "1",
-    # The history as it was committed: a repository may have one of its own over it, which says what comes after what
+    # The history as it was committed: a repository may overlay its own replacements, which change what comes after what
     "GIT_NO_REPLACE_OBJECTS": "1",
     "GIT_GRAFT_FILE": os.devnull,
     "GIT_ALLOW_PROTOCOL": "none",
@@ -48,23 +50,23 @@ _OFF = (
     "log.showSignature=false",
 )
 
-#: The keys of a filter, which git runs on files that may have changed, and what they are without one.
+#: The keys of a filter, which git runs on files that may have changed, and their values without one.
 _FILTERS = r"^filter\..*\.(clean|process|required)$"
 _NO_FILTER = {"clean": "", "process": "", "required": "false"}
 
 
 class GitError(Exception):
-    """Git cannot tell; the message says why, in a few words."""
+    """Git cannot answer; the message says why, in a few words."""
 
 
 class Git:
-    """The repository that has the work tree *folder*."""
+    """The repository whose work tree contains *folder*."""
 
     def __init__(self, folder: pathlib.Path) -> None:
         self._folder = folder
 
     def top(self) -> str | None:
-        """The work tree's top directory; None where *folder* is in none."""
+        """The work tree's top directory; None if *folder* is not in one."""
         code, out, said = self._run("rev-parse", "--show-toplevel")
         if code == 0:
             return out.removesuffix("\n")
@@ -72,19 +74,19 @@ class Git:
             return None
         if "dubious ownership" in said:
             raise GitError("the repository belongs to another user (git's safe.directory)")
-        raise GitError(f"git says: {said}" if said else f"git ends with {code}")
+        raise GitError(f"git reports: {said}" if said else f"git exited with {code}")
 
     def tracks(self, paths: Iterable[str]) -> bool:
         """Whether any file below *paths* is in the repository."""
         return bool(self._out("ls-files", "-z", "--", *paths))
 
     def commit(self) -> str | None:
-        """The commit that is checked out; None where there is none yet."""
+        """The commit that is checked out; None if there is none yet."""
         code, out, _error = self._run("rev-parse", "--verify", "--quiet", "HEAD^{commit}")
         return out.strip() if code == 0 else None
 
     def is_dirty(self, paths: Iterable[str]) -> bool:
-        """Whether files below *paths* differ from the commit, or are in none."""
+        """Whether files below *paths* differ from the commit, or are untracked."""
         every = ("status", "--porcelain", "-z", "--untracked-files=normal", "--ignore-submodules=dirty")
         return bool(self._out(*every, "--", *paths, off=self._filters_off()))
 
@@ -96,7 +98,7 @@ class Git:
         return out.strip() if code == 0 else ""
 
     def is_ancestor(self, older: str, newer: str) -> bool | None:
-        """Whether the commit *older* is *newer* or comes before it; None where one of them is not there."""
+        """Whether the commit *older* is *newer* or an ancestor of it; None if one of them is missing."""
         code, _out, _error = self._run("merge-base", "--is-ancestor", older, newer)
         return {0: True, 1: False}.get(code)
 
@@ -111,14 +113,14 @@ class Git:
     def _out(self, *arguments: str, off: Iterable[str] = ()) -> str:
         code, out, said = self._run(*arguments, off=off)
         if code != 0:
-            raise GitError(f"git says: {said}" if said else f"git ends with {code}")
+            raise GitError(f"git reports: {said}" if said else f"git exited with {code}")
         return out
 
     def _run(self, *arguments: str, off: Iterable[str] = ()) -> tuple[int, str, str]:
-        """The exit status, the output, and the first line of what was said about an error."""
+        """The exit status, the output, and the first line of the error output."""
         program = shutil.which("git")
         if program is None:
-            raise GitError("there is no git on this controller")
+            raise GitError("git is not installed on this controller")
         settings = [word for setting in (*_OFF, *off) for word in ("-c", setting)]
         environment = {name: value for name, value in os.environ.items() if name not in _ELSEWHERE}
         try:

@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Names of disks: which of them mean one disk, and which a partition of it.
+"""Names of disks: which of them mean the same disk, and which a partition of it.
 
 Source: systemd's ``60-persistent-storage.rules`` and ``scsi_id``, which make the links below ``/dev/disk``.
 """
@@ -24,29 +24,29 @@ _PARTITIONS = (
 _KERNEL = re.compile(r"/dev/(?:sd|vd|xvd|hd)[a-z]+[0-9]*|/dev/(?:nvme[0-9]+n|mmcblk|md|dm-|loop|nbd)[0-9]+(?:p[0-9]+)?")
 _ESCAPED = re.compile(r"\\x([0-9a-f]{2})")
 
-#: What the world knows a disk by: SCSI's and NVMe's world-wide names and UUIDs, behind the words that udev puts before them.
+#: Globally unique identifiers of a disk: SCSI's and NVMe's world-wide names and UUIDs, behind the prefixes that udev adds.
 _WORLD_WIDE = re.compile(r"(?:wwn-(?:0x|eui\.|naa\.)?|scsi-[23]|dm-uuid-mpath-[23]|nvme-eui\.)([0-9a-f]+)")
 _UUID = re.compile(r"(?:nvme-uuid\.|scsi-8uuid\.|wwn-uuid\.)([0-9a-f-]{36})")
 _NVME_WITHOUT = re.compile(r"(?:nvme|wwn)-nvme\.[0-9a-f]{4}-((?:[0-9a-f]{2})+)-[0-9a-f]+-0*1")
 _WITH_SERIAL = re.compile(r"(?:ata-|nvme-|usb-|mmc-|scsi-S|scsi-1ATA_).*_([^_]{4,})")
 
-#: What udev may put behind a serial number: a USB disk's unit, an NVMe disk's namespace. Its second one is another disk.
+#: What udev may append to a serial number: a USB disk's unit, an NVMe disk's namespace. A second namespace is another disk.
 _BEHIND_SERIAL = (re.compile(r"(usb-.+)-[0-9]+:[0-9]+"), re.compile(r"(nvme-.+_.+)_1"))
 
-#: Two names that udev gives one slot: of SATA (ID_PATH_ATA_COMPAT), and of USB by its speed (ID_PATH_WITH_USB_REVISION).
+#: Two names that udev gives one slot: for SATA (ID_PATH_ATA_COMPAT), and for USB by its speed (ID_PATH_WITH_USB_REVISION).
 _SLOT_TWICE = re.compile(r"(?<=-ata-)([0-9]+)\.0(?=-|$)|(?<=-usb)v[23](?=-)")
 
-#: Names that a person or a hypervisor has given: another machine may use them too.
+#: Names that a person or a hypervisor has assigned: another machine may use them too.
 _LOCAL = re.compile(r"(?:virtio|google|dm-name|md-name)-.*|scsi-0.*|.*QEMU.*")
 
 
 def plain(device: str) -> str:
-    """A device's path as udev writes it: no detours, and a label's characters as they are."""
+    """A device's path as udev writes it: normalized, with a label's characters unescaped."""
     return _ESCAPED.sub(lambda found: chr(int(found[1], 16)), posixpath.normpath(re.sub("/+", "/", device)))
 
 
 def split_partition(device: str) -> tuple[str, int | None]:
-    """The disk in a device's name, and the partition's number where it is a partition."""
+    """The disk in a device's name, and the partition's number if it is a partition."""
     for pattern in _PARTITIONS:
         found = pattern.fullmatch(device)
         if found:
@@ -55,12 +55,12 @@ def split_partition(device: str) -> tuple[str, int | None]:
 
 
 def is_kernels(device: str) -> bool:
-    """Whether the kernel gives the name out anew at each start, in the order in which it finds disks."""
+    """Whether the kernel assigns the name anew at each start, in the order in which it finds disks."""
     return bool(_KERNEL.fullmatch(device))
 
 
 def identities(disk: str) -> set[str]:
-    """What the name of a whole disk says of which disk it is; two names that share one of them are one disk's."""
+    """How the name of a whole disk identifies it; two names that share an identity mean the same disk."""
     slot = {_SLOT_TWICE.sub(r"\1", disk)} if disk.startswith(_BY_PATH) else set()
     return {disk, *slot, *world_identities(disk)}
 

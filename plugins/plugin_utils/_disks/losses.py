@@ -1,9 +1,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What disks lose by a node's config, in words; and whether a node that runs in RAM has said that they may.
+"""What a node's config destroys on disks, in words; and whether a node that runs in RAM has allowed it.
 
-Ignition runs at the first boot of an installed system, and at every boot in RAM. Without any ``wipe`` it reuses what is there
-and fits, and makes what is missing: a disk without a GPT, or one whose content it does not know, is lost.
+Ignition runs at the first boot of an installed system, and at every boot in RAM. Without any ``wipe`` it reuses what is there and
+fits, and creates what is missing: a disk without a GPT, or one whose content it does not recognize, is lost.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ _RAM_DISKS = "flatcar_ram_disks"
 _IN_RAM = "in RAM, Ignition runs at every boot"
 _UNKNOWN = "unknown disks"
 
-#: How many names a line has.
+#: How many names fit on a line.
 _NAMED = 10
 
-#: When a config acts, by the mode of its node.
+#: When a config takes effect, by the mode of its node.
 EACH_BOOT = "at each boot"
 _WHEN = {"ram": EACH_BOOT}
 _ONCE = "at its first boot after an installation"
@@ -42,7 +42,7 @@ class Loss(NamedTuple):
 
 
 def losses(node: Node, config: Mapping[str, Any]) -> list[Loss]:
-    """What the installation of *node* and its final *config* take from which disks; each once."""
+    """What the installation of *node* and its final *config* destroy on which disks; each once."""
     storage = Storage(node, config)
     when = _WHEN.get(node.boot_mode, _ONCE)
     found = [Loss(disk, what, when) for use in storage.uses if use.loss for disk, what in _lost(storage, use)]
@@ -72,7 +72,7 @@ def _disks(storage: Storage, use: Use) -> list[str]:
 
 
 def unnamed_in_ram(node: Node, storage: Storage) -> Iterator[tuple[str, str]]:
-    """What takes something from disks that a node in RAM has not named itself: the path in its Butane, and what to do."""
+    """What destroys something on disks that a node in RAM has not named itself: the path in its Butane, and what to do."""
     if node.boot_mode != "ram":
         return
     named = {one for disk in node.ram_disks for one in identities(disk)}
@@ -95,13 +95,11 @@ def _unread_in_ram(node: Node, unread: Unread) -> tuple[str, str]:
 
 def _advice(node: Node, disk: str) -> str:
     if is_kernels(disk):
-        return f"{disk} is another disk at another boot: name it by id, here and in {_RAM_DISKS}"
+        return f"{disk} may be another disk at the next boot: name it by id, here and in {_RAM_DISKS}"
     given = node.given.get(_RAM_DISKS) or ()
     others = set([given] if isinstance(given, str) else given) - set(node.ram_disks)
-    groups = "; that a group says so does not count" if others else ""
-    return (
-        f"If that is meant, say so of this machine alone, in host_vars/{node.name}.yml: {_RAM_DISKS}: [{disk}]{groups}"
-    )
+    groups = "; a group's value does not count" if others else ""
+    return f"If that is intended, allow it for this machine alone, in host_vars/{node.name}.yml: {_RAM_DISKS}: [{disk}]{groups}"
 
 
 def _shown(url: str) -> str:
@@ -109,7 +107,7 @@ def _shown(url: str) -> str:
 
 
 def lines(of_nodes: Mapping[str, Iterable[Loss]]) -> list[str]:
-    """A line for each loss; the same of several nodes is one."""
+    """A line for each loss; the same loss of several nodes is one line."""
     nodes: dict[Loss, list[str]] = {}
     for name, found in of_nodes.items():
         for loss in found:

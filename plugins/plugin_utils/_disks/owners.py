@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""One thing has one owner: what there is once in the world, two machines of an inventory cannot both have."""
+"""One thing has one owner: two machines of an inventory cannot both have what exists only once."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _DISK = "flatcar_install_disk"
 _SERIAL = "flatcar_install_disk_serial"
 _BMC = "flatcar_bmc"
 
-#: Where a service processor listens when nobody says a port.
+#: The default port of a service processor.
 _USUAL_PORTS = {"redfish": 443, "ipmi": 623}
 
 
@@ -33,7 +33,7 @@ class Segment(NamedTuple):
 
 
 class _Taken(NamedTuple):
-    """An address or a name that is somebody's, what of the inventory says so, and the network that it is on."""
+    """An address or a name that is taken, what in the inventory says so, and its network."""
 
     whose: str
     said: Any
@@ -43,7 +43,7 @@ class _Taken(NamedTuple):
 def check_owners(
     nodes: Iterable[Node], segments: Iterable[Segment], reached_at: Mapping[str, Any] | None = None
 ) -> list[Problem]:
-    """What two machines both have, wherever they stand.
+    """What two machines both have, wherever they are.
 
     *segments* are those of all boot hosts; *reached_at* are the names and addresses by which Ansible reaches these.
     """
@@ -61,7 +61,7 @@ def check_owners(
 
 
 def problem_of(node: Node, variable: str, message: str, other: Any = None) -> Problem:
-    """Placed where the variable stands, or else, as a host name that was made, where the machine's own MAC address does."""
+    """Placed at the variable, or, for a generated host name, at the machine's own MAC address."""
     return Problem(node.name, variable, message, _said(node, variable), other=other)
 
 
@@ -76,13 +76,13 @@ def duplicates(variable: str, owners: Iterable[tuple[Any, Node]]) -> Iterator[Pr
     for value, (first, *others) in holders.items():
         shown = value[0] if isinstance(value, tuple) else value
         for node in others:
-            yield problem_of(node, variable, f"{shown} belongs to {first.name} already", _said(first, variable))
+            yield problem_of(node, variable, f"{shown} already belongs to {first.name}", _said(first, variable))
 
 
 def _shared_disks(nodes: Iterable[Node]) -> Iterator[Problem]:
     """On a SAN, the second installation would destroy the running system of the first machine.
 
-    Of two equal ``flatcar_install_disk_serial`` nothing is said here.
+    Two equal ``flatcar_install_disk_serial`` are not reported here.
     """
     by_name: dict[str, Node] = {}
     by_serial: dict[str, Node] = {}
@@ -97,7 +97,7 @@ def _shared_disks(nodes: Iterable[Node]) -> Iterator[Problem]:
 
 
 def installed_disks(nodes: Iterable[Node]) -> dict[str, Node]:
-    """Whose disk each is that somebody is installed to, by all that the world knows it by."""
+    """Whose disk each installation disk is, by all of its globally unique identifiers."""
     owners: dict[str, Node] = {}
     for node in nodes:
         names = world_identities(node.install_disk) if node.install_disk else set()
@@ -119,7 +119,7 @@ def _shared_disk(node: Node, first: Node) -> Problem:
     variable, disk = _disk_of(node)
     its_variable, its_disk = _disk_of(first)
     called = "" if disk == its_disk else f", which calls it {its_disk}"
-    message = f"{disk} belongs to {first.name} already{called}: a disk is installed for one machine"
+    message = f"{disk} already belongs to {first.name}{called}: a disk is installed for one machine"
     return problem_of(node, variable, message, _said(first, its_variable))
 
 
@@ -128,7 +128,7 @@ def _disk_of(node: Node) -> tuple[str, str]:
 
 
 def _shared_processors(nodes: Iterable[Node]) -> Iterator[Problem]:
-    """One that says no system has one only, so that whoever else names its address means the same machine."""
+    """A service processor without a system id has one system only, so any other node with its address means the same machine."""
     holders: dict[tuple, dict[str | None, Node]] = defaultdict(dict)
     for node in nodes:
         if not _has_processor(node):
@@ -140,8 +140,8 @@ def _shared_processors(nodes: Iterable[Node]) -> Iterator[Problem]:
             yield _of_bmc(
                 node,
                 "address",
-                f"{node.bmc['address']} is {first.name}'s service processor already: {node.name} would switch "
-                f"{first.name} off and on. Give it its own{', or say system of both' if _is_redfish(node) else ''}",
+                f"{node.bmc['address']} is already {first.name}'s service processor: {node.name} would switch "
+                f"{first.name} off and on. Give it its own{', or set system for both' if _is_redfish(node) else ''}",
                 _said_of_bmc(first, "address"),
             )
         systems.setdefault(system, node)
@@ -156,14 +156,14 @@ def _is_redfish(node: Node) -> bool:
 
 
 def _reached_by(node: Node) -> tuple:
-    """A processor that speaks both languages, each at its usual port, is one; what an unusual port leads to is not known."""
+    """A processor that speaks both protocols, each at its usual port, is one; where an unusual port leads is unknown."""
     port = node.bmc["port"]
     usual = port in (None, _USUAL_PORTS[node.bmc["type"]])
     return (_host(node.bmc["address"]), None if usual else (node.bmc["type"], port))
 
 
 def _host(address: str) -> Any:
-    """The address that a text stands for, in whatever spelling, or else the name that it is."""
+    """The address that a string denotes, in whatever spelling, or else the name itself."""
     with contextlib.suppress(ValueError):
         parsed = ipaddress.ip_address(address)
         return getattr(parsed, "ipv4_mapped", None) or parsed
@@ -175,7 +175,7 @@ def _host(address: str) -> Any:
 
 
 def _wakers_of_others(nodes: Sequence[Node]) -> Iterator[Problem]:
-    """A packet that wakes another machine than the one that is to be installed."""
+    """A packet that would wake a machine other than the one to be installed."""
     owners: dict[str, tuple[Node, Any]] = {}
     for node in nodes:
         for mac in node.macs():
@@ -187,7 +187,7 @@ def _wakers_of_others(nodes: Sequence[Node]) -> Iterator[Problem]:
         first, said = owners.setdefault(mac, (node, _said_of_bmc(node, "mac")))
         if first is not node:
             yield _of_bmc(
-                node, "mac", f"{mac} belongs to {first.name} already: {first.name} would wake instead of this one", said
+                node, "mac", f"{mac} already belongs to {first.name}: {first.name} would wake instead of this one", said
             )
 
 
@@ -203,12 +203,12 @@ def _processors_in_the_way(
             own = networks.get(node.rack)
             owner = next((o for o in taken.get(_host(node.bmc["address"]), ()) if _same_world(o.network, own)), None)
             if owner:
-                message = f"{node.bmc['address']} is {owner.whose}: a service processor has an address of its own"
+                message = f"{node.bmc['address']} is {owner.whose}: a service processor needs an address of its own"
                 yield _of_bmc(node, "address", message, owner.said)
 
 
 def _same_world(network: Network | None, own: Network | None) -> bool:
-    """Addresses of a routing domain of its own mean something to machines of this one alone."""
+    """Addresses in a separate routing domain mean something only to machines in it."""
     return network is None or network.vrf is None or (own is not None and network.vrf == own.vrf)
 
 
@@ -241,7 +241,7 @@ def _of_nodes(nodes: Iterable[Node], networks: Mapping[str, Network]) -> Iterato
 
 
 def variable_of_address(node: Node, address: Any) -> str:
-    """Which variable of *node* says that it has this *address*."""
+    """The variable of *node* that holds this *address*."""
     if address == node.address:
         return "flatcar_address"
     return "flatcar_more_addresses" if address in node.more_addresses else "flatcar_interfaces"

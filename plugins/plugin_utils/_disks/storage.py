@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a node's final Ignition config does with disks: its own storage, and that of the configs in it."""
+"""What a node's final Ignition config does with disks: its own storage, and that of the configs nested in it."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from .._butane.structure import Object
 from .._node import Node
 from .disk_names import identities, plain, serial_identity, split_partition
 
-#: Flatcar's own partitions by their labels, which are those of their file systems too, and by what never changes of them.
+#: Flatcar's own partitions by their labels, which are also those of their file systems, and by what never changes about them.
 _FLATCAR = {"EFI-SYSTEM": 1, "BIOS-BOOT": 2, "USR-A": 3, "USR-B": 4, "OEM": 6, "OEM-CONFIG": 7, "ROOT": 9}
 _FLATCAR_LINKS = {
     **{f"/dev/disk/by-{kind}/{label}": number for label, number in _FLATCAR.items() for kind in ("label", "partlabel")},
@@ -23,13 +23,14 @@ _FLATCAR_LINKS = {
     "/dev/disk/by-partuuid/e03dd35c-7c2d-4a47-b3fe-27f15780a57c": _FLATCAR["USR-B"],
 }
 
-#: The partitions that hold the installed system and what starts it. The root file system and those behind it are the config's.
+#: The partitions that hold the installed system and its boot loader. The root file system and those after it belong to the
+#: config.
 _SYSTEMS = range(1, 9)
 
 #: Where Flatcar's documentation mounts the file system that has GRUB's own configuration.
 _OEM = ("/oem", "/usr/share/oem")
 
-#: Stands for the disk that Flatcar is on where no name of it is known.
+#: Stands for the disk that Flatcar is on if none of its names is known.
 _FLATCARS_DISK = "the disk that Flatcar is on"
 
 
@@ -40,12 +41,12 @@ _DONE_TO = {
     "links": "deleted",
 }
 
-#: Whatever version a config says, the newest table knows all its words.
+#: Whatever version a config has, the newest table knows all of its words.
 _NEWEST = SPECS[-1]
 
 
 class Place(NamedTuple):
-    """A disk by a name of it, and the number of a partition on it, or None for all of it."""
+    """A disk by one of its names, and the number of a partition on it, or None for the whole disk."""
 
     disk: str
     number: int | None
@@ -54,8 +55,8 @@ class Place(NamedTuple):
 class Use(NamedTuple):
     """An entry of a config that is about a device.
 
-    ``path`` is that of the entry in the node's Butane, or that of the config in it; ``inner`` is then the path in this one.
-    ``loss`` says what the device may lose by it.
+    ``path`` is the path of the entry in the node's Butane, or of the config that contains it; ``inner`` is then the path in that
+    config. ``loss`` says what the device may lose by it.
     """
 
     kind: str
@@ -74,7 +75,7 @@ class Unread(NamedTuple):
 
 
 class Overwritten(NamedTuple):
-    """What is there at a path on the file system of a *device* that the config mounts, and makes way for something."""
+    """What exists at a path on the file system of a *device* that the config mounts, and is replaced."""
 
     device: str
     what: str
@@ -88,7 +89,7 @@ class _Config(NamedTuple):
 
 
 class Storage:
-    """All that the final *config* of *node* says of devices."""
+    """Everything that the final *config* of *node* says about devices."""
 
     def __init__(self, node: Node, config: Mapping[str, Any]) -> None:
         self._configs: list[_Config] = []
@@ -115,7 +116,7 @@ class Storage:
                 self.unread.append(Unread(path or place, url))
 
     def places(self, device: str, seen: frozenset[str] = frozenset()) -> set[Place]:
-        """Where on which disks a *device* is, as far as the config tells; by its own name where it does not."""
+        """The disks and partitions that a *device* is on, as far as the config tells; its own name otherwise."""
         device = plain(device)
         if device in _FLATCAR_LINKS and not (device in self._links and _FLATCAR_LINKS[device] not in _SYSTEMS):
             return {Place(_FLATCARS_DISK, _FLATCAR_LINKS[device])}
@@ -128,7 +129,7 @@ class Storage:
         return {place for found in inner for place in ([found] if isinstance(found, Place) else found)}
 
     def makes(self, device: str) -> bool:
-        """Whether the config itself makes a *device*, which need not be there before."""
+        """Whether the config itself creates a *device*, which need not exist before."""
         disk, number = split_partition(plain(device))
         if number is None or plain(device) in self._links:
             return plain(device) in self._links
@@ -150,7 +151,7 @@ class Storage:
         return self._node.install_disk or device
 
     def mistakes(self) -> Iterator[tuple[str, str]]:
-        """Entries that would destroy the system that they are a part of: the path in the node's Butane, and why."""
+        """Entries that would destroy the system that they belong to: the path in the node's Butane, and why."""
         for use in self.uses:
             for place, path in self._places_of(use):
                 if self.is_own(place.disk) and (place.number is None or place.number in _SYSTEMS) and not _is_oem(use):
@@ -169,15 +170,13 @@ class Storage:
     def _described(self, place: Place, device: str) -> str:
         disk = f"flatcar_install_disk ({self._node.install_disk})" if self._node.install_disk else _FLATCARS_DISK
         if self._node.install_disk == device and place.number is None:
-            return f"{device} is flatcar_install_disk, with the system that this config is for"
+            return f"{device} is flatcar_install_disk, which holds the system that this config is for"
         if place.number is None:
-            return f"{device} is {disk}, with the system that this config is for"
-        return (
-            f"partition {place.number} of {disk}{'' if device in disk else f', by {device},'} is the installed system's"
-        )
+            return f"{device} is {disk}, which holds the system that this config is for"
+        return f"partition {place.number} of {disk}{'' if device in disk else f', by {device},'} belongs to the installed system"
 
 
-_FREE = "Free for a config are its partitions from 9 on, of which 9 is the root file system, and other disks"
+_FREE = "A config may use its partitions from 9 on (9 is the root file system) and other disks"
 
 
 def _in_the_inner(use: Use) -> str:
@@ -185,7 +184,7 @@ def _in_the_inner(use: Use) -> str:
 
 
 def _is_oem(use: Use) -> bool:
-    """Reuses the file system that is there, to write GRUB's configuration into it."""
+    """Reuses the existing file system, to write GRUB's configuration into it."""
     entry = use.entry
     return (
         use.kind == "filesystems"
@@ -197,7 +196,7 @@ def _is_oem(use: Use) -> bool:
 
 
 def _without_files(config: Mapping[str, Any]) -> Object:
-    """There may be many files, of which few take the place of another."""
+    """There may be many files, few of which replace another."""
     given = config.get("storage", {})
     storage = {kind: given[kind] for kind in _LINKS_OF if kind in given}
     storage |= {kind: [entry for entry in given.get(kind, ()) if entry.get("overwrite")] for kind in _DONE_TO}
@@ -205,12 +204,12 @@ def _without_files(config: Mapping[str, Any]) -> Object:
 
 
 def _inner(url: str, compression: str | None) -> Object:
-    """The config in a data URL. Raises ``ValueError`` where it is elsewhere, or is none."""
+    """The config in a data URL. Raises ``ValueError`` if it is elsewhere, or is not a config."""
     return read_config(CONFIG, parse_once(content_of(url, compression).decode()), _NEWEST)
 
 
 def _mounts(uses: Iterable[Use]) -> dict[str, str]:
-    """The devices by where Ignition mounts them, but for the root file system, which is the new system's own."""
+    """The devices by where Ignition mounts them, except the root file system, which is the new system's own."""
     mounted = ((use.entry.get("path"), use.device) for use in uses if use.kind == "filesystems")
     return {path: device for path, device in mounted if path and path != "/"}
 
@@ -274,12 +273,12 @@ def _done_to_partition(partition: Object) -> str:
 
 
 def _loss_of_raid(raid: Object) -> str:
-    return f"it is made a part of the RAID {raid.get('name')}, and what is there is lost"
+    return f"it becomes a part of the RAID {raid.get('name')}, and what is there is lost"
 
 
 def _loss_of_luks(luks: Object) -> str:
     if luks.get("wipe_volume"):
-        return f"it is encrypted anew as {luks.get('name')}, whatever is there"
+        return f"it is re-encrypted as {luks.get('name')}, whatever is there"
     return f"it is encrypted as {luks.get('name')} where it is not yet, and what is there is lost"
 
 
@@ -293,7 +292,7 @@ def _loss_of_filesystem(filesystem: Object) -> str | None:
 
 
 def _links(uses: Iterable[Use]) -> dict[str, list[Place | str]]:
-    """What devices that the config itself makes are made of, by all their names that follow from it."""
+    """The devices that the config's own devices are made of, by all names that follow from it."""
     links: dict[str, list[Place | str]] = defaultdict(list)
     for use in uses:
         for name, target in _LINKS_OF[use.kind](use):
@@ -334,9 +333,9 @@ _LINKS_OF = {"disks": _partition_links, "raid": _raid_links, "luks": _luks_links
 
 
 def _names_of_own_disk(node: Node, uses: Iterable[Use]) -> set[str]:
-    """What the disk that Flatcar is on is known by: what the node says, and whatever has a partition that only it has.
+    """How the disk that Flatcar is on is identified: by what the node says, and by any partition that only it has.
 
-    In RAM, a disk whose table is wiped may have one like it, for what is to last.
+    In RAM, a disk whose table is wiped may have such a partition, for data that is meant to last.
     """
     own = identities(node.install_disk) if node.install_disk else set()
     if node.install_disk_serial:

@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""All that is wrong with an inventory's files, as problems with their places."""
+"""Everything that is wrong with an inventory's files, as problems with their places."""
 
 from __future__ import annotations
 
@@ -18,20 +18,20 @@ from .layout import INVENTORY as INVENTORY_FILE
 from .names import Groups
 from .twice import keys_given_twice, path_to
 
-#: Instead of a variable.
+#: Takes the place of a variable.
 THIS_FILE = "this file"
 _LONGEST = 40
 
 
 class Found(NamedTuple):
-    """``warnings`` refuse nothing."""
+    """``warnings`` do not stop anything."""
 
     problems: list[Problem]
     warnings: list[Problem]
 
 
 class People(NamedTuple):
-    """Whom the inventory has: the groups of those that Kindling reads, and the names of all hosts and groups."""
+    """The inventory's members: the groups of the hosts that Kindling reads, and the names of all hosts and groups."""
 
     groups: Groups
     all_hosts: Collection[str]
@@ -63,7 +63,7 @@ def unreadable(error: UnreadableError) -> Problem:
 
 
 def _of(definition: Definition, people: People, path: str, message: str, origin: Origin, other: Origin | None = None):
-    """The problem for each of those who have the variable: one mistake, by its place."""
+    """The problem for each host that has the variable: one mistake, by its place."""
     for host in names.hosts_of(definition, people.groups) or (definition.owner,):
         yield Problem(host, f"{definition.name}{path}", message, origin=origin, other=other)
 
@@ -72,7 +72,7 @@ def _duplicates(files: Files, people: People) -> Iterator[Problem]:
     for document in files.documents:
         for found in keys_given_twice(document) if document.root else ():
             key = "it" if document.sealed else found.second.value
-            message = f"{key} is given twice here, and Ansible keeps the last one alone: make one of the two"
+            message = f"{key} is given twice here, and Ansible keeps only the last one: merge the two"
             places = document.place(found.second), document.place(found.first)
             inside = _holder(found.mapping, document, files.definitions)
             if inside:
@@ -92,7 +92,7 @@ def _holder(node: yaml.Node, document: Document, definitions: Iterable[Definitio
 
 
 def _owner(document: Document, files: Files, people: People) -> str:
-    """Whose the file is: the host's, or that of a group by its name."""
+    """The owner of the file: the host, or a group by its name."""
     owners = {source.owner for source in files.speaking if str(source.file) == document.file}
     return (owners.pop() if len(owners) == 1 else "") or INVENTORY
 
@@ -106,12 +106,12 @@ def _comments(files: Files, people: People) -> Iterator[Problem]:
                 if definition.document.sealed
                 else f" ({first[:_LONGEST]}{'…' if len(comment) > len(first[:_LONGEST]) else ''})"
             )
-            message = f"a template takes this for a comment of its own, and it is lost{shown}: {templates.WAY_OUT}"
+            message = f"Jinja reads this as a template comment, and it is lost{shown}: {templates.WAY_OUT}"
             yield from _of(definition, people, path, message, definition.document.place_of("{#", node))
 
 
 def _what_ours_are_made_of(files: Files) -> list[Definition]:
-    """Kindling's own variables, and those that their templates name, or that such ones name again."""
+    """Kindling's own variables, and those that their templates mention, directly or indirectly."""
     found = [definition for definition in files.definitions if is_ours(definition.name)]
     others = [d for d in (*files.definitions, *files.strangers) if not is_ours(d.name)]
     if not any(templates.has_comment(definition.value) for definition in others):
@@ -145,16 +145,14 @@ def _changed(files: Files, people: People) -> Iterator[Problem]:
 
 def _cut(files: Files, people: People) -> Iterator[Problem]:
     for definition, cut in files.cut:
-        message = (
-            f"an INI inventory takes {cut[:_LONGEST]} for a comment, and it is lost: put the whole value in quotes"
-        )
+        message = f"an INI inventory reads {cut[:_LONGEST]} as a comment, and it is lost: put the whole value in quotes"
         yield from _of(definition, people, "", message, definition.place)
 
 
 def _unread(files: Files) -> Iterator[Problem]:
     for left in files.unread:
         if left.instead:
-            message = f"Ansible does not read this file, because {left.instead.name} is there: make one of the two"
+            message = f"Ansible does not read this file, because {left.instead.name} exists: merge the two"
             other = Origin(str(left.instead), 1, 1)
         else:
             message = (
@@ -173,9 +171,7 @@ def _doubts(doubts: Iterable[names.Doubt]) -> Iterator[Problem]:
 def _both(files: Files, people: People) -> Iterator[Problem]:
     for name, (host, group) in names.both(files, people.all_hosts, people.all_groups):
         if host or group:
-            message = (
-                "a host and a group have this name, and Ansible means now the one and now the other: rename one of them"
-            )
+            message = "a host and a group have this name, and Ansible may mean either: rename one of them"
             yield Problem(name, "its name", message, origin=host or group, other=group if host else None)
 
 

@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""All that the files of an inventory say: which variable, of which host or group, in which file and line."""
+"""Everything that the files of an inventory say: which variable, of which host or group, in which file and line."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ _VAULT = b"$ANSIBLE_VAULT"
 _WIDE = re.compile(rb"f\0?l\0?a\0?t\0?c\0?a\0?r\0?_|k\0?i\0?n\0?d\0?l\0?i\0?n\0?g\0?_")
 
 Expand = Callable[[str], list[str]]
-"""Tells the hosts that a pattern such as ``n[01:20]`` stands for."""
+"""Returns the hosts that a pattern such as ``n[01:20]`` stands for."""
 
 Open = Callable[[Path], str | None]
-"""Tells the text of a vault, or None where it cannot be opened."""
+"""Returns the plaintext of a vault, or None if it cannot be decrypted."""
 
 
 class Definition(NamedTuple):
-    """A variable of a host or a group, as it is written once."""
+    """One definition of a variable of a host or a group."""
 
     name: str
     kind: str
@@ -54,7 +54,7 @@ class Definition(NamedTuple):
 
 
 class Owner(NamedTuple):
-    """Where a host or a group is named in an inventory."""
+    """A place where an inventory names a host or a group."""
 
     kind: str
     name: str
@@ -65,8 +65,8 @@ class Owner(NamedTuple):
 class Files:
     """What could be read of an inventory's files.
 
-    ``definitions`` are of all variables in files that speak of Kindling's, and ``strangers`` of those in files that do not and have
-    what begins a comment of templates. ``cut`` are values of which INI takes a part for a comment.
+    ``definitions`` are all variables in files that mention Kindling's, and ``strangers`` those in files that do not and contain
+    the start of a template comment. ``cut`` are values that INI reads partly as a comment.
     """
 
     documents: list[Document] = field(default_factory=list)
@@ -84,7 +84,7 @@ def is_ours(name: str) -> bool:
 
 
 def read_files(layout: Layout, rules: Rules, expand: Expand, open_vault: Open | None = None) -> Files:
-    """Each file that speaks of Kindling is parsed once. Without *open_vault* vaults are left out."""
+    """Each file that mentions Kindling is parsed once. Without *open_vault*, vaults are left out."""
     files = Files()
     parsed: dict[Path, Document | None] = {}
     for source in layout.sources:

@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """A file of variables as it was written: PyYAML's nodes, each with its line and column, and what Ansible makes of them.
 
-Ansible's own loading keeps of a key that is given twice one value, and of ``0123`` the number 83. Here both are still there.
+Ansible's own loading keeps one value of a key that is given twice, and the number 83 for ``0123``. Here the original is still
+there.
 """
 
 from __future__ import annotations
@@ -36,7 +37,7 @@ _SAVE = "save the file as UTF-8 without a byte order mark"
 
 
 class UnreadableError(Exception):
-    """A file that cannot be read as what it is meant to be. ``owner``: whose variables it has; empty for an inventory."""
+    """A file that cannot be read as what it should be. ``owner``: whose variables it has; empty for an inventory."""
 
     def __init__(self, place: Origin, message: str) -> None:
         super().__init__(message)
@@ -47,7 +48,7 @@ class UnreadableError(Exception):
 
 @dataclass(frozen=True)
 class Document:
-    """A file's text and its nodes. ``sealed``: it is a vault, so nothing of it is repeated in a message."""
+    """A file's text and its nodes. ``sealed``: it is a vault, so messages repeat nothing of it."""
 
     file: str
     text: str
@@ -60,7 +61,7 @@ class Document:
         return Origin(self.file, 1, 1) if self.sealed else Origin(self.file, mark.line + 1, mark.column + 1)
 
     def place_of(self, piece: str, node: yaml.Node) -> Origin:
-        """Where *piece* of the text of *node* stands, as far as it is written on one line."""
+        """The place of *piece* in the text of *node*, as far as it is written on one line."""
         if not self.sealed:
             lines = self.text.split("\n")
             for number in range(node.start_mark.line, min(node.end_mark.line + 1, len(lines))):
@@ -77,7 +78,7 @@ def decoded(file: str, content: bytes) -> str:
         if content.startswith(mark):
             raise UnreadableError(Origin(file, 1, 1), f"the file is {name}: {_SAVE}")
     if b"\0" in content[:4096]:
-        raise UnreadableError(Origin(file, 1, 1), f"the file has null bytes, as UTF-16 has: {_SAVE}")
+        raise UnreadableError(Origin(file, 1, 1), f"the file has null bytes, as in UTF-16: {_SAVE}")
     if content.startswith(codecs.BOM_UTF8):
         raise UnreadableError(Origin(file, 1, 1), f"the file begins with a byte order mark: {_SAVE}")
     try:
@@ -103,10 +104,8 @@ def read(file: str, text: str, sealed: bool = False) -> Document:
     for mapping in mappings(root):
         for key, _value in mapping.value:
             if not isinstance(key, yaml.ScalarNode):
-                message = (
-                    "a mapping or list stands where a name has to; a value that begins with {{ has to be in quotes"
-                )
-                raise UnreadableError(document.place(mapping), f"this is not YAML as Ansible takes it: {message}")
+                message = "a mapping or list is used as a key; a value that begins with {{ must be quoted"
+                raise UnreadableError(document.place(mapping), f"this is not YAML that Ansible accepts: {message}")
     return document
 
 
@@ -141,14 +140,16 @@ def _broken(file: str, text: str, error: yaml.MarkedYAMLError) -> UnreadableErro
     place = Origin(file, mark.line + 1, mark.column + 1)
     tab = line.find("\t")
     if tab >= 0 and not line[:tab].strip(" -"):
-        return UnreadableError(place._replace(column=tab + 1), "a tab indents this line: YAML takes blanks alone")
+        return UnreadableError(
+            place._replace(column=tab + 1), "this line is indented with a tab: YAML accepts only spaces"
+        )
     message = f"this is not YAML: {_in_words(error)}"
     if re.match(r"\s*(?:-\s+)*(?:[^\s:]+:\s+)?\{\{", line):
-        message += "; a value that begins with {{ has to be in quotes"
+        message += "; a value that begins with {{ must be quoted"
     elif "mapping values are not allowed" in message:
-        message += "; a text that has a colon and a blank in it has to be in quotes, or the line is indented wrongly"
+        message += "; a string with a colon followed by a space must be quoted, or the indentation is wrong"
     elif _QUOTES.match(line):
-        message += "; a text that begins with a quote ends with it: put the whole of it in quotes of the other kind"
+        message += "; a string that begins with a quote ends at the next one: put all of it in quotes of the other kind"
     return UnreadableError(place, message)
 
 
@@ -171,7 +172,7 @@ def is_unsafe(node: yaml.Node) -> bool:
 
 
 def meaning(node: yaml.Node, is_json: bool = False) -> Any:
-    """What Ansible has of a single value. Whatever is no single value comes back as its node."""
+    """What Ansible makes of a scalar. Anything that is not a scalar is returned as its node."""
     if not isinstance(node, yaml.ScalarNode) or node.tag in VAULT:
         return node
     if hasattr(node, "made"):
@@ -196,12 +197,12 @@ def _constructed(tag: str, node: yaml.ScalarNode) -> Any:
     scalar = yaml.ScalarNode(tag, node.value, node.start_mark, node.end_mark)
     try:
         return yaml.SafeLoader("").construct_object(scalar)
-    except (yaml.YAMLError, ValueError, OverflowError):  # it is refused when Ansible loads it
+    except (yaml.YAMLError, ValueError, OverflowError):  # Ansible refuses it on loading
         return node.value
 
 
 def mappings(root: yaml.Node | None) -> Iterator[yaml.MappingNode]:
-    """All mappings of a document, each once, whatever refers to them."""
+    """All mappings of a document, each once, however often it is referenced."""
     waiting, seen = [root] if root is not None else [], set()
     while waiting:
         node = waiting.pop()
@@ -216,7 +217,7 @@ def mappings(root: yaml.Node | None) -> Iterator[yaml.MappingNode]:
 
 
 def pairs(node: yaml.Node | None) -> list[tuple[yaml.Node, yaml.Node]]:
-    """The keys and values of a mapping, with those that ``<<`` brings in before its own, as Ansible reads them."""
+    """The keys and values of a mapping, with those merged by ``<<`` before its own, as Ansible reads them."""
     if not isinstance(node, yaml.MappingNode):
         return []
     merged, own = [], []
@@ -230,7 +231,7 @@ def pairs(node: yaml.Node | None) -> list[tuple[yaml.Node, yaml.Node]]:
 
 
 def same(left: yaml.Node, right: yaml.Node, depth: int = 0) -> bool:
-    """Whether two nodes say the same."""
+    """Whether two nodes are equal."""
     if left is right:
         return True
     if type(left) is not type(right) or depth > 100:

@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Inventories in INI's form, as Ansible's plugin ``ini`` reads them, as nodes like those of YAML."""
+"""INI inventories, as Ansible's plugin ``ini`` reads them, as nodes like those of YAML."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _TAGS = ((bool, "bool"), (int, "int"), (float, "float"), (str, "str"), (type(Non
 
 
 class Assignment(NamedTuple):
-    """``key=value``, for a host (or a pattern of them) or for a group. ``cut``: what a ``#`` in the value took off."""
+    """``key=value`` for a host (or a host pattern) or a group. ``cut``: what a ``#`` in the value cut off."""
 
     kind: str
     owner: str
@@ -30,7 +30,7 @@ class Assignment(NamedTuple):
 
 
 class Named(NamedTuple):
-    """A host's line, or a section's head."""
+    """A host's line, or a section header."""
 
     kind: str
     owner: str
@@ -38,7 +38,7 @@ class Named(NamedTuple):
 
 
 def read(text: str) -> Iterator[Assignment | Named]:
-    """Lines that Ansible would refuse are left out: it says so itself."""
+    """Lines that Ansible would refuse are left out: it reports them itself."""
     group, state = "ungrouped", "hosts"
     for number, whole in enumerate(text.splitlines()):
         line = whole.strip()
@@ -73,7 +73,7 @@ def _host(number: int, whole: str, line: str) -> Iterator[Assignment | Named]:
 def _without_comments(line: str) -> list[str]:
     try:
         return shlex.split(line)
-    except ValueError:  # a quote in what is a comment
+    except ValueError:  # a quote inside a comment
         return []
 
 
@@ -85,7 +85,7 @@ def _assignment(kind: str, owner: str, number: int, whole: str, key: str, value:
 
 
 def _value(text: str, line: int, column: int) -> yaml.Node:
-    """As Ansible does: a literal of Python, or else the text."""
+    """As Ansible does it: a Python literal, or else the string."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")

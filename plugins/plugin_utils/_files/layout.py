@@ -1,9 +1,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Which files Ansible reads variables from, for whom, and which of them it leaves aside without a word.
+"""Which files Ansible reads variables from, for whom, and which of them it silently ignores.
 
-As Ansible's inventory manager and its plugin ``host_group_vars`` have it: of ``a01/``, ``a01.yml``, ``a01.yaml`` and ``a01.json``
-the first that is there is read, and no other; in a folder, all files whose names end rightly, and those of its folders.
+As in Ansible's inventory manager and its plugin ``host_group_vars``: of ``a01/``, ``a01.yml``, ``a01.yaml`` and ``a01.json`` only
+the first that exists is read; in a folder, all files with the right extension, and those of its subfolders.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ INVENTORY, GROUP, HOST = "inventory", "group", "host"
 #: The folders of variables, and whose they are.
 FOLDERS = {"group_vars": GROUP, "host_vars": HOST}
 
-#: What editors and people put beside a file: nobody expects it to be read.
+#: What editors and people leave beside a file: nobody expects it to be read.
 _ASIDE = re.compile(
     r"[.#].*|.*(~|\.(bak|orig|rej|sw[op]|old|save|tmp|retry)|\.(ya?ml|json)\.(disabled|off|sample|example))", re.I
 )
@@ -36,7 +36,7 @@ class Source(NamedTuple):
 
 
 class Unread(NamedTuple):
-    """A file that Ansible does not read, though it stands where such files do; ``instead`` is the one that it reads."""
+    """A file that Ansible ignores, though it is where such files belong; ``instead`` is the one that it reads."""
 
     file: Path
     kind: str
@@ -46,7 +46,7 @@ class Unread(NamedTuple):
 
 @dataclass(frozen=True)
 class Rules:
-    """What Ansible's settings say: endings of files of YAML, and which names in a folder are no inventory."""
+    """Ansible's settings: file extensions of YAML, and which names in a folder are not an inventory."""
 
     extensions: Sequence[str] = (".yml", ".yaml", ".json")
     ignored: Callable[[str], bool] = lambda name: name.startswith(".") or name in FOLDERS
@@ -59,7 +59,7 @@ class Layout:
 
 
 def layout(inventories: Iterable[str], playbook_folder: str | None, rules: Rules) -> Layout:
-    """Of the inventories in the order in which they were given, and of the folder of the playbook, which wins."""
+    """Of the inventories in the order given, and of the playbook's folder, which wins."""
     given = [Path(name) for name in inventories if name and ("," not in name or Path(name).exists())]
     bases = [path if path.is_dir() else path.parent for path in given] + (
         [Path(playbook_folder)] if playbook_folder else []
@@ -112,7 +112,7 @@ def _variables(folder: Path, kind: str, rank: int, rules: Rules) -> tuple[list[S
         ending = next((one for one in rules.extensions if entry.name.endswith(one)), "")
         forms.setdefault(entry.name.removesuffix(ending), []).append(entry)
     for owner, entries in forms.items():
-        # A folder or a file without an ending comes first, then the endings in their order
+        # A folder or a file without an extension comes first, then the extensions in their order
         entries.sort(key=lambda path: 0 if path.name == owner else 1 + list(rules.extensions).index(path.suffix))
         first, *others = entries
         if first.is_dir():

@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Names that are given twice where Ansible keeps one, and those that nobody has."""
+"""Names defined twice where Ansible keeps one definition, and names that nothing has."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ from .layout import GROUP, HOST, Source
 
 
 class Group(NamedTuple):
-    """As Ansible has it: of two groups that give one variable, the deeper one wins, then the one of higher priority, then that
-    whose name comes later."""
+    """Ansible's precedence: of two groups that define one variable, the deeper one wins, then the one of higher priority, then
+    the one whose name sorts later."""
 
     name: str
     depth: int = 0
@@ -36,7 +36,7 @@ Groups = Mapping[str, Sequence[Group]]
 
 
 class Doubt(NamedTuple):
-    """Two definitions of one variable, of which the first is not what counts for these hosts."""
+    """Two definitions of one variable, the first of which does not count for these hosts."""
 
     lost: Definition
     kept: Definition
@@ -53,36 +53,39 @@ def given_twice(files: Files, groups: Groups) -> Iterator[Doubt]:
                 yield Doubt(earlier, last, hosts_of(last, groups), _TWICE.format(last.whose))
 
 
-_TWICE = "{} has it in two places, with two values, and Ansible keeps one of them: make it one"
+_TWICE = "{} has it in two places, with two values, and Ansible keeps one of them: keep only one"
 
 
 def laid_over(files: Files, groups: Groups) -> Iterator[Doubt]:
-    """The same in two inventories, or in one and beside the playbook: it may be meant."""
+    """The same in two inventories, or in one and beside the playbook: it may be intended."""
     for same_owner in _by(ours(files.definitions), lambda d: (d.name, d.kind, d.owner)):
         last = max(same_owner, key=lambda definition: definition.source.rank)
         for earlier in same_owner:
             if earlier.source.rank < last.source.rank and _differ(earlier, last):
                 yield Doubt(
-                    earlier, last, hosts_of(last, groups), "another inventory, which counts for more, has another value"
+                    earlier,
+                    last,
+                    hosts_of(last, groups),
+                    "another inventory, which takes precedence, has another value",
                 )
 
 
 def left_to_chance(files: Files, groups: Groups) -> Iterator[Doubt]:
-    """A variable that two groups of a host give, none of which is within the other: the order of their names decides."""
+    """A variable that two unrelated groups of a host define: the order of their names decides."""
     for lost, kept, hosts, nearer in _between_groups(files, groups):
         if not nearer:
             yield Doubt(
                 lost,
                 kept,
                 hosts,
-                f"the groups {lost.owner} and {kept.owner} both have it, and neither is within the other: Ansible keeps that of "
-                f"{kept.owner} alone. Give a fragment a name of its own in each; say anything else in host_vars or in a group "
-                "that is within both",
+                f"the groups {lost.owner} and {kept.owner} both define it, and neither is a child of the other: Ansible keeps only "
+                f"that of {kept.owner}. Give a fragment a different name in each; set anything else in host_vars or in a group "
+                "that is a child of both",
             )
 
 
 def replaced(files: Files, groups: Groups) -> Iterator[Doubt]:
-    """A list (or a mapping) of which something is not in the nearer one that takes its place as a whole."""
+    """A list (or a mapping) with entries missing from the more specific one that replaces it as a whole."""
     for lost, kept, hosts, nearer in (*_between_groups(files, groups), *_by_hosts(files, groups)):
         missing = _missing(lost.value, kept.value) if nearer and _adds_up(lost.name) else 0
         if missing:
@@ -92,11 +95,11 @@ def replaced(files: Files, groups: Groups) -> Iterator[Doubt]:
                 lost,
                 kept,
                 hosts,
-                f"what stands nearer takes its place as a whole, without {missing} {things} of it: {way_out}",
+                f"the more specific value replaces all of it, without {missing} of its {things}: {way_out}",
             )
 
 
-#: Lists of one machine, or of machines that are built alike: nobody takes them for longer than they are.
+#: Lists of one machine, or of machines that are built alike: nobody expects them to be extended.
 _OF_ONE_MACHINE = frozenset(
     {
         "flatcar_bmc",
@@ -116,15 +119,15 @@ _OF_ONE_MACHINE = frozenset(
 
 
 def _adds_up(name: str) -> bool:
-    """Whether it is a node's list of which somebody may think that it is added to."""
+    """Whether it is a node's list that somebody may expect to be extended."""
     return name.startswith("flatcar_") and name not in ROLE_WORDS and name not in _OF_ONE_MACHINE
 
 
-_GROWS = "repeat there what is to stay, or say it in a fragment (flatcar_butane_NAME), which adds"
+_GROWS = "repeat there what should stay, or put it into a fragment (flatcar_butane_NAME), which adds"
 
 
 def _missing(far: yaml.Node, near: yaml.Node) -> int:
-    """How many entries of the farther list the nearer one has not."""
+    """How many entries of the less specific list are missing from the more specific one."""
     if isinstance(far, yaml.SequenceNode) and isinstance(near, yaml.SequenceNode):
         return sum(not any(same(item, other) for other in near.value) for item in far.value)
     if isinstance(far, yaml.MappingNode) and isinstance(near, yaml.MappingNode):
@@ -133,12 +136,12 @@ def _missing(far: yaml.Node, near: yaml.Node) -> int:
     return 0
 
 
-#: What is lost, what is kept, for whom, and whether that stands nearer to them.
+#: What is lost, what is kept, for whom, and whether the latter is more specific.
 _Pair = tuple[Definition, Definition, tuple[str, ...], bool]
 
 
 def _between_groups(files: Files, groups: Groups) -> Iterator[_Pair]:
-    """Of each variable: what a group gives, and what another one gives that counts."""
+    """For each variable: what one group defines, and what another one defines that takes precedence."""
     given = [d for d in ours(files.definitions) if d.kind == GROUP]
     own = {(d.name, d.owner) for d in ours(files.definitions) if d.kind == HOST}
     by_groups: dict[tuple[Group, ...], list[str]] = defaultdict(list)
@@ -160,7 +163,7 @@ def _between_groups(files: Files, groups: Groups) -> Iterator[_Pair]:
 
 
 def _by_hosts(files: Files, groups: Groups) -> Iterator[_Pair]:
-    """What a group gives, and a host of it has for itself."""
+    """What a group defines, and one of its hosts overrides."""
     given: dict[str, dict[str, Definition]] = defaultdict(dict)
     for definition in ours(files.definitions):
         if definition.kind == GROUP:
@@ -181,7 +184,7 @@ def _by_hosts(files: Files, groups: Groups) -> Iterator[_Pair]:
 
 
 def hosts_of(definition: Definition, groups: Groups) -> tuple[str, ...]:
-    """Whom a variable is for, of those that Kindling reads."""
+    """Which of the hosts that Kindling reads a variable applies to."""
     if definition.kind == HOST:
         return (definition.owner,)
     return tuple(host for host, its in groups.items() if any(group.name == definition.owner for group in its))
@@ -198,11 +201,11 @@ def _by(definitions: Iterable[Definition], key: Callable[[Definition], object]) 
     yield from (same for same in found.values() if len(same) > 1)
 
 
-# Names that nobody has ---------------------------------------------------------------------------------------------------
+# Names that nothing has --------------------------------------------------------------------------------------------------
 
 
 def of_nobody(files: Files, hosts: Iterable[str], groups: Iterable[str]) -> Iterator[tuple[Source, str]]:
-    """Files of variables of a group or host that is not in the inventory."""
+    """Files of variables for a group or host that is not in the inventory."""
     known = {HOST: list(hosts), GROUP: list(groups)}
     told = set()
     for source in files.speaking:
@@ -214,19 +217,22 @@ def of_nobody(files: Files, hosts: Iterable[str], groups: Iterable[str]) -> Iter
         other = HOST if source.kind == GROUP else GROUP
         hint = f": did you mean {near}?" if near else ""
         if source.owner in known[other]:
-            hint = f", but a {other} of that name: its file belongs into {other}_vars"
-        yield source, f"no {source.kind} of the inventory is called {source.owner}, so nobody has these variables{hint}"
+            hint = f", but a {other} of that name: its file belongs in {other}_vars"
+        yield (
+            source,
+            f"no {source.kind} in the inventory is called {source.owner}, so nothing uses these variables{hint}",
+        )
 
 
 def both(files: Files, hosts: Iterable[str], groups: Iterable[str]) -> Iterator[tuple[str, list]]:
-    """Names that a group and a host have, with the places that name them."""
+    """Names that both a group and a host have, with the places that name them."""
     for name in sorted(set(hosts) & set(groups)):
         places = {owner.kind: owner.place for owner in files.owners if owner.name == name}
         yield name, [places.get(HOST), places.get(GROUP)]
 
 
 def unprefixed(names: Iterable[str], known: Iterable[str], prefix: str) -> Iterator[str]:
-    """Those of *names* that would be variables of Kindling's with its *prefix*, which nobody has."""
+    """Those of *names* that would be Kindling's variables with its *prefix*, and that nothing else defines."""
     names = set(names)
     for name in known:
         bare = name.removeprefix(prefix)

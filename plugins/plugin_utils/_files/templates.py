@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Text that a template takes for a comment of its own, and swallows: ``${#var}`` in a script begins one."""
+"""Text that Jinja reads as a template comment, and drops: ``${#var}`` in a script begins one."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ import yaml
 
 from .documents import is_unsafe, pairs
 
-WAY_OUT = "text that only looks like a template goes between {% raw %} and {% endraw %}, or has !unsafe before it"
+WAY_OUT = "put text that only looks like a template between {% raw %} and {% endraw %}, or !unsafe before it"
 _OPEN = "{#"
 _WORD = re.compile(r"[A-Za-z_]\w*")
 
 
 def swallowed(node: yaml.Node) -> Iterator[tuple[str, yaml.ScalarNode, str]]:
-    """Each comment in the texts of *node*: the path to it, the text's node, and what is swallowed."""
+    """Each comment in the strings of *node*: the path to it, the string's node, and what is dropped."""
     for path, scalar in _texts(node, "", set()):
         if _OPEN not in scalar.value:
             continue
@@ -33,14 +33,14 @@ def has_comment(node: yaml.Node) -> bool:
 
 
 def names_in(node: yaml.Node) -> set[str]:
-    """All words of the templates in *node*: the names of variables are among them."""
+    """All words in the templates of *node*, which include the names of variables."""
     return {
         word for _path, scalar in _texts(node, "", set()) if "{" in scalar.value for word in _WORD.findall(scalar.value)
     }
 
 
 def _texts(node: yaml.Node, path: str, seen: set[int]) -> Iterator[tuple[str, yaml.ScalarNode]]:
-    """The texts that are templates."""
+    """The strings that are templates."""
     if is_unsafe(node) or id(node) in seen:
         return
     if isinstance(node, yaml.ScalarNode):
@@ -61,7 +61,7 @@ def _lexer() -> jinja2.lexer.Lexer:
 
 
 def _comments(text: str) -> list[str]:
-    """What does not end fails when it is templated, and is told there."""
+    """An unterminated template fails when it is rendered, and is reported there."""
     complete: list[str] = []
     begun = ""
     try:

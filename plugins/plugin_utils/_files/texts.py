@@ -1,9 +1,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Values that YAML turns into something else than what is written, where a text is wanted: ``0123`` is 83, ``12:30`` is 750.
+"""Values that YAML turns into something other than what is written where a string is expected: ``0123`` is 83, ``12:30`` is 750.
 
-What is wanted at a place, the tables of variables say, and Butane's. ``mode: 0644`` and ``enabled: yes`` are right: a number and a
-yes or no are wanted there.
+The tables of variables, and Butane's, say what is expected at a place. ``mode: 0644`` and ``enabled: yes`` are right: a number
+and a boolean are expected there.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ _DEEPEST = 60
 
 
 class Changed(NamedTuple):
-    """A value that is not what is written. ``path`` is below its variable."""
+    """A value that differs from what is written. ``path`` is below its variable."""
 
     path: str
     node: yaml.Node
@@ -62,7 +62,7 @@ class _Walk:
         made = "" if hidden else f" as {_in_words(self.value(node), node)}"
         language = "an INI inventory reads" if hasattr(node, "made") else "YAML reads"
         self.found.append(
-            Changed(path, node, f"{language} {said}{made or ' as something else'}, not as the text: {remedy}")
+            Changed(path, node, f"{language} {said}{made or ' as something else'}, not as the string: {remedy}")
         )
 
 
@@ -77,7 +77,7 @@ def _in_words(value: Any, node: yaml.ScalarNode) -> str:
 
 
 def changed(definition: Definition) -> tuple[list[Changed], set[str]]:
-    """What of a variable is not what is written; and the variables that its texts are made of."""
+    """Which parts of a variable differ from what is written; and the variables that its strings are built from."""
     walk = _Walk(definition.document)
     if FRAGMENT.fullmatch(definition.name):
         _structure(walk, CONFIG, definition.value, "", 0)
@@ -90,7 +90,7 @@ def changed(definition: Definition) -> tuple[list[Changed], set[str]]:
 
 
 def changed_alone(definition: Definition) -> list[Changed]:
-    """The same of a variable of which only a text is made."""
+    """The same for a variable that only becomes part of a string."""
     walk = _Walk(definition.document)
     _text(walk, definition.value, "", secret=False)
     return walk.found
@@ -123,7 +123,7 @@ def _reader(walk: _Walk, read: Reader, node: yaml.Node, path: str, secret: bool,
 
 
 def _read_alone(walk: _Walk, read: Reader, node: yaml.ScalarNode, path: str, secret: bool) -> None:
-    """A number where a number is right is right. A text is wanted where what is written would be, and what became of it is not."""
+    """A number is right where a number is expected. Reported is what is valid as written, but not as read."""
     value = walk.value(node)
     if isinstance(value, str):
         walk.names |= _names_in(value)
@@ -142,12 +142,12 @@ def _takes(read: Reader, value: Any) -> bool:
 
 
 def _number(walk: _Walk, node: yaml.ScalarNode, path: str) -> None:
-    """What is right as a number and yet another one than people read."""
+    """What is valid as a number, but not the number that people read."""
     value = walk.value(node)
     if isinstance(value, bool) or not isinstance(value, int | float):
         return
     if ":" in node.value:
-        walk.tell(path, node, secret=False, remedy=f"write {value} if that is meant")
+        walk.tell(path, node, secret=False, remedy=f"write {value} if that is intended")
     elif _LEADING_ZERO.fullmatch(node.value) and value != int(node.value.replace("_", ""), 10):
         walk.tell(
             path, node, secret=False, remedy=f"a leading zero makes it octal: write {value}, or leave the zero out"
@@ -211,12 +211,12 @@ def _field(walk: _Walk, kind: Scalar | Structure, name: str, node: yaml.Node, pa
         _number(walk, node, path)
 
 
-#: Fields whose text is repeated in no message.
+#: Fields whose text is never repeated in a message.
 _SECRET = frozenset({"inline", "password_hash", "contents", "value"})
 
 
 def _text(walk: _Walk, node: yaml.Node, path: str, secret: bool) -> None:
-    """Where null is what nobody set, and where what is made of it is what is written, nothing is lost."""
+    """Nothing is lost where null means unset, or where the result is the same as what is written."""
     value = walk.value(node)
     if isinstance(value, str):
         walk.names |= _names_in(value)
@@ -224,12 +224,12 @@ def _text(walk: _Walk, node: yaml.Node, path: str, secret: bool) -> None:
         walk.tell(path, node, secret and len(node.value) > _SHORT)
 
 
-#: What YAML takes for something else than a text is short, and no secret; longer digits may be one.
+#: What YAML reads as something other than a string is short, and no secret; longer digits may be one.
 _SHORT = 12
 
 
 def _as_text(value: Any) -> str:
-    """As it comes out in a config."""
+    """The value as it appears in a config."""
     if isinstance(value, bool):
         return "true" if value else "false"
     return value.isoformat() if isinstance(value, datetime.date) else str(value)
@@ -244,7 +244,7 @@ def _structure_at(place: str) -> Structure:
 
 
 def not_ours(definitions: Iterable[Definition], names: set[str]) -> Iterator[tuple[Definition, Changed]]:
-    """Variables of somebody's own that texts are made of."""
+    """The user's own variables that strings are built from."""
     for definition in definitions:
         if definition.name in names:
             yield from ((definition, found) for found in changed_alone(definition))

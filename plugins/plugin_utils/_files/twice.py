@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Keys that a mapping has twice: Ansible keeps the last, and what stood at the first is gone."""
+"""Keys that a mapping has twice: Ansible keeps the last, and the first value is lost."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _MERGE = "tag:yaml.org,2002:merge"
 
 
 class Twice(NamedTuple):
-    """A key that stands in *mapping* at two places."""
+    """A key that *mapping* has at two places."""
 
     mapping: yaml.MappingNode
     first: yaml.ScalarNode
@@ -39,7 +39,7 @@ def keys_given_twice(document: Document) -> Iterator[Twice]:
 
 
 def path_to(wanted: yaml.Node, root: yaml.Node) -> str | None:
-    """The keys that lead to a node, or None where it is not below *root*."""
+    """The keys that lead to a node, or None if it is not below *root*."""
     waiting, seen = [(root, "")], set()
     while waiting:
         node, path = waiting.pop()

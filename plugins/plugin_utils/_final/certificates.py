@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Certificates in PEM: whether they are whole, and until when they hold.
+"""Certificates in PEM: whether they are complete, and when they expire.
 
 ansible-core comes with ``cryptography``, which reads them; it takes a while to import, and few configs have certificates.
 """
@@ -17,14 +17,14 @@ _CERTIFICATE = "CERTIFICATE"
 
 
 class CertificateError(ValueError):
-    """What should be a certificate is none."""
+    """Something that should be a certificate is not one."""
 
 
 @functools.lru_cache(maxsize=256)
 def ends_of(text: str, of_authority: bool) -> tuple[tuple[str, datetime.datetime], ...]:
-    """The subjects of the certificates in *text*, each with its end. Remembered: certificates are those of many machines.
+    """The subjects of the certificates in *text*, each with its end. Cached: many machines share certificates.
 
-    *of_authority*: it has to be a certificate, and nothing that is nobody else's business. Raises ``CertificateError``.
+    *of_authority*: it has to be a certificate, without anything private. Raises ``CertificateError``.
     """
     blocks = _BLOCK.findall(text)
     if of_authority and any("PRIVATE KEY" in name for name in _BEGIN.findall(text)):
@@ -37,7 +37,7 @@ def ends_of(text: str, of_authority: bool) -> tuple[tuple[str, datetime.datetime
             "expected a certificate in PEM, from -----BEGIN CERTIFICATE----- to -----END CERTIFICATE-----"
         )
     if len(_BEGIN.findall(text)) != len(blocks):
-        raise CertificateError("expected each block of the PEM to have its end: a part of it is missing")
+        raise CertificateError("expected an END line for each block of the PEM: a part of it is missing")
     return tuple(_end_of(number, body) for number, (name, body) in enumerate(blocks) if name == _CERTIFICATE)
 
 
@@ -50,7 +50,7 @@ def _end_of(number: int, body: str) -> tuple[str, datetime.datetime]:
         subject = found.subject.rfc4514_string()
     except (ValueError, TypeError, x509.InvalidVersion) as error:
         raise CertificateError(
-            f"block {number + 1} of the PEM is no certificate, or not a whole one ({error}): copy it anew, each line as it is"
+            f"block {number + 1} of the PEM is not a certificate, or is incomplete ({error}): copy it again, line by line"
         ) from None
     try:
         end = found.not_valid_after_utc

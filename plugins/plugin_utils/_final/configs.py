@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A node's final Ignition config, and the configs in it that are to be merged or to replace it."""
+"""A node's final Ignition config, and the configs in it that are merged into it or replace it."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Config(NamedTuple):
     json: Mapping[str, Any]
 
     def at(self, inner: str, message: str) -> tuple[str, str]:
-        """The path in the node's Butane of what stands at *inner* in this config, and *message*."""
+        """The path in the node's Butane of what is at *inner* in this config, and *message*."""
         return (self.path, f"{message} (in the config there: {inner})") if self.path else (inner, message)
 
     def entries(self, section: str, kind: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
@@ -39,9 +39,9 @@ class Config(NamedTuple):
 
 
 def configs_in(node: Node, config: Mapping[str, Any]) -> tuple[list[Config], list[tuple[str, str]]]:
-    """*config* and all in it, the outermost first; and what is wrong with those that are no config: the path, and why.
+    """*config* and all configs in it, the outermost first; and what is wrong with those that are not configs: the path, and why.
 
-    What is elsewhere cannot be read, and is not in it.
+    Configs located elsewhere cannot be read, and are not included.
     """
     found, wrong = [], []
     waiting = deque([Config("", config)])
@@ -55,7 +55,7 @@ def configs_in(node: Node, config: Mapping[str, Any]) -> tuple[list[Config], lis
             try:
                 waiting.append(Config(path, _read(node, resource)))
             except ValueError as error:
-                wrong.append(outer.at(place, f"no Ignition config: {error}"))
+                wrong.append(outer.at(place, f"not an Ignition config: {error}"))
     return found, wrong
 
 
@@ -67,7 +67,7 @@ def _resources(config: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, An
 
 
 def has_unread(configs: Iterable[Config]) -> bool:
-    """Whether one of them names a config that is elsewhere."""
+    """Whether one of them refers to a config located elsewhere."""
     sources = (resource.get("source") or "data:" for config in configs for _path, resource in _resources(config.json))
     return not all(source.startswith("data:") for source in sources)
 
@@ -87,11 +87,11 @@ def _read(node: Node, resource: Mapping[str, Any]) -> Mapping[str, Any]:
         raise ValueError(f"expected ignition.version to be 3.0.0 or newer, such as 3.3.0, got {version!r}")
     _check_version(node, version)
     _check_rules(text, version)
-    return encode(CONFIG, config, SPECS[-1])  # Ignition takes a name in any case; what follows takes it in its own
+    return encode(CONFIG, config, SPECS[-1])  # Ignition accepts names in any case; what follows needs the exact one
 
 
 def _check_rules(text: str, version: str) -> None:
-    """As the transpiler checks what is given inline; of versions that it does not make, it knows no rules."""
+    """As the transpiler checks an inline config; it knows no rules for versions that it does not generate."""
     for spec in SPECS:
         found = inner_findings(CONFIG, text, spec) if spec.ignition == version else ()
         errors = [one for one in found if one.severity == ERROR]
@@ -105,12 +105,12 @@ def _check_version(node: Node, version: str) -> None:
     if ignition and version != ignition.experimental and (found[2] or int(found[1]) > ignition.spec[1]):
         newest = ".".join(map(str, ignition.spec))
         raise ValueError(
-            f"ignition.version is {version}, and the Ignition {ignition.version} of this machine's release reads up to {newest}"
+            f"ignition.version is {version}, but Ignition {ignition.version} in this machine's release reads up to {newest}"
         )
 
 
 def content(resource: Mapping[str, Any]) -> bytes | None:
-    """What is in a resource; None where it is elsewhere, or damaged."""
+    """The content of a resource; None if it is elsewhere, or damaged."""
     try:
         return content_of(resource.get("source") or "data:,", resource.get("compression"))
     except ValueError:

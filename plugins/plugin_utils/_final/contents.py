@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Contents that are not what they say: compressed, of a hash, a certificate."""
+"""Contents that do not match what is declared: compression, hash, certificate."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def mistakes(config: Config) -> Iterator[tuple[str, str]]:
 
 
 def certificates(config: Config) -> Iterator[tuple[str, str, Any]]:
-    """The path, the name and the end of each certificate that *config* holds."""
+    """The path, the name and the expiry of each certificate that *config* holds."""
     for place, text, of_authority in _with_certificates(config):
         try:
             found = ends_of(text, of_authority)
@@ -48,7 +48,7 @@ def certificates(config: Config) -> Iterator[tuple[str, str, Any]]:
 
 
 def _resources(config: Config) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    """All that has a source, by its path."""
+    """Everything that has a source, by its path."""
     for place, entry in config.entries("storage", "files"):
         if entry.get("contents"):
             yield f"{place}.contents", entry["contents"]
@@ -73,7 +73,7 @@ def _authorities(config: Config) -> Iterator[tuple[str, Mapping[str, Any]]]:
 
 @functools.lru_cache(maxsize=2048)
 def _why_not(source: str | None, compression: str | None, digest: str | None) -> tuple[str, str] | None:
-    """The path in a resource, and what is wrong with it. Remembered, because contents are those of many machines."""
+    """The path in a resource, and what is wrong with it. Cached, because many machines share contents."""
     if not (compression or digest) or not (source or "").startswith("data:"):
         return None
     try:
@@ -81,22 +81,22 @@ def _why_not(source: str | None, compression: str | None, digest: str | None) ->
     except ValueError:
         return (
             ".compression",
-            "the contents are not what compression: gzip says, and Ignition stops there: leave compression out (Kindling "
-            "compresses by itself what becomes shorter by it), or give what gzip has made",
+            "the contents are not gzip, as compression says, and Ignition fails on them: leave compression out (Kindling "
+            "compresses by itself where that saves space), or give the output of gzip",
         )
     kind, _separator, wanted = (digest or "").partition("-")
     if kind not in ("sha256", "sha512") or hashlib.new(kind, content).hexdigest() == wanted.lower():
         return None
     return (
         ".verification.hash",
-        "the contents have another hash, and Ignition stops there: expected "
-        f"{kind}-{hashlib.new(kind, content).hexdigest()}; of what is compressed, the hash is that of what was compressed. "
-        "Change it, or leave it out: what is in the config needs none",
+        "the contents have a different hash, and Ignition fails on them: expected "
+        f"{kind}-{hashlib.new(kind, content).hexdigest()}; for compressed contents, it is the hash of the uncompressed ones. "
+        "Change it, or leave it out: contents within the config need none",
     )
 
 
 def _with_certificates(config: Config) -> Iterator[tuple[str, str, bool]]:
-    """Texts that are certificates, each with its path; and whether it has to be that of an authority, and nothing else."""
+    """Strings that are certificates, each with its path; and whether it has to be an authority's, and nothing else."""
     for place, resource in _authorities(config):
         text = _text(resource)
         if text is not None:
@@ -116,7 +116,7 @@ def _text(resource: Mapping[str, Any]) -> str | None:
         return None
     try:
         return content_of(source, resource.get("compression")).decode("utf-8", "replace")
-    except ValueError:  # said already
+    except ValueError:  # reported already
         return None
 
 

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What a node's final config asks of Flatcar and cannot have, by the tables of ``facts``.
 
-Each finding is a path in the node's Butane and a message with the way out.
+Each finding is a path in the node's Butane and a message with the remedy.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _UNIT_FOLDER = "/etc/systemd/system/"
 _NODES = ("directories", "files", "links")
 _FOLDER_LINKS = tuple((f"{link}/", f"{target}/") for link, target in facts.FOLDER_LINKS.items())
 
-#: The longest URLs of configs that Kindling gives: of the longest address, with its tokens, and signed.
+#: The longest URLs of configs that Kindling uses: with the longest address and their tokens, and signed.
 _HOST = "http://255.255.255.255"
 _TOKEN = "t" * 43
 _SERVED = routes.config_url(_HOST, _TOKEN)
@@ -81,7 +81,7 @@ def _mounts(configs: Iterable[Config]) -> set[str]:
 
 @functools.lru_cache(maxsize=4096)
 def _resolved(path: str) -> str:
-    """Where Ignition writes: it follows the image's links to folders, and not a link at the end."""
+    """Where Ignition writes: it follows the image's links to folders, but not a link as the last component."""
     for link, target in _FOLDER_LINKS:
         if path.startswith(link):
             return _resolved(target + path.removeprefix(link))
@@ -116,7 +116,7 @@ def _in_the_image(config: Config, entries: Iterable[Written]) -> Found:
             instead = f"; {row.instead}" if row.instead else ""
             yield config.at(
                 f"{one.place}.path",
-                f"Flatcar's image has {one.path} already ({what}), and Ignition stops there: say overwrite: true to replace "
+                f"Flatcar's image already has {one.path} ({what}), and Ignition fails on it: set overwrite: true to replace "
                 f"it{instead}",
             )
 
@@ -133,19 +133,19 @@ def _fits(kind: str, entry: Mapping[str, Any], row: facts.ImageFile) -> bool:
 
 
 def _twice(config: Config, entries: Iterable[Written]) -> Found:
-    """Two paths that are one file, which Ignition refuses."""
+    """Two paths of the same file, which Ignition refuses."""
     seen: dict[str, str] = {}
     for one in entries:
         first = seen.setdefault(one.there, one.path)
         if first != one.path:
             yield config.at(
                 f"{one.place}.path",
-                f"{one.path} is the same file as {first}, which stands here too: leave one of them out",
+                f"{one.path} is the same file as {first}, which is here too: leave one of them out",
             )
 
 
 def _two_configs(written: Sequence[tuple[Config, Iterable[Written]]]) -> Found:
-    """What one config writes and another writes otherwise: which one counts is seen on the machine only."""
+    """What two configs write differently: which one counts is seen on the machine only."""
     if len(written) < 2:
         return
     seen: dict[str, tuple[Any, str]] = {}
@@ -153,11 +153,11 @@ def _two_configs(written: Sequence[tuple[Config, Iterable[Written]]]) -> Found:
         for place, name, value in _values(config, entries):
             first, where = seen.setdefault(name, (value, config.path or "the node's own config"))
             if first != value:
-                yield config.at(place, f"{name} stands in {where} too, with other contents: leave one of them out")
+                yield config.at(place, f"{name} is in {where} too, with other contents: leave one of them out")
 
 
 def _values(config: Config, entries: Iterable[Written]) -> Iterator[tuple[str, str, Any]]:
-    """What is written, by its name: contents are what they are, however they are written down."""
+    """What is written, by its name: contents are compared decoded, however they are given."""
     for one in entries:
         resource = one.entry.get("contents") or {}
         text = content(resource) if resource else None
@@ -197,8 +197,8 @@ def _replaced(node: Node, config: Config, place: str, name: str) -> Found:
     if name in _UNITS and name not in node.replaced_units:
         yield config.at(
             place,
-            f"{name} is a unit of Flatcar's image, and this replaces all of it: change it by a drop-in (dropins), give yours "
-            f"another name, or say that it is meant: flatcar_replaced_units: [{name}]",
+            f"{name} is a unit of Flatcar's image, and this replaces all of it: change it with a drop-in (dropins), give yours "
+            f"another name, or confirm it: flatcar_replaced_units: [{name}]",
         )
 
 
@@ -208,7 +208,7 @@ def _masked(node: Node, config: Config, place: str, name: str, enabled: Collecti
         instead = f"enable {row.unless} too, or " if row.unless else ""
         yield config.at(
             place,
-            f"{name} is masked, and {row.why}: {instead}leave it, or say that it is meant: flatcar_replaced_units: [{name}]",
+            f"{name} is masked, and {row.why}: {instead}do not mask it, or confirm it: flatcar_replaced_units: [{name}]",
         )
 
 
@@ -221,8 +221,8 @@ def _names(config: Config, entries: Iterable[Written]) -> Found:
         if len(name) > facts.LONGEST_NAME:
             yield config.at(
                 f"{one.place}.contents",
-                f"a machine's own name has at most {facts.LONGEST_NAME} characters with its domain, and {name} has {len(name)}: "
-                "shorten flatcar_hostname, or leave flatcar_domain out: DNS takes the network's",
+                f"a machine's own name, with its domain, may have {facts.LONGEST_NAME} characters, and {name} has {len(name)}: "
+                "shorten flatcar_hostname, or leave flatcar_domain out: DNS uses the network's",
             )
 
 
@@ -246,8 +246,8 @@ def _kernel_line(node: Node, configs: Iterable[Config]) -> Found:
         if length > facts.LONGEST_LINE:
             yield (
                 _KERNEL_ARGUMENTS if node.given.get(_KERNEL_ARGUMENTS) else "kernel_arguments.should_exist",
-                f"the kernel's line {what} has {length:,} characters with what Kindling and Flatcar add; the kernel takes "
-                f"{facts.LONGEST_LINE:,}, and the rest is cut off. Shorten flatcar_kernel_arguments, or put the options of modules "
+                f"the kernel command line {what} has {length:,} characters with what Kindling and Flatcar add; the kernel takes "
+                f"{facts.LONGEST_LINE:,}, and truncates the rest. Shorten flatcar_kernel_arguments, or put module options "
                 "into /etc/modprobe.d",
             )
             return
@@ -257,7 +257,7 @@ _SETTING = re.compile(r"""^\s*(?:export\s+)?([A-Z_]+)=(["']?)(.*?)\2\s*$""", re.
 
 
 def _restarts(config: Config, entries: Iterable[Written]) -> Found:
-    """What locksmithd cannot read in a file that nobody's variables have made."""
+    """What locksmithd cannot read in a file that was not made from variables."""
     for one in entries:
         if one.there != facts.UPDATE_CONF:
             continue
@@ -273,7 +273,7 @@ def _restarts(config: Config, entries: Iterable[Written]) -> Found:
         if strategy not in facts.STRATEGIES:
             yield config.at(
                 f"{one.place}.contents",
-                f"locksmithd does not know REBOOT_STRATEGY={strategy}, and restarts nothing: expected "
+                f"locksmithd does not know REBOOT_STRATEGY={strategy}, and never reboots: expected "
                 f"{', '.join(facts.STRATEGIES)}",
             )
 
@@ -282,7 +282,7 @@ def _restarts(config: Config, entries: Iterable[Written]) -> Found:
 
 
 def _labels(node: Node, storage: Storage) -> Found:
-    """A second thing of a name by which Flatcar finds its own."""
+    """Another partition or file system with a name by which Flatcar finds its own."""
     for use in storage.uses:
         for inner, label, where in _labelled(use):
             if label not in facts.LABELS or _may_have(label, node, storage, use, where):
@@ -290,7 +290,7 @@ def _labels(node: Node, storage: Storage) -> Found:
             path = use.path if use.inner else f"{use.path.removesuffix('.device')}{inner}"
             yield (
                 path,
-                f"Flatcar finds its own {label} by this label, on whatever disk, and may take this one for it: choose another label"
+                f"Flatcar finds its own {label} by this label, on any disk, and may use this one instead: choose another label"
                 f"{f' (in the config there: {use.inner})' if use.inner else ''}",
             )
 
@@ -305,7 +305,7 @@ def _labelled(use: Use) -> Iterator[tuple[str, str, int | None]]:
 
 
 def _may_have(label: str, node: Node, storage: Storage, use: Use, number: int | None) -> bool:
-    """In RAM nothing is looked for by these names but what the kernel's ``root=`` says; a root file system may be anywhere."""
+    """In RAM, only the kernel's ``root=`` looks for any of these names; a root file system may be anywhere."""
     if label == facts.ROOT and (node.boot_mode == "ram" or use.kind != "disks"):
         return True
     if use.kind == "disks":

@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What people should know of a node's final config, though Flatcar can do it."""
+"""What people should know about a node's final config, although Flatcar accepts it."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ class Remark(NamedTuple):
 
 
 def remarks(node: Node, configs: Sequence[Config], unread: bool) -> Iterator[Remark]:
-    """*unread*: there are configs that nobody can read here, and whatever is missing may be there."""
+    """*unread*: some configs cannot be read here, and may contain whatever is missing."""
     if node.boot_mode != "disk" and not unread and not _can_be_entered(node, configs):
         yield Remark(
             "flatcar_authorized_keys",
             "nobody can log in to this machine: no user has an SSH key or a password. Set "
-            "flatcar_authorized_keys, by which core logs in",
+            "flatcar_authorized_keys, with which core logs in",
         )
     yield from _placeholders_of_variables(node)
     yield from _no_root(node, configs)
@@ -51,7 +51,7 @@ _KEYS_ELSEWHERE = re.compile(r".*/authorized_keys.*|/etc/ssh/.*")
 
 
 def _can_be_entered(node: Node, configs: Sequence[Config]) -> bool:
-    """By a key, by a password, by the kernel's line, or by whatever files say that sshd reads."""
+    """By a key, by a password, by the kernel command line, or by whatever files tell sshd to read."""
     users = (user for config in configs for _path, user in config.entries("passwd", "users"))
     if any(_may_log_in(user) for user in users):
         return True
@@ -75,12 +75,12 @@ def _may_log_in(user: Mapping[str, Any]) -> bool:
 # Placeholders -----------------------------------------------------------------------------------------------------------------
 
 _EXAMPLES_DIGEST = re.compile(r"(?:sha256-|sha512-)?(?:(?:0123456789abcdef){4,8}|(?P<one>[0-9a-fA-F])(?P=one){63,127})")
-#: Names that nobody has (RFC 2606, RFC 6761).
+#: Reserved names that nothing resolves (RFC 2606, RFC 6761).
 _NOBODYS = re.compile(r"(?:.+\.)?(?:example\.(?:com|net|org)|example|invalid)\.?", re.IGNORECASE)
 
 
 def is_nobodys(url: str) -> bool:
-    """Whether nobody answers at *url*, which may be one or the name of an image."""
+    """Whether the host of *url*, a URL or an image name, is reserved for examples."""
     try:
         host = urlsplit(url if "://" in url else f"//{url}").hostname or ""
     except ValueError:
@@ -92,18 +92,16 @@ def _placeholders(config: Config) -> Iterator[Remark]:
     for place, user in config.entries("passwd", "users"):
         for number, line in enumerate(user.get("sshAuthorizedKeys") or ()):
             if EXAMPLES_KEY in line:
-                said = "this is the example's key, which opens nothing: put your own in its place"
+                said = "this is the example's key, which opens nothing: replace it with your own"
                 yield Remark(*config.at(f"{place}.ssh_authorized_keys.{number}", said), placeholder=True)
     for place, entry in config.entries("storage", "files"):
         resource = entry.get("contents") or {}
         source, digest = resource.get("source") or "", (resource.get("verification") or {}).get("hash") or ""
         if source.startswith("http") and is_nobodys(source):
-            said = f"nobody answers at {urlsplit(source).hostname}, which is a name for examples: put your own URL in its place"
+            said = f"nobody answers at {urlsplit(source).hostname}, a name reserved for examples: replace it with your own URL"
             yield Remark(*config.at(f"{place}.contents.source", said), placeholder=True)
         if _EXAMPLES_DIGEST.fullmatch(digest):
-            said = (
-                "this digest is the example's, which no file has: put that of your own in its place (`sha256sum FILE`)"
-            )
+            said = "this digest is the example's, which no file has: replace it with that of your own file (`sha256sum FILE`)"
             yield Remark(*config.at(f"{place}.contents.verification.hash", said), placeholder=True)
 
 
@@ -113,7 +111,7 @@ def _placeholders_of_variables(node: Node) -> Iterator[Remark]:
     for path, name in named:
         if name and is_nobodys(name):
             yield Remark(
-                path, f"nobody answers at {name}, whose host is a name for examples: put your own in its place", True
+                path, f"nobody answers at {name}, whose host is reserved for examples: replace it with your own", True
             )
 
 
@@ -129,23 +127,23 @@ def _certificates(config: Config) -> Iterator[Remark]:
             when = "ended" if end < now else "ends"
             yield Remark(
                 place,
-                f"the certificate of {name} {when} on {end:%Y-%m-%d}: nobody trusts it then. Put a newer one in its place",
+                f"the certificate of {name} {when} on {end:%Y-%m-%d}: nobody trusts it then. Replace it with a newer one",
             )
 
 
 def _masked_updates(node: Node, config: Config) -> Iterator[Remark]:
-    """Source: docs: updates-releases/releases/update-strategies.md; it also marks the system that was started as a good one."""
+    """Source: docs: updates-releases/releases/update-strategies.md; it also marks the booted system as good."""
     for place, unit in config.entries("systemd", "units"):
         if node.boot_mode != "ram" and unit.get("name") == "update-engine.service" and unit.get("mask"):
             said = (
-                "update-engine.service is masked: it also tells GRUB that the system that was started is a good one. "
+                "update-engine.service is masked: it also tells GRUB that the booted system is good. "
                 "flatcar_update_strategy: disabled switches updates off"
             )
             yield Remark(*config.at(f"{place}.mask", said))
 
 
 def _no_root(node: Node, configs: Sequence[Config]) -> Iterator[Remark]:
-    """An installed system without its root file system, where no other is made for it."""
+    """An installed system that loses its root file system without getting another one."""
     entries = [entry for config in configs for _path, entry in config.entries("storage", "filesystems")]
     made = any(entry.get("label") == facts.ROOT for entry in entries)
     if node.boot_mode == "ram" or made or not any(entry.get("format") in facts.NO_ROOT for entry in entries):
@@ -155,12 +153,12 @@ def _no_root(node: Node, configs: Sequence[Config]) -> Iterator[Remark]:
         own = [place for place in storage.places(use.device) if storage.is_own(place.disk)]
         if use.entry.get("format") in facts.NO_ROOT and any(place.number == facts.ROOT_NUMBER for place in own):
             kind = use.entry["format"]
-            said = f"{use.device} is the root file system of the installed system, and {kind} is none: take a partition from 10 on"
+            said = f"{use.device} is the root file system of the installed system, and {kind} cannot be: use one from 10 on"
             yield Remark(use.path, said)
 
 
 def _accounts(config: Config, configs: Sequence[Config]) -> Iterator[Remark]:
-    """Groups and shells that are not there: a newer image may have them."""
+    """Groups and shells that do not exist: a newer image may have them."""
     own = {group.get("name") for one in configs for _path, group in one.entries("passwd", "groups")}
     own |= {user.get("name") for one in configs for _path, user in one.entries("passwd", "users")}
     for place, user in config.entries("passwd", "users"):
@@ -168,25 +166,27 @@ def _accounts(config: Config, configs: Sequence[Config]) -> Iterator[Remark]:
         named += [("primary_group", None, user["primaryGroup"])] if user.get("primaryGroup") else []
         for field, number, name in named:
             if name not in facts.GROUPS | own:
-                said = f"Flatcar's image has no group {name}, and Ignition stops where there is none: make it in `passwd.groups`"
+                said = (
+                    f"Flatcar's image has no group {name}, and Ignition fails without it: create it in `passwd.groups`"
+                )
                 path = f"{place}.{field}" if number is None else f"{place}.{field}.{number}"
                 yield Remark(*config.at(path, said))
         folder, _separator, shell = (user.get("shell") or "").rpartition("/")
         if folder in facts.SHELL_FOLDERS and shell not in facts.SHELLS:
-            said = f"Flatcar's image has no {folder}/{shell}, and sshd lets nobody in whose shell is not there: take /bin/bash"
+            said = f"Flatcar's image has no {folder}/{shell}, and sshd refuses users whose shell does not exist: use /bin/bash"
             yield Remark(*config.at(f"{place}.shell", said))
 
 
 def _other_name(node: Node, config: Config) -> Iterator[Remark]:
-    """Where nothing says the name but the inventory's own, a fragment may; it is then another than in DNS."""
+    """Without any other source for the name, a fragment may set it; it then differs from the name in DNS."""
     for place, entry in config.entries("storage", "files"):
         if entry.get("path") != "/etc/hostname":
             continue
         name = (content(entry.get("contents") or {}) or b"").decode("utf-8", "replace").strip()
         if name and name.split(".")[0] != node.hostname:
             said = (
-                f"the machine will call itself {name}, and DHCP and DNS call it {node.hostname}: say it by flatcar_hostname "
-                "instead, which is for all of them"
+                f"the machine will call itself {name}, but DHCP and DNS call it {node.hostname}: set flatcar_hostname "
+                "instead, which applies to all of them"
             )
             yield Remark(*config.at(f"{place}.contents", said))
 

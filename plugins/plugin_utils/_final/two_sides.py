@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What variables make and a fragment makes otherwise: one of the two would count for nothing, and nobody would be told."""
+"""What both variables and a fragment define, differently: one of the two would silently be ignored."""
 
 from __future__ import annotations
 
@@ -9,19 +9,19 @@ from typing import Any, NamedTuple
 
 from .._node import Node, layers
 
-#: Lists in Butane, what names an entry there, and what two sides cannot both say of it.
+#: Lists in Butane, the key of an entry there, and what two sides cannot both define.
 _LISTS = (
     ("storage", "files", "path", "contents"),
     ("storage", "links", "path", "target"),
     ("systemd", "units", "name", "contents"),
 )
 
-#: Variables that are Butane themselves: fragments are laid over them on purpose.
+#: Variables that are Butane themselves: fragments are merged over them on purpose.
 _ARE_BUTANE = frozenset({"flatcar_users", "flatcar_units"})
 
 
 class Contradiction(NamedTuple):
-    """``variables`` are those that say the other thing; none where it is only what a machine has that says nothing."""
+    """``variables`` are those that define the same; empty if it is only a default of the machine."""
 
     path: str
     name: str
@@ -29,7 +29,7 @@ class Contradiction(NamedTuple):
 
 
 def contradictions(node: Node, butane: Mapping[str, Any]) -> Iterator[Contradiction]:
-    """Those in the node's merged *butane*."""
+    """The entries in the node's merged *butane*."""
     spoken_of = set(_spoken_of(node))
     if not spoken_of:
         return
@@ -49,7 +49,7 @@ def contradictions(node: Node, butane: Mapping[str, Any]) -> Iterator[Contradict
 def message(found: Contradiction) -> str:
     variables = " and ".join(found.variables)
     return (
-        f"{found.name} is made by {variables} already, and this takes its place, so that {variables} would count for nothing "
+        f"{found.name} is already made by {variables}, and this replaces it, so that {variables} would have no effect "
         f"here: leave one of them out (`{found.variables[0]}: ~` takes what a group says from this machine)"
     )
 
@@ -62,7 +62,7 @@ def _spoken_of(node: Node) -> Iterator[str]:
 
 
 def _entries(butane: Any, section: str, kind: str) -> Iterator[tuple[int, Mapping[str, Any]]]:
-    """The entries of a list in Butane that nobody may have checked yet."""
+    """The entries of a list in Butane that may not have been checked yet."""
     inner = butane.get(section) if isinstance(butane, Mapping) else None
     entries = inner.get(kind) if isinstance(inner, Mapping) else None
     if isinstance(entries, list | tuple):

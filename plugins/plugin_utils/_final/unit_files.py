@@ -1,8 +1,8 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Units as systemd reads them: sections that it knows, and what it starts nothing without.
+"""Units as systemd reads them: the sections that it knows, and the settings without which it starts nothing.
 
-The transpiler has looked whether they can be read at all. Source: systemd.unit(5) and the pages that it names.
+The transpiler has checked whether they can be parsed. Source: systemd.unit(5) and the pages that it names.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from .configs import Config, content
 
 
 class Kind(NamedTuple):
-    """``section`` is its own; ``needs`` are settings there, of which it has to have one."""
+    """``section`` is its own section; ``needs`` are settings there, one of which it must have."""
 
     section: str | None = None
     needs: re.Pattern[str] | None = None
@@ -67,14 +67,14 @@ def _kind_of(name: str) -> Kind | None:
 
 @functools.lru_cache(maxsize=1024)
 def _wrong(name: str, text: str, dropins: tuple[str, ...]) -> tuple[str, ...]:
-    """Remembered: a unit is that of many machines."""
+    """Cached: many machines share a unit."""
     found = [*_wrong_sections(name, text)]
     kind = _kind_of(name)
     if found or not kind or not kind.needs:
         return tuple(found)
     try:
         options = [option for one in (text, *dropins) for option in options_of(one)]
-    except UnitError:  # of a drop-in: said already
+    except UnitError:  # in a drop-in: reported already
         return ()
     if any(option.section == kind.section and kind.needs.fullmatch(option.name) for option in options):
         return ()
@@ -96,9 +96,7 @@ def _wrong_sections(name: str, text: str) -> tuple[str, ...]:
         return (f"systemd cannot read it: {error}",)
     before = _BEFORE.match(text)
     if before:
-        return (
-            f"systemd ignores what stands before the first section, here {before[1].strip()[:40]!r}: begin with [Unit]",
-        )
+        return (f"systemd ignores what precedes the first section, here {before[1].strip()[:40]!r}: begin with [Unit]",)
     known = [*_COMMON, *([kind.section] if kind.section else [])]
     return tuple(
         _unknown(section, known) for section in _sections(options) if section not in known and section[:2] != "X-"

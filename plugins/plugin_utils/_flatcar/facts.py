@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What Flatcar is and cannot do, as tables: a row is one fact, with where it is known from.
+"""What Flatcar is and cannot do, as tables: each row is one fact, with its source.
 
 Sources are named by repository and file: ``baselayout``, ``bootengine``, ``init``, ``locksmith``, ``mantle`` and ``scripts`` are
 flatcar's, ``docs`` is the documentation on flatcar.org, ``ignition`` is coreos/ignition. They were read in August 2026, and hold
@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 
 class Place(NamedTuple):
-    """A folder in which nothing that Ignition writes is there later. ``instead`` is the way out."""
+    """A folder where nothing that Ignition writes survives. ``instead`` is the remedy."""
 
     path: str
     why: str
@@ -58,7 +58,7 @@ UNWRITABLE = (
     ),
 )
 
-#: Folders of the image that are links, and where they lead: Ignition follows them on its way to a file.
+#: Folders of the image that are links, and their targets: Ignition follows them on its way to a file.
 FOLDER_LINKS = {
     "/bin": "/usr/bin",  # baselayout: Makefile, `layout`
     "/sbin": "/usr/sbin",  # baselayout: Makefile, `layout`
@@ -74,7 +74,7 @@ FOLDER_LINKS = {
 
 
 class ImageFile(NamedTuple):
-    """A file that is there before Ignition writes. It is a symbolic link where it has a ``target``."""
+    """A file that exists before Ignition writes. It is a symbolic link if it has a ``target``."""
 
     path: str
     source: str
@@ -163,7 +163,7 @@ IN_IMAGE = (
 
 
 class ImageUnits(NamedTuple):
-    """Units that the image has, by their names. No mounts: who mounts something at a place says so."""
+    """Units of the image, by name. No mounts: whoever mounts something at a place does so on purpose."""
 
     source: str
     names: tuple[str, ...]
@@ -299,7 +299,7 @@ ESSENTIAL = {
 
 # Partitions -------------------------------------------------------------------------------------------------------------------
 
-#: Flatcar's own names of partitions, which are those of their file systems too: it finds them by these, on whatever disk.
+#: Flatcar's own partition names, which are also those of their file systems: it finds them by name, on any disk.
 #: Source: scripts: build_library/disk_layout.json, build_library/grub.cfg.
 LABELS = ("EFI-SYSTEM", "BIOS-BOOT", "USR-A", "USR-B", "OEM", "OEM-CONFIG", "ROOT")
 
@@ -308,19 +308,19 @@ LABELS = ("EFI-SYSTEM", "BIOS-BOOT", "USR-A", "USR-B", "OEM", "OEM-CONFIG", "ROO
 ROOT = "ROOT"
 ROOT_NUMBER = 9
 
-#: What no root file system is. Source: Linux: a root file system has owners and modes of files.
+#: What cannot be a root file system. Source: Linux: a root file system has owners and file modes.
 NO_ROOT = ("swap", "vfat")
 
 # Lengths ----------------------------------------------------------------------------------------------------------------------
 
-#: Characters of a machine's own name, with its domain. Source: Linux, include/uapi/linux/utsname.h (__NEW_UTS_LEN).
+#: Maximum length of a machine's own name, with its domain. Source: Linux, include/uapi/linux/utsname.h (__NEW_UTS_LEN).
 LONGEST_NAME = 64
 
-#: Characters of the kernel's line: COMMAND_LINE_SIZE without the byte that ends it; the rest is cut off without a word.
+#: Maximum length of the kernel command line: COMMAND_LINE_SIZE without the final byte; the rest is silently cut off.
 #: Source: Linux, arch/x86/include/asm/setup.h and arch/arm64/include/uapi/asm/setup.h.
 LONGEST_LINE = 2047
 
-#: What an installed system's line has besides, as GRUB makes it; of the two boards, the longer one.
+#: What GRUB adds to an installed system's command line; the longer one of the two boards.
 #: Source: scripts: build_library/grub.cfg (the hash of /usr is written into the kernel's file).
 GRUB_LINE = (
     "BOOT_IMAGE=/flatcar/vmlinuz-a mount.usr=/dev/mapper/usr verity.usr=PARTUUID=7130c94a-213a-4e5a-8e26-6cce9662f132 "
@@ -330,11 +330,11 @@ GRUB_LINE = (
 
 # Reboots ----------------------------------------------------------------------------------------------------------------------
 
-#: Hours of a window in which locksmithd may restart a machine: it ends itself where one is as long as its period, or longer.
+#: Hours of a window in which locksmithd may reboot a machine: it exits if a window is as long as its period, or longer.
 #: Source: locksmith: pkg/timeutil/periodic.go (ParsePeriodic).
 DAY, WEEK = 24, 168
 
-#: What locksmithd does once an update is there; of all else it says that it is unknown, and restarts nothing.
+#: What locksmithd does once an update is there; it reports any other value as unknown, and never reboots.
 #: Source: locksmith: locksmithctl/daemon.go.
 STRATEGIES = ("reboot", "etcd-lock", "off")
 

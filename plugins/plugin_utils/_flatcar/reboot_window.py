@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The window in which locksmithd may restart a machine, as it reads it. Source: locksmith: pkg/timeutil/periodic.go."""
+"""The window in which locksmithd may reboot a machine, as it reads it. Source: locksmith: pkg/timeutil/periodic.go."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ _START = re.compile(r"(?:(sun|mon|tue|wed|thu|fri|sat)\s+)?([01]?[0-9]|2[0-3]):(
 
 
 def why_no_window(start: str | None, length: str | None) -> str | None:
-    """Why locksmithd ends itself with this window; None if it does not."""
+    """Why locksmithd exits with this window; None if it does not."""
     if not start or not length:
-        return "locksmithd ends itself where a window has no start or no length: give both, or none"
+        return "locksmithd exits if a window has no start or no length: give both, or neither"
     begins = _START.fullmatch(start.strip())
     if not begins:
         return f"locksmithd cannot read the start {start!r}: expected a time such as 04:00 or Thu 04:00"
@@ -36,8 +36,8 @@ def why_no_window(start: str | None, length: str | None) -> str | None:
     if hours < period:
         return None
     return (
-        f"locksmithd ends itself, and the machine never restarts: a window of every {'week' if begins[1] else 'day'} has to be "
-        f"shorter than {period}h, and this one has {length}. Shorten it, or leave it out: then a restart may be at any time"
+        f"locksmithd exits, and the machine never reboots: a window of every {'week' if begins[1] else 'day'} has to be "
+        f"shorter than {period}h, and this one has {length}. Shorten it, or leave it out to allow reboots at any time"
     )
 
 

@@ -6,7 +6,7 @@
     made.config       # Ignition of the RAM system that installs
     made.final        # Ignition of the installed system: the node's own, and the report that it runs
 
-The shell scripts beside this file get all that they need from files of ``KEY=VALUE`` lines; nothing is written into them.
+The shell scripts beside this file get all their input from files of ``KEY=VALUE`` lines; nothing is templated into them.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the installer has to look at besides the disk that it installs to: what the config does to others at its first start.
+"""What the installer has to check besides the disk that it installs to: what the config does to other disks at its first boot.
 
-Ignition makes what is missing there, once the machine's old system is gone already. So the install script looks before it
-writes anything, by the lines that are made here, and refuses what nobody has said may be lost.
+Ignition creates what is missing there, when the machine's old system is already gone. So the install script checks before it
+writes anything, by the lines that are made here, and refuses to lose data unless that was explicitly allowed.
 """
 
 from __future__ import annotations
@@ -15,19 +15,19 @@ from .._disks.disk_names import identities
 from .._disks.storage import Place, Storage, Use
 from .._node import Node
 
-#: What Ignition leaves alone on a device, by what ``wipefs`` calls it.
+#: What Ignition leaves alone on a device, as ``wipefs`` names it.
 _KEPT = {"raid": "linux_raid_member", "luks": "crypto_LUKS"}
 
-#: Between the words of a line, none of which has it (``config_words``); the device is the last.
+#: Separates the fields of a line; none of them contains it (``config_words``); the device is the last.
 _BETWEEN = "|"
 
 
 def data_lines(node: Node, config: Mapping[str, Any]) -> list[tuple[str, str]]:
     """Lines for the install script, each once:
 
-    ``data=WHAT|WIPE|MADE|LABEL|DEVICE`` for each device that *config* partitions (``table``), or makes a file system, a
-    part of a RAID or an encrypted device of; and ``part=NUMBER|WIPE|LABEL|DEVICE`` for each partition that it makes there.
-    WIPE is ``yes`` where the config wipes it in any case, MADE where the config itself makes the device.
+    ``data=WHAT|WIPE|MADE|LABEL|DEVICE`` for each device that *config* partitions (``table``), or makes a file system, a part of a
+    RAID or an encrypted device of; and ``part=NUMBER|WIPE|LABEL|DEVICE`` for each partition that it creates there. WIPE is
+    ``yes`` if the config wipes it in any case, MADE if the config itself creates the device.
     """
     storage = Storage(node, config)
     wiped = set(_wiped(storage))
@@ -37,7 +37,7 @@ def data_lines(node: Node, config: Mapping[str, Any]) -> list[tuple[str, str]]:
 def _lines(storage: Storage, use: Use, wiped: set[tuple[str, int | None]]) -> Iterator[tuple[str, str]]:
     places = [Place(use.device, None)] if use.kind == "disks" else storage.places(use.device)
     if use.kind != "disks" and all(storage.is_own(place.disk) for place in places):
-        return  # written over with the rest of the disk
+        return  # overwritten with the rest of the disk
     wipe = _wipes(use) or all(_is_wiped(place, wiped) for place in places)
     what = "table" if use.kind == "disks" else _KEPT.get(use.kind) or use.entry["format"]
     label = use.entry.get("name" if use.kind == "raid" else "label") or ""
@@ -53,7 +53,7 @@ def _wipes(use: Use) -> bool:
 
 
 def _wiped(storage: Storage) -> Iterator[tuple[str, int | None]]:
-    """The disks whose tables the config wipes, by all that they are known by, and the partitions that it deletes."""
+    """The disks whose tables the config wipes, by all their known names, and the partitions that it deletes."""
     for use in storage.uses:
         if use.kind != "disks":
             continue

@@ -22,19 +22,19 @@ _HOME = f"{DIRECTORY}/install"
 _PROGRAM = "kindling-install.sh"
 _LOOKS = "kindling-disks.sh"
 
-#: Seconds: how long a disk may take to show, and the pause between tries to report.
+#: Seconds: how long a disk may take to appear, and the pause between attempts to report.
 _DISK_WAIT = 60
 _PAUSE = 5
 
-#: How many times the size of its initrd a machine has to have of memory. The image is there twice while it boots, as it was fetched
-#: and as /usr, and all that is written is in memory, too. Flatcar's own page says 3 GB, of which firmware keeps some, for an initrd
-#: of 0.4 GB: this lets all machines of 3 GB through, and none of 2 GB.
+#: The memory that a machine needs, as a multiple of the size of its initrd. While it boots, the image is in memory twice, as it
+#: was fetched and as /usr, and so is everything that is written. Flatcar's own page says 3 GB, of which firmware keeps some, for
+#: an initrd of 0.4 GB: this admits all machines with 3 GB, and none with 2 GB.
 _IMAGES_IN_MEMORY = 6
 
-#: At how many places at most a disk is looked at that has nothing that is known.
+#: At how many places at most a disk without any signature is sampled.
 _SAMPLES = 1000
 
-#: One run, whatever becomes of it: nothing starts it again. flatcar-install needs a home for what it saves when it fails.
+#: One run, whatever its outcome: nothing restarts it. flatcar-install needs a home for what it saves when it fails.
 _UNIT = f"""\
 [Unit]
 Description=Install Flatcar to this machine's disk
@@ -58,8 +58,8 @@ WantedBy=multi-user.target
 
 @dataclass(frozen=True)
 class Installer:
-    """``config`` is the text of the installer's Ignition config; ``final`` that of the installed system, which the
-    installer carries; ``digest`` that of the node's own config, which is reported."""
+    """``config`` is the text of the installer's Ignition config; ``final`` that of the installed system's, which the installer
+    carries; ``digest`` that of the node's own config, which is reported."""
 
     config: str
     final: str
@@ -83,15 +83,15 @@ def build(
 ) -> Installer:
     """The installer of *node*, whose own Ignition config is *config*.
 
-    *version* is the exact release. *hosts* are the URLs of the node's boot hosts by address, such as ``http://10.0.0.1``;
-    the first has the images, and all are told. *token* is that of the arming, and makes the final config one that no other
-    order has; *report_token* is what the installed system reports with. *key* is the text of the file with the public keys one of
-    which has to have signed the image; it replaces those that flatcar-install knows. flatcar-install may take *timeout* seconds.
-    *half_written* is whether an earlier installation of this disk has begun and not ended: what it has left there is then no
-    foreign data. *former_serial* is the serial number that the last installation has found where the disk is, whose name another
-    disk may have, too; another one is refused unless a *new_disk* is meant. *initrd_bytes* is how large the release's initrd is,
-    by which the machine's memory is judged; 0 where nobody knows.
-    Raises ``ValueError`` for a node that has no disk to be installed to, or whose config is in the way.
+    *version* is the exact release. *hosts* are the URLs of the node's boot hosts by address, such as ``http://10.0.0.1``; the
+    first has the images, and all get reports. *token* is that of the arming, and makes the final config unique to this order;
+    *report_token* is what the installed system reports with. *key* is the text of the file with the public keys, one of which
+    must have signed the image; it replaces those that flatcar-install knows. flatcar-install may take *timeout* seconds.
+    *half_written* is whether an earlier installation of this disk was started and not finished: what it left there is then not
+    foreign data. *former_serial* is the serial number that the last installation found at the disk's path, which another disk may
+    have by now; a different one is refused unless a *new_disk* is intended. *initrd_bytes* is the size of the release's initrd,
+    from which the memory needed is computed; 0 if unknown. Raises ``ValueError`` for a node without a disk to be installed to, or
+    with a conflicting config.
     """
     if not node.install_disk:
         raise ValueError(f"{node.name}: missing flatcar_install_disk: the disk that Flatcar is installed to")
@@ -139,9 +139,9 @@ def build(
     return Installer(dumps(made | _users(config)), final, digest)
 
 
-#: A machine in RAM asks DHCP by its MAC address, an installed one by an id of its installation unless it is told; to a server that
-#: goes by ids, it is one machine by this. It is laid over the file by which Flatcar asks on every NIC that no other file is for.
-#: The initrd of the first start, which asks if the config fetches something, has no such place.
+#: A machine in RAM identifies itself to DHCP by its MAC address, an installed one by default by an id of its installation; with
+#: this, it is one machine to servers that go by ids. It overlays the file by which Flatcar uses DHCP on every NIC without a file
+#: of its own. The initrd of the first boot, which uses DHCP if the config fetches something, cannot be configured like this.
 ASKS_BY_MAC = (
     "/etc/systemd/network/zz-default.network.d/10-kindling.conf",
     "[DHCPv4]\nClientIdentifier=mac\n",
@@ -156,13 +156,13 @@ def _asking_by_mac(config: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def _users(config: Mapping[str, Any]) -> dict[str, Any]:
-    """Who may log in to the node may look at an installation of it that failed."""
+    """Whoever may log in to the node may look at a failed installation of it."""
     return {"passwd": config["passwd"]} if "passwd" in config else {}
 
 
 def script(node: Node, *, version: str, host: str, armed: str, refused: Sequence[str]) -> str:
     """The iPXE script of the installer. *armed* is the URL of the directory that has it and ``install.ign``, *host* that of the
-    boot host, *refused* those that tell whether the disk is half written."""
+    boot host, *refused* those that tell whether the disk is half-written."""
     images = routes.url(host, routes.IMAGES, node.board, version)
     config = routes.url(armed, routes.INSTALL_CONFIG)
     return ipxe.install_script(node.hostname, version, images, config, kernel_line(node), refused)

@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a boot host is sent to arm a node: its installer, and the scripts that lead there."""
+"""What a boot host receives to arm a node: its installer, and the scripts that lead to it."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from .._node import Node
 from .installer import build, script
 from .terms import terms_of
 
-#: Seconds in which a few machines have written their disks; many at once have more.
+#: Seconds in which a few machines have written their disks; many at once get more.
 TIMEOUT = 3600
 
-#: Seconds beside those of flatcar-install, after which an install that was begun has ended, one way or the other: to wait for
-#: disks, to report, to restart.
+#: Seconds besides those of flatcar-install after which an installation that was started has ended, one way or the other: to wait
+#: for disks, to report, to restart.
 _BESIDE = 900
 
 
@@ -45,11 +45,11 @@ def order(
 ) -> Order:
     """The order to arm *node* once.
 
-    *token* is what nobody can guess in its URLs, and of no other order. *hosts* are the URLs of the boot host that decides, and
-    of its *peer* where that is told: whether a machine is armed is known in one place. *key* is the text of the keys of images,
-    *signed_by* the digest of what the inventory says of them. *report_token* is what the installed system
-    reports with, *timeout* how many seconds the writing of the disk may take, *half_written* whether an earlier order may have
-    left the disk so; the rest is as ``build`` has it. Raises ``ValueError`` as ``build`` does.
+    *token* is the unguessable part of its URLs, unique to this order. *hosts* are the URLs of the boot host that decides, and of
+    its *peer* if that one is told: a single host knows whether a machine is armed. *key* is the text of the image signing keys,
+    *signed_by* the digest of what the inventory says about them. *report_token* is what the installed system reports with,
+    *timeout* how many seconds writing the disk may take, *half_written* whether an earlier order may have left the disk
+    half-written; the rest is as for ``build``. Raises ``ValueError`` as ``build`` does.
     """
     armed = routes.order_url(hosts[0], token)
     asked = [routes.unfinished_url(host, token) for host in hosts]
@@ -84,8 +84,8 @@ def order(
 
 
 def witness(node: Node, *, token: str, hosts: Sequence[str], network: str, terms: Mapping[str, Any]) -> Order:
-    """What the other boot host of a pair is sent of the order with the same *token*: enough to know a half-written disk, and no
-    installer. *hosts* are the URLs of the one that decides, and its own."""
+    """What the other boot host of a pair receives for the order with the same *token*: enough to recognize a half-written disk,
+    and no installer. *hosts* are the URLs of the one that decides, and its own."""
     own_first = list(reversed(hosts))
     return _order(
         terms,
@@ -99,7 +99,7 @@ def witness(node: Node, *, token: str, hosts: Sequence[str], network: str, terms
 
 
 def _order(terms: Mapping[str, Any], **more: Any) -> Order:
-    """The machine that the *terms* are of, and *more*."""
+    """The machine that the *terms* describe, and *more*."""
     return Order(
         node=terms["node"],
         address=terms["address"],

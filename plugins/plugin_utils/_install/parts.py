@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the configs that Kindling adds to are made of: its files, and lines of ``KEY=VALUE``."""
+"""The building blocks of the configs that Kindling adds to: its files, and lines of ``KEY=VALUE``."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 from .._butane import translate
 
-#: What is below belongs to Kindling on every node, as do units whose names begin alike.
+#: Everything below belongs to Kindling on every node, as do units whose names begin the same.
 DIRECTORY = "/etc/kindling"
 PROGRAMS = "/opt/kindling"
 UNITS = "kindling-"
@@ -45,13 +45,13 @@ def lines(values: Iterable[tuple[str, Any]]) -> str:
 
 
 def ignition(storage: Mapping[str, Any], units: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """Ignition out of Butane that is ours, in the oldest version: every release reads it."""
+    """Ignition from our own Butane, in the oldest version: every release reads it."""
     butane = {"variant": "flatcar", "version": "1.0.0", "storage": storage, "systemd": {"units": units}}
     return translate(butane, strict=True).checked()
 
 
 def check_hosts(hosts: Sequence[str]) -> tuple[str, ...]:
-    """The URLs of boot hosts. They are reached by address: a node asks no name server for its boot host."""
+    """The URLs of boot hosts. They are reached by address: a node uses no name server to find its boot host."""
     for host in hosts:
         try:
             ipaddress.ip_address(urlsplit(host).hostname or "")

@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The report that a node runs, added to its final config, and to nothing that its digest is made of."""
+"""The report that a node sends when it runs, added to its final config, but not to the part that its digest covers."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ _PROGRAM = "kindling-report.sh"
 #: Where the kernel shows whether the firmware checks signatures (UEFI 2.10, 3.3).
 _SECURE_BOOT = "/sys/firmware/efi/efivars/SecureBoot-8be4df61-93ca-11d2-aa0d-00e098032b8c"
 
-#: Seconds between the first tries; they become more, up to five minutes. All tries together take about a day.
+#: Seconds between the first attempts; the pause grows up to five minutes. All attempts together take about a day.
 _PAUSE = 5
 _TRIES = 300
 
-#: ``simple``: nothing waits for a boot host that is away. It is told once the system is up and has a network, and every day: one
-#: that was restored from a backup has forgotten.
+#: ``simple``: nothing waits for a boot host that is down. It is notified once the system is up and has a network, and every day:
+#: a boot host that was restored from a backup has forgotten.
 _UNIT = f"""\
 [Unit]
 Description=Tell the boot host that this machine runs
@@ -60,11 +60,11 @@ def config_digest(config: Mapping[str, Any]) -> str:
 def with_report(
     config: Mapping[str, Any], *, name: str, hosts: Sequence[str], token: str, install: str | None = None
 ) -> dict[str, Any]:
-    """The node's Ignition *config* with the report that it runs, to the boot hosts at the URLs *hosts*, the first of which decides.
+    """The node's Ignition *config* with the report that it runs, sent to the boot hosts at the URLs *hosts*, the first of which
+    decides.
 
-    *token* is what lets the node report, and names its place there; *install* is that of the arming by which the system was
-    installed: who runs has no half-written disk. Raises ``ValueError`` where ``check_config`` has
-    something to say.
+    *token* is what lets the node report, and names its place there; *install* is the token of the arming by which the system was
+    installed: a system that runs has no half-written disk. Raises ``ValueError`` if ``check_config`` reports anything.
     """
     for path, message in check_config(config):
         raise ValueError(f"{path}: {message}")
@@ -96,7 +96,7 @@ def _same_for_all() -> dict[str, Any]:
 
 
 def without_report(config: Mapping[str, Any]) -> dict[str, Any]:
-    """A node's own config again, out of one that ``with_report`` has made."""
+    """A node's own config again, extracted from one that ``with_report`` has made."""
     own = dict(config)
     for section, kind, name, theirs in (
         ("storage", "files", "path", (f"{DIRECTORY}/", f"{PROGRAMS}/")),
@@ -104,7 +104,7 @@ def without_report(config: Mapping[str, Any]) -> dict[str, Any]:
     ):
         if kind in own.get(section, {}):
             kept = [entry for entry in own[section][kind] if not entry[name].startswith(theirs)]
-            inner = {**own[section], kind: kept}  # in its place: a text of it is compared line by line
+            inner = {**own[section], kind: kept}  # in its place: its text is compared line by line
             own[section] = {key: value for key, value in inner.items() if key != kind or kept}
             if not own[section]:
                 del own[section]
@@ -112,7 +112,7 @@ def without_report(config: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def check_config(config: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    """What in a node's own Ignition config stands where Kindling puts its own: the path in it, and what to do."""
+    """Entries of a node's own Ignition config that collide with Kindling's: the path in it, and what to do."""
     for section in ("files", "directories", "links"):
         for number, entry in enumerate(config.get("storage", {}).get(section, ())):
             if f"{entry['path']}/".startswith((f"{DIRECTORY}/", f"{PROGRAMS}/")):
@@ -123,7 +123,7 @@ def check_config(config: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
 
 
 def add(config: Mapping[str, Any], more: Mapping[str, Any]) -> dict[str, Any]:
-    """*config* with the files and units of *more*, which has nothing else; both stay as they are."""
+    """*config* with the files and units of *more*, which has nothing else; neither is modified."""
     made = dict(config)
     for section, kind in (("storage", "files"), ("systemd", "units")):
         added = more.get(section, {}).get(kind, ())

@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The terms of an order: what the inventory says of an installation, and what ends the order when it says something else."""
+"""The terms of an order: what the inventory says about an installation, and the changes in it that end the order."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from .._disks.disk_names import world_identities
 from .._node import Node, kernel_line
 from .._schema import words
 
-#: How each term is called where people are told what has changed.
+#: How each term is named when a change is reported.
 _NAMES = {
     "node": "its name",
     "address": "its address",
@@ -34,7 +34,7 @@ _NAMES = {
     "signed_by": "the key that its image is signed with",
 }
 
-#: Those that are neither in a node's script nor in its config or reservation.
+#: Those that are in neither a node's script nor its config or reservation.
 _OWN = (
     "disk",
     "serial",
@@ -51,7 +51,7 @@ _OWN = (
 #: As a machine reports it, which may report anything: it becomes a line of its next installer's settings.
 _SERIAL = words.FORMS["serial number"].pattern
 
-#: Those that are known by their digests alone.
+#: Those that are known by their digests only.
 _DIGESTS = ("config", "kernel", "signed_by")
 
 
@@ -59,8 +59,8 @@ def terms_of(
     node: Node, *, version: str, config: str, host: str, peer: str | None, signed_by: str | None
 ) -> dict[str, Any]:
     """*version* is the exact release, *config* the digest of the node's config without its tokens, *host* the boot host's URL,
-    *peer* that of the other one of a pair, which hears of a half-written disk, and *signed_by* the digest of what the inventory
-    says of the key of images."""
+    *peer* that of the other one of a pair, which is notified of a half-written disk, and *signed_by* the digest of what the
+    inventory says about the image signing key."""
     return {
         "node": node.name,
         "address": str(node.address),
@@ -84,7 +84,7 @@ def terms_of(
 
 
 def is_left_half_written(terms: Mapping[str, Any], left: Iterable[Mapping[str, Any]]) -> bool:
-    """Whether the disk of *terms* is one of those that earlier orders have *left* so, in the machine that has it now."""
+    """Whether earlier orders have *left* the disk of *terms* half-written, in the machine that has it now."""
     return any(
         one.get("disk") == terms["disk"]
         and one.get("serial") in (None, terms["serial"])
@@ -94,8 +94,8 @@ def is_left_half_written(terms: Mapping[str, Any], left: Iterable[Mapping[str, A
 
 
 def former_serial(terms: Mapping[str, Any], armings: Iterable[Mapping[str, Any]]) -> str | None:
-    """The serial number that the last installation of the machine of *terms* has found at the place that they name, where there may
-    be another disk by now. *armings* are its, the latest first, as the boot host tells them."""
+    """The serial number that the last installation of the machine of *terms* found at the path that they name, where there may be
+    another disk by now. *armings* are its own, the latest first, as the boot host reports them."""
     if world_identities(terms["disk"]):
         return None
     for one in armings:
@@ -107,7 +107,7 @@ def former_serial(terms: Mapping[str, Any], armings: Iterable[Mapping[str, Any]]
 
 
 def text_of(terms: Mapping[str, Any]) -> str:
-    """A line for each of the terms that are told nowhere else of a node."""
+    """A line for each of the terms that are reported nowhere else of a node."""
     return "".join(f"{_NAMES[term]}: {_text(term, terms[term])}\n" for term in _OWN if term in terms)
 
 

@@ -31,9 +31,9 @@ _REACHED_AT = "ansible_host"
 
 
 class HostFacts(NamedTuple):
-    """What is known of a boot host besides its variables, which otherwise tell its networks and its files.
+    """What is known about a boot host besides its variables, which otherwise determine its networks and its files.
 
-    Without ``facts`` about its interfaces, all is checked that can be checked without.
+    Without ``facts`` about its interfaces, everything is checked that can be checked without them.
     """
 
     facts: Mapping[str, Any] | None = None
@@ -42,7 +42,7 @@ class HostFacts(NamedTuple):
 
 
 def of_nodes(names: Iterable[str]) -> list[str]:
-    """Unknown variables are refused as they are, whatever their templates would say."""
+    """Unknown variables are refused as they are, whatever their templates would render to."""
     own = node_variables(names)
     unknown = set(unknown_variables(own))
     return [name for name in own if name not in unknown]
@@ -57,9 +57,9 @@ def with_place(problem: Problem, raw: Mapping[str, Any], variables: Variables) -
 
 
 class BootHost(NamedTuple):
-    """``racks`` are None where nobody can tell them; ``given`` are the networks as the inventory has them.
+    """``racks`` are None if they cannot be determined; ``given`` are the networks as the inventory has them.
 
-    ``debian`` is the release that the boot host runs, where its facts tell; ``reached_at``, where Ansible finds it.
+    ``debian`` is the release that the boot host runs, if its facts say so; ``reached_at``, how Ansible reaches it.
     """
 
     given: Any
@@ -101,12 +101,12 @@ def _read_boot_host(host: str, variables: Variables, known: HostFacts) -> BootHo
 
 
 def _check_role_words(host: str, variables: Variables) -> list[Problem]:
-    """Of what the inventory says of the roles; what cannot be read now, they read themselves."""
+    """Problems in the variables of the roles; what cannot be read now, the roles check themselves."""
     return check(host, variables.read(host, lambda names: [name for name in ROLE_WORDS if name in names]).values)
 
 
 def _racks_named(networks: Any) -> Iterator[str]:
-    """The racks that networks name, however wrong they are otherwise: their nodes have a home."""
+    """The racks that networks name, however wrong the networks are otherwise: their nodes are not homeless."""
     for network in networks if isinstance(networks, list | tuple) else ():
         racks = network.get("racks") if isinstance(network, Mapping) else None
         yield from (rack for rack in (racks if isinstance(racks, list | tuple) else [racks]) if isinstance(rack, str))

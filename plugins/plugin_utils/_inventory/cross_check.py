@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A second opinion: runs the reference, where it is installed, and says on what it and Kindling differ."""
+"""A second opinion: runs the reference, if it is installed, and reports where it and Kindling differ."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _GZIP = b"\x1f\x8b"
 
 
 class Difference(NamedTuple):
-    """Something that the two say differently; ``path`` is one of the Ignition config."""
+    """A difference between the two; ``path`` is one of the Ignition config."""
 
     path: str
     kindling: str
@@ -34,7 +34,7 @@ class Difference(NamedTuple):
 
 
 class CrossCheckError(Exception):
-    """The reference could not be asked."""
+    """The reference could not be run."""
 
 
 def find_butane() -> str | None:
@@ -49,13 +49,13 @@ def cross_check(
     strict: bool = True,
     program: str | None = None,
 ) -> list[Difference]:
-    """What ``butane`` and Kindling make differently of the same config.
+    """The differences between what ``butane`` and Kindling make of the same config.
 
     source: what ``result`` was made from, with the same ``files_dir`` and ``strict``
-    program: the reference's program; the one on PATH if it is not given
+    program: the reference's program; by default the one on PATH
 
-    Contents are compared by what they decompress to. Both refusing is no difference. Raises CrossCheckError if there is
-    no program, or if it does not behave as one.
+    Contents are compared decompressed. If both refuse, that is no difference. Raises CrossCheckError if there is no program, or
+    if it does not behave like one.
     """
     program = program or find_butane()
     if program is None:
@@ -87,11 +87,11 @@ def _ask(program: str, source: Any, files_dir: Any, strict: bool) -> tuple[Any, 
             return json.loads(answer.stdout), ""
     except ValueError as failure:
         raise CrossCheckError(f"{program} answered with something that is not JSON") from failure
-    raise CrossCheckError(f"{program} ended with status {answer.returncode}: {complaint}")
+    raise CrossCheckError(f"{program} exited with status {answer.returncode}: {complaint}")
 
 
 def _as_yaml(source: Mapping | str | bytes) -> bytes:
-    """JSON is YAML, once what YAML does not allow in a quoted text is escaped."""
+    """JSON is YAML, once what YAML does not allow in a quoted string is escaped."""
     if isinstance(source, bytes):
         return source
     if isinstance(source, Mapping):
@@ -101,7 +101,7 @@ def _as_yaml(source: Mapping | str | bytes) -> bytes:
 
 
 def _plain(value: Any) -> Any:
-    """Without Ansible's lazy containers, which an encoder would look into without having them templated."""
+    """Without Ansible's lazy containers, whose content an encoder would read without rendering it."""
     if isinstance(value, Mapping):
         return {str(key): _plain(member) for key, member in value.items()}
     if isinstance(value, list | tuple):
@@ -130,7 +130,7 @@ def _different_values(ours: Any, theirs: Any, path: str) -> Iterator[Difference]
 
 
 def _contents(value: Any) -> bytes | None:
-    """The bytes that a data URL holds, decompressed; None for anything else. They may be secret: they are never shown."""
+    """The bytes in a data URL, decompressed; None for anything else. They may be secret: they are never printed."""
     if not isinstance(value, str) or not value.startswith("data:"):
         return None
     try:

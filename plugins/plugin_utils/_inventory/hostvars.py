@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Hosts' variables as Ansible has them: templated one by one, with every failure named."""
+"""Hosts' variables as Ansible has them: rendered one by one, with every failure reported."""
 
 from __future__ import annotations
 
@@ -26,26 +26,26 @@ from .origin import Origin, origin_of
 from .sources import check_files, files_of
 
 Choose = Callable[[Iterable[str]], list[str]]
-"""Picks, out of all of a host's variables, those to read."""
+"""Selects, out of all of a host's variables, those to read."""
 
-#: Variables of Ansible's own that repeat those of all hosts.
+#: Ansible's own variables that repeat those of all hosts.
 _MAGIC = frozenset({"ansible_facts", "groups", "hostvars", "vars"})
 
-#: The ends of the files that Ansible takes variables from.
+#: The extensions of the files that Ansible takes variables from.
 _SUFFIXES = frozenset({"", ".yml", ".yaml", ".json"})
 
-#: Instead of a variable, and what is said then.
+#: What replaces a variable's name, and the message then.
 ITS_VARIABLES, UNREADABLE = "its variables", "cannot be read"
 
-#: The place of what somebody has given at the command line.
+#: The place of what was given on the command line.
 BY_HAND = Origin("-e", 0, 0)
 
 _ADVICE = "give its password, by --vault-password-file for one"
 
 
 class Reading(NamedTuple):
-    """The chosen variables with their templates worked out, the problems with those that failed, and all variables
-    as they are written; those are empty where nothing could be read at all."""
+    """The selected variables with their templates rendered, the problems with those that failed, and all variables as they are
+    written; those are empty if nothing could be read at all."""
 
     values: dict[str, Any]
     problems: list[Problem]
@@ -72,12 +72,12 @@ class Variables:
         return list(self._groups.get(name, ()))
 
     def check_files(self, hosts: Iterable[str]) -> Found:
-        """What is wrong with the inventory's files themselves, where *hosts* are those that count."""
-        inventory = self._hostvars._inventory  # Ansible tells nobody else which group lies within which
+        """What is wrong with the inventory's files themselves; *hosts* are those that count."""
+        inventory = self._hostvars._inventory  # Ansible has no public access to groups' parents
         return check_files(files_of(self._given, self._playbook_folder, self._loader), inventory, hosts)
 
     def said_by_hand(self, name: str) -> bool:
-        """Whether a variable was given at the command line, by ``-e``."""
+        """Whether a variable was given on the command line, by ``-e``."""
         return name in self._by_hand
 
     def read(self, host: str, choose: Choose) -> Reading:
@@ -98,9 +98,9 @@ class Variables:
         return Reading(values, problems, raw)
 
     def secrets(self, host: str) -> list[Secret]:
-        """All texts out of vaults among the host's variables: those that are one, and all in files that are one.
+        """All strings from vaults among the host's variables: those that are vaulted, and all in files that are.
 
-        What cannot be opened is nowhere in the host's config either.
+        What cannot be decrypted is not in the host's config either.
         """
         found = [s for name, value in self._raw(host).items() if name not in _MAGIC for s in _vaulted(name, value)]
         if self._sealed:
@@ -109,7 +109,7 @@ class Variables:
         return found
 
     def own(self, host: str, name: str, items: Iterable[Any]) -> list[Any]:
-        """Those of the *items* of a variable that stand in the host's own lines, and not in those of a group."""
+        """Those of the *items* of a variable that are in the host's own lines, and not in those of a group."""
         raw = self._raw(host).get(name)
         if not self._is_own(host, name, raw):
             return []
@@ -117,9 +117,9 @@ class Variables:
         return [item for item in items if origin_of(item) in written or self._in_own_file(host, item)]
 
     def stated(self, names: Collection[str]) -> dict[str, str]:
-        """Where the inventory states variables of these names, for any host or group. Far cheaper than all hosts' variables."""
+        """Where the inventory defines variables of these names, for any host or group. Far cheaper than all hosts' variables."""
         found: dict[str, str] = {}
-        inventory = self._hostvars._inventory  # Ansible tells nobody else what stands in an inventory's line of a group
+        inventory = self._hostvars._inventory  # Ansible has no public access to a group's own lines
         for owner in (*inventory.groups.values(), *inventory.hosts.values()):
             for name in owner.vars.keys() & names:
                 found.setdefault(name, _place_of_key(owner.vars, name, owner.name))
@@ -129,7 +129,7 @@ class Variables:
         return found
 
     def mentioned(self, names: Collection[str]) -> set[str]:
-        """Those names that stand in the inventory as a variable, or anywhere in the text of its files."""
+        """Those names that the inventory has as a variable, or anywhere in the text of its files."""
         if not names:
             return set()
         texts = [file.read_bytes() for _owner, file in self._variable_files()]
@@ -155,13 +155,13 @@ class Variables:
                 continue
             text = file.read_bytes()
             if is_encrypted(text) or any(name.encode() in text for name in names):
-                with contextlib.suppress(AnsibleError):  # what cannot be read is told where the inventory is checked
+                with contextlib.suppress(AnsibleError):  # reported where the inventory is checked
                     values = self._loader.load_from_file(str(file))
                     if isinstance(values, Mapping):
                         yield file, values
 
     def _is_own(self, host: str, name: str, raw: Any) -> bool:
-        inventory = self._hostvars._inventory  # Ansible tells nobody else what stands in an inventory's line of a host
+        inventory = self._hostvars._inventory  # Ansible has no public access to a host's own lines
         return self._in_own_file(host, raw) or inventory.get_host(host).vars.get(name) == raw
 
     def _in_own_file(self, host: str, value: Any) -> bool:
@@ -174,21 +174,21 @@ class Variables:
 
     @functools.cached_property
     def _own_files(self) -> dict[str, set[str]]:
-        """The files of hosts' own variables, by host."""
+        """The hosts' own variable files, by host."""
         files: dict[str, set[str]] = {}
         for host, file in self._files_of("host_vars"):
             files.setdefault(host, set()).add(os.path.realpath(file))
         return files
 
     def _raw(self, host: str) -> Mapping[str, Any]:
-        """The host's variables as they are written. Those of the last host are kept: whoever asks once asks again."""
+        """The host's variables as they are written. Those of the last host are cached, since they tend to be read again."""
         if self._last[0] != host:
             self._last = (host, self._hostvars.raw_get(host))
         return self._last[1]
 
     @functools.cached_property
     def _sealed(self) -> list[tuple[str, list[Secret]]]:
-        """The texts in the files of variables that are vaults as a whole, with whose they are."""
+        """The strings in variable files that are vaults as a whole, with the file's host or group."""
         found = []
         for owner, file in self._variable_files():
             if is_encrypted(_beginning(file)):
@@ -200,7 +200,7 @@ class Variables:
         return found
 
     def _variable_files(self) -> Iterator[tuple[str, pathlib.Path]]:
-        """All files of variables, with the group or host whose they are."""
+        """All variable files, with the group or host that they belong to."""
         for kind in ("group_vars", "host_vars"):
             yield from self._files_of(kind)
 
@@ -211,19 +211,19 @@ class Variables:
                 yield owner.removesuffix(file.suffix), file
 
     def _unreadable(self, host: str, error: AnsibleError) -> Iterator[Problem]:
-        """A file of the host's variables cannot be read. Of one that is a vault as a whole, Ansible does not say which."""
+        """A file of the host's variables cannot be read. If it is a vault as a whole, Ansible does not say which file."""
         own = {host, *(group for group, hosts in self._groups.items() if host in hosts)}
         closed = [(file, why) for name, file, why in self._closed_vaults if name in own]
         for file, why in closed:
             yield Problem(
-                host, ITS_VARIABLES, f"the vault cannot be opened: {why} {_ADVICE}", origin=Origin(file, 1, 1)
+                host, ITS_VARIABLES, f"the vault cannot be decrypted: {why} {_ADVICE}", origin=Origin(file, 1, 1)
             )
         if not closed:
             yield Problem(host, ITS_VARIABLES, f"{UNREADABLE}: {error.message}", origin=_origin_of_error(error))
 
     @functools.cached_property
     def _closed_vaults(self) -> list[tuple[str, str, str]]:
-        """The files of variables that are vaults and cannot be opened: whose they are, the file, and why."""
+        """The variable files that are vaults and cannot be decrypted: the owner, the file, and why."""
         found = []
         for owner, file in self._variable_files():
             why = self._why_closed(file)
@@ -242,7 +242,7 @@ class Variables:
 
 
 def _place_of_key(values: Mapping[str, Any], name: str, otherwise: str) -> str:
-    """The line that states a variable, where Ansible knows it: in JSON it does not."""
+    """The line that defines a variable, if Ansible knows it: for JSON it does not."""
     key = next(key for key in values if key == name)
     origin = origin_of(key) or origin_of(values[name])
     return f"{_short(origin.file)}:{origin.line}" if origin else otherwise
@@ -278,7 +278,7 @@ def _plain_values(value: Any) -> Iterator[Any]:
 
 
 def plain_texts(value: Any) -> Iterator[str]:
-    """All texts in a value but those out of vaults."""
+    """All strings in a value except those from vaults."""
     if isinstance(value, Mapping):
         value = [*value, *value.values()]
     if isinstance(value, list | tuple):
@@ -317,10 +317,10 @@ def _failures(host: str, path: str, value: Any, templar: Templar) -> Iterator[Pr
 def _failure(host: str, path: str, value: Any, error: AnsibleError) -> Problem:
     if isinstance(value, EncryptedString):
         why = str(error.message).rpartition("undecryptable variable: ")[2].rstrip(".")
-        message = f"the vault cannot be opened: {why}: {_ADVICE}"
+        message = f"the vault cannot be decrypted: {why}: {_ADVICE}"
     else:
         message = f"its template fails: {error.message}"
-        if "plugin '" not in message:  # what a plugin says is not about the text
+        if "plugin '" not in message:  # a plugin's own message is not about the text
             message = f"{message.rstrip('.')}; {WAY_OUT}"
     return Problem(host, path, message, origin=origin_of(value) or _origin_of_error(error))
 
@@ -330,7 +330,7 @@ def _origin_of_error(error: AnsibleError) -> Any:
 
 
 def home_of(host: str, raw: Mapping[str, Any]) -> Origin | None:
-    """The line of the inventory that names the host: where what is missing could be written."""
+    """The line of the inventory that names the host: where a missing variable could be added."""
     source = raw.get("inventory_file")
     if not source:
         return None

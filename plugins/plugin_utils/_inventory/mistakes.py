@@ -16,9 +16,9 @@ _NAMED = 3
 
 
 class Mistake(NamedTuple):
-    """What is written once in the inventory: a group's variable is one mistake, however many nodes have it.
+    """One definition in the inventory: a group's variable is one mistake, however many nodes have it.
 
-    ``other`` is the place of what it cannot be beside, or empty.
+    ``other`` is the place of what it conflicts with, or empty.
     """
 
     file: str
@@ -45,7 +45,7 @@ class Mistake(NamedTuple):
 
 
 def mistakes(problems: Iterable[Problem]) -> list[Mistake]:
-    """In the order of the files that they are in; the same one of several nodes is one."""
+    """In the order of the files that they are in; the same problem of several nodes appears once."""
     found: dict[tuple, dict[str, None]] = {}
     for problem in problems:
         origin = tuple(problem.origin or origin_of(problem.value) or ())
@@ -66,7 +66,7 @@ def describe(problems: Iterable[Problem]) -> str:
 
 
 def listed(found: Iterable[Mistake]) -> str:
-    """One line a mistake, with its whole place before it, as editors and terminals find their way to it."""
+    """One line per mistake, beginning with its full place, in the form that editors and terminals can open."""
     return "\n".join(map(as_line, found))
 
 
@@ -80,7 +80,7 @@ def _short(file: str) -> str:
 
 
 def as_data(found: Iterable[Mistake]) -> list[dict[str, Any]]:
-    """For programs; what is not known is null."""
+    """For programs; unknown values are null."""
     return [
         {
             "file": mistake.file or None,

@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""One node of an inventory: all that can be known of it without the others, which is what costs most."""
+"""One node of an inventory: everything that can be determined without the others, which costs most."""
 
 from __future__ import annotations
 
@@ -35,12 +35,12 @@ from .origin import origin_of
 OWN_NAMES = frozenset(row.name for row in NODE)
 
 
-#: A node's own lines alone say which disks it may lose.
+#: Only a node's own lines say which disks it may lose.
 _RAM_DISKS = "flatcar_ram_disks"
 
 
 class Built(NamedTuple):
-    """A node's Ignition config, and what is wrong with it; the config is None then.
+    """A node's Ignition config, and what is wrong with it; the config is then None.
 
     ``remarks`` are what people should know, each with whether it is a placeholder.
     """
@@ -51,11 +51,11 @@ class Built(NamedTuple):
 
 
 class NodeReading(NamedTuple):
-    """A node with ``problems`` is known as far as its place goes, or not at all.
+    """A node with ``problems`` is known only as far as its place, or not at all.
 
-    ``built`` has its config for the directories of files of the boot hosts that serve it; ``homeless`` is that of a node
-    that stands nowhere yet, or behind a boot host that has problems of its own. ``rest`` is the node as far as it is right, with
-    stand-ins for what is needed: what else is wrong with it can be found by that.
+    ``built`` has its config for the files directories of the boot hosts that serve it; ``homeless`` is that of a node that has no
+    place yet, or whose boot host has problems of its own. ``rest`` is the node without its faulty variables, with stand-ins for
+    what is required: it serves to find what else is wrong with the node.
     """
 
     node: Node | None
@@ -67,7 +67,7 @@ class NodeReading(NamedTuple):
 
 
 def read_and_build(name: str, variables: Variables, boot_hosts: Iterable[BootHost], everywhere: bool) -> NodeReading:
-    """All that can be known of a node without the others: what costs most, done for one node after the other."""
+    """Everything that can be determined about a node without the others: the most expensive part, done node by node."""
     reading = read_own(name, variables)
     if reading.rest:
         return reading._replace(problems=reading.problems + _behind(reading, boot_hosts), rest=None)
@@ -84,9 +84,9 @@ def read_and_build(name: str, variables: Variables, boot_hosts: Iterable[BootHos
 
 
 def _behind(reading: NodeReading, boot_hosts: Iterable[BootHost]) -> list[Problem]:
-    """What is wrong with the Butane of a node whose variables are wrong, too: who mends those shall not find it then.
+    """Mistakes in the Butane of a node whose variables are wrong, too, so that they do not turn up only after those are fixed.
 
-    Only fragments are looked at that are a whole without the others: what a wrong variable would have made is not there.
+    Only fragments that are complete without the others are checked: what a wrong variable would have made is missing.
     """
     folder = next((host.files_dir for host in boot_hosts if host.files_dir), None)
     problems = map(_in_our_words, build_config(reading.rest, folder, origin_of)[1])
@@ -98,7 +98,7 @@ def _behind(reading: NodeReading, boot_hosts: Iterable[BootHost]) -> list[Proble
 
 
 def _is_of_a_fragment(problem: Problem) -> bool:
-    """What nothing stands at has no variable, but a place: a fragment's, because what Kindling makes has none."""
+    """What comes from no variable still has a place: a fragment's, because what Kindling itself makes has none."""
     return bool(FRAGMENT.fullmatch(variable_of(problem.path)) or (problem.path.startswith("$") and problem.origin))
 
 
@@ -113,20 +113,20 @@ def _build(node: Node, files_dir: str | None, variables: Variables) -> Built:
 
 
 def _in_our_words(problem: Problem) -> Problem:
-    """Butane speaks of a folder of files: here a variable names it."""
+    """Butane speaks of a files directory: here a variable names it."""
     if NO_FILES_DIR not in problem.message:
         return problem
-    message = f"a path of the controller's needs the folder that it is in: set {FILES_DIR} of the boot host"
+    message = f"a path on the controller is relative to a directory: set {FILES_DIR} for the boot host"
     return dataclasses.replace(problem, message=message)
 
 
 def _kept_back(node: Node, config: Mapping[str, Any], variables: Variables) -> Iterator[Problem]:
-    """What is out of a vault and would be served, to a node that has not said that it may be."""
+    """What comes from a vault and would be served, for a node that has not allowed that."""
     if node.boot_mode == "disk" or node.serve_secrets:
         return
     for secret, place in leaks(config, kernel_line(node), variables.secrets(node.name)):
         message = (
-            f"it is out of a vault, and would be served to the network in {place}: bring it to the machine by another "
+            f"it comes from a vault, and would be served to the network in {place}: bring it to the machine by another "
             "way, or set flatcar_serve_secrets: true"
         )
         yield Problem(node.name, secret.variable, message, origin=secret.origin)
@@ -153,7 +153,7 @@ def read_own(name: str, variables: Variables) -> NodeReading:
     return NodeReading(node, placed, rest=rest, warnings=tuple(_unprefixed(name, raw, variables)))
 
 
-#: What a node needs, of nobody's: nothing is said of it.
+#: Stand-ins for what a node requires: nothing is reported about them.
 _STAND_INS = {
     "flatcar_rack": "rack",
     "flatcar_mac": "02:00:00:00:00:01",
@@ -172,12 +172,12 @@ def _what_is_right(name: str, values: Mapping[str, Any], wrong: Collection[str])
     return node or read_node(name, _STAND_INS | fragments)[0]
 
 
-#: What would be a node's variable with its prefix.
+#: Names that would be a node's variables with its prefix.
 _BARE_NAMES = {name.removeprefix("flatcar_"): name for name in OWN_NAMES}
 
 
 def _unprefixed(name: str, raw: Mapping[str, Any], variables: Variables) -> list[Problem]:
-    """Variables that would be a node's with their prefix. What its own are made of is there for that."""
+    """Variables that would be a node's with their prefix. Those that its own variables are built from are deliberate."""
     bare = [
         own for own in raw if own in _BARE_NAMES and _BARE_NAMES[own] not in raw and not variables.said_by_hand(own)
     ]

@@ -1,9 +1,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Where in the inventory a value stands.
+"""The place of a value in the inventory.
 
-Ansible tags each value that it loads with its origin, and has no public call that tells it. It does have a public
-encoder that writes values with their tags, for fact caches; the origin is read back from what that one writes.
+Ansible tags each value that it loads with its origin, but has no public call that returns it. It does have a public encoder that
+writes values with their tags, for fact caches; the origin is read back from its output.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ def _keeps_tags() -> type[json.JSONEncoder]:
 def origin_of(value: Any) -> Origin | None:
     """The place that a value was loaded from, or None if Ansible does not know it.
 
-    Ansible cannot tag booleans and null. A mapping or list stands where its first key or element stands.
+    Ansible cannot tag booleans and null. A mapping or list has the place of its first key or element.
     """
     for _step in range(_LOOK_INTO):
         if not isinstance(value, Mapping | list | tuple):

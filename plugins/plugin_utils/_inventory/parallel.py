@@ -19,7 +19,7 @@ Result = TypeVar("Result")
 #: A process with fewer items than this costs more than it saves.
 _WORTH_A_PROCESS = 50
 
-#: Each takes memory of its own.
+#: Each process takes memory of its own.
 _MOST = 8
 
 
@@ -40,12 +40,12 @@ def parallel_map(function: Callable[[Item], Result], items: Iterable[Item]) -> l
             return list(pool.map(_call, items, chunksize=-(-len(items) // (processes * 4))))
     except BrokenProcessPool:
         raise AnsibleError(
-            "A process that read the inventory was killed, for want of memory perhaps. Nothing was changed."
+            "A process that read the inventory was killed, perhaps for lack of memory. Nothing was changed."
         ) from None
 
 
 def _cores() -> int:
-    """Those that this process may run on."""
+    """The cores that this process may run on."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
@@ -53,7 +53,7 @@ _inherited: Callable[[Any], Any]
 
 
 def _inherit(function: Callable[[Any], Any]) -> None:
-    global _inherited  # a fork's own: the function cannot be sent to it with every item
+    global _inherited  # inherited by the fork: the function cannot be sent to it with every item
     _inherited = function
 
 

@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The whole inventory, read and checked at once. Whatever is published or explained went through here."""
+"""The whole inventory, read and checked at once. Everything published or explained has passed through here."""
 
 from __future__ import annotations
 
@@ -46,9 +46,10 @@ class Fleet:
 
 @dataclass(frozen=True)
 class InventoryReading:
-    """``fleets`` are by boot host. They are whole only if there are no ``problems``.
+    """``fleets`` are by boot host. They are complete only if there are no ``problems``.
 
-    ``warnings`` are what people should know; ``placeholders`` what an example has in place of their own, which is not published.
+    ``warnings`` are what people should know; ``placeholders`` are values of the example that were not replaced; they are not
+    published.
     """
 
     nodes: tuple[Node, ...]
@@ -99,12 +100,12 @@ def read_inventory(variables: Variables, wanted: Mapping[str, HostFacts]) -> Inv
 
 
 def _remarks_of(reading: NodeReading) -> list[tuple[Problem, bool]]:
-    """Once, however many boot hosts serve a node."""
+    """Only once, however many boot hosts serve a node."""
     return next((one.remarks for one in (*reading.built.values(), reading.homeless) if one), [])
 
 
 def _not_said_of_files(problems: Iterable[Problem], files: Iterable[Problem]) -> list[Problem]:
-    """What is left to say where the files have been found wrong: not twice of one place, nor that a file cannot be read."""
+    """What remains to report if the files were found wrong: nothing twice for one place, nor that a file cannot be read."""
     places = {tuple(problem.origin) for problem in files}
     unreadable = any(problem.path == THIS_FILE for problem in files)
 
@@ -117,7 +118,7 @@ def _not_said_of_files(problems: Iterable[Problem], files: Iterable[Problem]) ->
 
 
 def _check_fleet(boot_host: BootHost, readings: Iterable[NodeReading]) -> tuple[Fleet, list[Problem]]:
-    """The places are those of all nodes: who mends one mistake shall not find the next behind it."""
+    """The places are those of all nodes, so that no mistake turns up only after another one is fixed."""
     own = [r for r in readings if r.node and network_of(r.node, boot_host.networks)]
     built = {r.node.name: r.built[boot_host.files_dir] for r in own if not r.problems}
     refused = [problem for found in built.values() for problem in found.problems]
@@ -140,14 +141,14 @@ def _check_owners(nodes: Iterable[Node], boot_hosts: Mapping[str, BootHost]) -> 
 
 
 def _built(readings: Iterable[NodeReading]) -> Iterator[tuple[Node, Mapping[str, Any]]]:
-    """Each node that has a config, with one: what it says of disks is the same for every boot host."""
+    """Each node that has a config, with one: what it says about disks is the same for every boot host."""
     for reading in readings:
         built = (one.config for one in (*reading.built.values(), reading.homeless) if one and one.config is not None)
         yield from ((reading.node, config) for config in itertools.islice(built, 1))
 
 
 def _check_homes(nodes: Iterable[Node], boot_hosts: Mapping[str, BootHost]) -> list[Problem]:
-    """That every node has one boot host, or a pair, as far as the boot hosts' networks can be read."""
+    """Whether every node has one boot host, or a pair, as far as the boot hosts' networks can be read."""
     networks = {host: boot_host.networks for host, boot_host in boot_hosts.items()}
     unreadable = [host for host, boot_host in boot_hosts.items() if boot_host.problems]
     given = {host: boot_host.given for host, boot_host in boot_hosts.items()}

@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Second opinions: the reference's programs, where they are installed, on configs that Kindling finds right."""
+"""Second opinions: the reference's programs, if installed, on configs that Kindling considers right."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ from .reader import Fleet
 _SECONDS = 60
 _VALIDATOR = "ignition-validate"
 
-#: What a validator says of a config that is newer than itself. That is no fault of the config.
+#: A validator's message about a config that is newer than itself. That is no fault of the config.
 _TOO_OLD = "unsupported config version"
 
 
 class Opinions(NamedTuple):
-    """``asked``: the programs that there are; ``notes``: what one of them could not judge."""
+    """``asked``: the available programs; ``notes``: what one of them could not judge."""
 
     asked: list[str]
     notes: list[str]
@@ -35,7 +35,7 @@ class Opinions(NamedTuple):
 
 
 def second_opinions(fleets: Iterable[Fleet]) -> Opinions:
-    """What the programs that are installed say against the fleets' configs."""
+    """The objections of the installed programs to the fleets' configs."""
     configs = [
         (node, fleet.configs[node.name], fleet.files_dir)
         for fleet in fleets

@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The files that an inventory was loaded from, as they are written, by Ansible's own settings and with its vaults."""
+"""The files that an inventory was loaded from, as they are written, read by Ansible's own settings and with its vaults."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from .._files.definitions import Files, read_files
 from .._files.layout import Rules, layout
 from .._files.names import Group
 
-#: What was read with a loader: who looks at the files first reads them for all others.
+#: What was read, by loader: whoever reads the files first reads them for all others.
 _READ: weakref.WeakKeyDictionary[Any, dict[tuple, Files]] = weakref.WeakKeyDictionary()
 
 
@@ -34,7 +34,7 @@ def files_of(sources: Iterable[Any], playbook_folder: str | None, loader: Any) -
 
 
 def check_files(files: Files, inventory: Any, hosts: Iterable[str]) -> Found:
-    """What is wrong with them; *hosts* are those that Kindling reads."""
+    """What is wrong with the files; *hosts* are those that Kindling reads."""
     groups = {name: [_group(group) for group in inventory.get_host(name).get_groups()] for name in hosts}
     return check(files, People(groups, list(inventory.hosts), list(inventory.groups)))
 
@@ -66,7 +66,7 @@ def _opened(file: Path, loader: Any) -> str | None:
 
 
 def who_reads(hosts: Iterable[str], groups: Mapping[str, Iterable[str]]) -> set[str]:
-    """The names of *hosts* and of their groups: whose files Ansible reads for them."""
+    """The names of *hosts* and of their groups, whose files Ansible reads for them."""
     hosts = set(hosts)
     return {"all"} | hosts | {name for name, inside in groups.items() if hosts.intersection(inside)}
 

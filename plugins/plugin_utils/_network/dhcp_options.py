@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What an existing DHCP server has to be told so that machines boot from a boot host, in the servers' own languages."""
+"""What an existing DHCP server has to be configured with so that machines boot from a boot host, in each server's own syntax."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Machine:
 
 @dataclass(frozen=True)
 class Boot:
-    """What one kind of firmware is told: its architecture's codes, and a file by TFTP or a URL."""
+    """What one kind of firmware receives: its architecture's codes, and a file by TFTP or a URL."""
 
     tag: str
     codes: tuple[int, ...]
@@ -38,8 +38,8 @@ class Boot:
 
 @dataclass(frozen=True)
 class Wanted:
-    """All that a server has to know of one network. ``script`` is iPXE's, whatever firmware it runs on; it is empty, and there
-    are no ``boots``, where the boot host itself tells what to boot."""
+    """Everything that a server has to know about one network. ``script`` is iPXE's, whatever firmware it runs on; it is empty,
+    and there are no ``boots``, if the boot host itself announces what to boot."""
 
     subnet: ipaddress.IPv4Network
     server: ipaddress.IPv4Address
@@ -49,7 +49,7 @@ class Wanted:
 
 
 def wanted(network: Network, nodes: Iterable[Node], defaults: Mapping[str, str]) -> Wanted:
-    """What a server has to know of *network*, whose nodes are among *nodes*; *defaults* as for ``boot_table``."""
+    """What a server has to know about *network*, whose nodes are among *nodes*; *defaults* as for ``boot_table``."""
     base = f"http://{network.address}"
     own = [node for node in nodes if node.rack in network.racks]
     machines = [machine for node in own for machine in _machines(node)]
@@ -64,7 +64,7 @@ def wanted(network: Network, nodes: Iterable[Node], defaults: Mapping[str, str])
 
 
 def _machines(node: Node) -> Iterator[Machine]:
-    """NICs with an address of their own are machines of their own to a server."""
+    """To a server, NICs with an address of their own are separate machines."""
     alike = tuple(mac for mac, address in node.nics() if address in (None, node.address))
     yield Machine(node.hostname, alike, node.address)
     for number, (mac, address) in enumerate(node.nics(), 1):
@@ -73,7 +73,7 @@ def _machines(node: Node) -> Iterator[Machine]:
 
 
 def choosers(network: Network, nodes: Iterable[Node]) -> list[str]:
-    """Nodes that choose a boot program: a server's configuration by architecture cannot say so."""
+    """Nodes that choose a boot program: a server's configuration by architecture cannot express that."""
     return sorted(node.name for node in nodes if node.rack in network.racks and tag_of(node.boot_program))
 
 
@@ -133,7 +133,7 @@ def kea(wanted: Wanted) -> str:
         for machine in wanted.machines
         for mac in machine.macs
     ]
-    # Firmware, iPXE and the system that boots may each have an id of their own, and are one machine
+    # Firmware, iPXE and the booting system may each have a client id of their own, and are one machine
     subnet = {"id": 1, "subnet": str(wanted.subnet), "match-client-id": False, "reservations": reservations}
     members = {
         **({"client-classes": classes} if classes else {}),
@@ -164,7 +164,7 @@ def dnsmasq(wanted: Wanted) -> str:
 
 
 def mikrotik(wanted: Wanted) -> str:
-    """For RouterOS 7, whose matchers look into options; one machine has one lease there, that of its first MAC address."""
+    """For RouterOS 7, whose matchers inspect options; a machine has one lease there, for its first MAC address."""
     lines, rows = [], []
     if wanted.script:
         lines = [f'/ip dhcp-server network set [find address="{wanted.subnet}"] next-server={wanted.server}']
@@ -190,7 +190,7 @@ def mikrotik(wanted: Wanted) -> str:
 
 
 def windows(wanted: Wanted) -> str:
-    """For Windows Server, as PowerShell: policies by vendor and user class, and reservations. An address has one of these there."""
+    """For Windows Server, as PowerShell: policies by vendor and user class, and reservations. An address has only one there."""
     scope = f"-ScopeId {wanted.subnet.network_address}"
     lines = []
     if any(boot.http for boot in wanted.boots):
@@ -224,24 +224,24 @@ def windows(wanted: Wanted) -> str:
 
 
 def opnsense(wanted: Wanted) -> str:
-    """For OPNsense's Dnsmasq, as the file that its list of hosts imports; one machine has one entry there."""
+    """For OPNsense's Dnsmasq, as a file that its list of hosts imports; a machine has one entry there."""
     head = "host,domain,ip,client_id,hwaddr,lease_time,ignore,set_tag,descr,aliases"
     rows = [f"{machine.name},,{machine.address},,{machine.macs[0]},,,,," for machine in wanted.machines]
     return "\n".join([head, *rows]) + "\n"
 
 
 def reservations(wanted: Wanted) -> str:
-    """What somebody enters by hand: MAC address, address and name."""
+    """What has to be entered by hand: MAC address, address and name."""
     rows = [(mac, str(machine.address), machine.name) for machine in wanted.machines for mac in machine.macs]
     return "".join(f"{mac}  {address:15}  {name}\n" for mac, address, name in rows)
 
 
-#: Servers whose pages know one boot file, or one for each firmware, and none for iPXE, which would start itself for ever.
+#: Servers whose pages offer one boot file, or one for each firmware, and none for iPXE, which would start itself forever.
 _NEEDS_PROXY = (
     "it cannot tell iPXE from firmware, so the network needs mode: proxy, and its own network boot is switched off"
 )
 
-#: By the server's name: its language, and where what is printed belongs.
+#: By the server's name: its language, and where the output belongs.
 SERVERS: Mapping[str, tuple[Callable[[Wanted], str], str]] = {
     "isc": (isc, "ISC dhcpd: into dhcpd.conf; what is in the braces, into a subnet that is there already"),
     "kea": (kea, "Kea: these members into Dhcp4; the reservations, into a subnet that is there already"),
@@ -264,12 +264,12 @@ SERVERS: Mapping[str, tuple[Callable[[Wanted], str], str]] = {
     "unifi": (reservations, f"UniFi: of each client, the fixed IP address; {_NEEDS_PROXY}"),
 }
 
-#: Of machines, that many are listed where more is printed than they.
+#: How many machines are listed where they are not the main output.
 _LISTED = 50
 
 
 def to_reserve(networks: Iterable[Network], nodes: Iterable[Node]) -> list[str]:
-    """What other DHCP servers have to reserve for *nodes*, network by network; nothing where the boot host gives the addresses."""
+    """What other DHCP servers have to reserve for *nodes*, network by network; empty if the boot host assigns the addresses."""
     nodes = list(nodes)
     texts = []
     for network in networks:
@@ -282,7 +282,7 @@ def to_reserve(networks: Iterable[Network], nodes: Iterable[Node]) -> list[str]:
             *(f"  {line}" for line in lines[:_LISTED]),
             *([f"  and {more:,} more"] if more > 0 else []),
             "playbooks/dhcp_options.yml prints them in that server's own language"
-            + ("" if network.mode == "proxy" else ", and what it has to tell them to boot"),
+            + ("" if network.mode == "proxy" else ", and what it has to announce for booting"),
         ]
     return texts
 
@@ -298,7 +298,7 @@ _RESERVATIONS_ALONE = (
 
 
 def printed(network: Network, nodes: Iterable[Node], defaults: Mapping[str, str], server: str | None = None) -> str:
-    """What the operator of another DHCP server is told, for all servers or one."""
+    """The output for the operator of another DHCP server, for all servers or one."""
     nodes = list(nodes)
     head = f"# {network.subnet}: {', '.join(network.racks)}, mode {network.mode}\n"
     if network.mode == "authoritative":
@@ -308,7 +308,7 @@ def printed(network: Network, nodes: Iterable[Node], defaults: Mapping[str, str]
     strays = choosers(network, nodes)
     if strays and network.mode != "proxy":
         blocks.append(
-            f"# Not told below: {', '.join(strays)} chose a boot program of their own (flatcar_boot_program)\n"
+            f"# Not included below: {', '.join(strays)} chose a boot program of their own (flatcar_boot_program)\n"
         )
     blocks.append(
         f"# Where a machine has other NICs, too: send the classless static route {known.server}/32 (option 121, with the\n"

@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The provisioning networks of a boot host: which racks stand on them, and what DHCP tells the machines there."""
+"""The provisioning networks of a boot host: the racks on them, and what DHCP tells the machines there."""
 
 from __future__ import annotations
 
@@ -41,13 +41,13 @@ NETWORK = (
         "needs no address on this network",
     ),
     Field("address", fields.address, "the boot host's address here; as found on the interface when not given"),
-    Field("gateway", fields.address, "the router that nodes are told of; the relay, or none, when not given"),
+    Field("gateway", fields.address, "the router that nodes are given; the relay, or none, when not given"),
     Field(
         "dns",
         fields.one_or_more(fields.address),
-        "the name servers that nodes are told of; the boot host when not given",
+        "the name servers that nodes are given; the boot host when not given",
     ),
-    Field("ntp", fields.one_or_more(fields.address), "the time servers that nodes are told of", default=()),
+    Field("ntp", fields.one_or_more(fields.address), "the time servers that nodes are given", default=()),
     Field("domain", fields.domain, "the domain of the nodes' names"),
     Field(
         "vrf",
@@ -91,9 +91,9 @@ _ON_LINK = "0.0.0.0"  # noqa: S104 nothing listens there
 class Network:
     """A provisioning network of one boot host, checked.
 
-    ``address``, and ``dns`` if it is not given, are unknown while nobody has asked the boot host for its interfaces;
-    ``peer_address``, while nobody has read the peer's networks. ``own`` are all addresses of the interface: by any of them
-    a machine may call the boot host its DHCP server.
+    ``address``, and ``dns`` if it is not given, are unknown until the boot host was asked for its interfaces; ``peer_address``,
+    until the peer's networks were read. ``own`` are all addresses of the interface: a machine may name the boot host by any of
+    them as its DHCP server.
     """
 
     interface: str
@@ -140,14 +140,16 @@ class Network:
         }
 
     def _nearby(self) -> list[str]:
-        """Where NICs of nodes may have addresses that are not their own: quarantine, and all where another server gives them."""
+        """Where nodes' NICs may have addresses other than their own: in quarantine, and anywhere if another server assigns
+        them."""
         if self.mode != "authoritative":
             return [str(self.subnet)]
         return self._quarantine()["blocks"] if self.quarantine else []
 
     def _routes(self) -> list[str]:
-        """Option 121 (RFC 3442), as dnsmasq has it: destinations, each with its gateway. By it a machine with more NICs reaches the
-        boot hosts from one that is known, whichever lease came first; and its default route, which it takes from nowhere else then.
+        """Option 121 (RFC 3442), in dnsmasq's form: destinations, each with its gateway. It lets a machine with several NICs
+        reach the boot hosts through a known one, whichever lease came first; it includes the default route, which clients then
+        take from nowhere else.
         """
         routes = []
         for host in filter(None, (self.address, self.peer_address)):
@@ -155,8 +157,8 @@ class Network:
         return [*routes, *(["0.0.0.0/0", str(self.gateway)] if self.gateway else [])]
 
     def _tag(self) -> str:
-        """dnsmasq gives each request its interface's name as a tag. That has to do for a proxy: dnsmasq 2.91 never comes
-        back from the second packet to a proxy's range that has a tag of its own."""
+        """dnsmasq gives each request its interface's name as a tag. A proxy has to use that: dnsmasq 2.91 hangs on the second
+        packet to a proxy's range that has a tag of its own."""
         return self.interface if self.mode == "proxy" else f"net-{self.subnet.network_address}"
 
     def _quarantine(self) -> dict[str, Any] | None:
@@ -228,11 +230,11 @@ def _misplaced(network: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     inside = ("gateway", "relay") if network["relay"] else ("address", "gateway")
     for name in inside:
         if network[name] and network[name] not in subnet:
-            yield name, f"outside of {subnet}"
+            yield name, f"outside {subnet}"
     if network["peer"] and not network["address"]:
-        yield "address", "missing: a network with a peer has to say it"
+        yield "address", "missing: a network with a peer needs it"
     if network["standby"] and not network["peer"]:
-        yield "standby", "of nothing: say the peer that answers first"
+        yield "standby", "has no peer: set peer to the boot host that answers first"
     if network["mode"] == "proxy" and network["relay"]:
         yield (
             "relay",
@@ -246,7 +248,7 @@ def _misplaced(network: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     elif network["peer"]:
         yield "quarantine", "two boot hosts would give one address to two machines: a network with a peer has none"
     elif held.first not in subnet or held.last not in subnet:
-        yield "quarantine", f"outside of {subnet}"
+        yield "quarantine", f"outside {subnet}"
     else:
         taken = [subnet.network_address, subnet.broadcast_address]
         taken += [network[name] for name in ("address", "gateway", "relay") if network[name]]
@@ -331,7 +333,7 @@ def _beside_a_proxy(host: str, networks: Iterable[Network], entries: Sequence[Ma
 
 
 def _half_open(host: str, networks: Iterable[Network], entries: Sequence[Mapping]) -> list[Problem]:
-    """dnsmasq decides by the interface whether it answers strangers at all, before it knows the network."""
+    """dnsmasq decides by the interface whether it answers unknown machines at all, before it knows the network."""
     networks = list(networks)
     opened = {network.interface: network for network in networks if network.quarantine}
     return [
@@ -339,7 +341,7 @@ def _half_open(host: str, networks: Iterable[Network], entries: Sequence[Mapping
             host,
             f"{VARIABLE}[{number}].interface",
             f"{opened[network.interface].subnet} on {network.interface} has a quarantine and this network has none: whether "
-            "machines that are not in the inventory are answered is one decision for an interface",
+            "machines that are not in the inventory are answered is decided for an interface as a whole",
             entries[number]["interface"],
         )
         for number, network in enumerate(networks)

@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Pairs of boot hosts: two that serve the same racks, so that one can fail. Any other rack and network has one boot host."""
+"""Pairs of boot hosts: two that serve the same racks, so that one can fail. Any other rack or network has one boot host."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from .networks import VARIABLE, Network
 Networks = Mapping[str, Sequence[Network]]
 """The networks of boot hosts, by host."""
 
-#: What the two of a pair say alike: machines must not notice which of them answered.
+#: What the two of a pair must have in common: machines must not notice which of them answered.
 _ALIKE = ("subnet", "racks", "gateway", "domain", "ntp", "reserved", "vrf")
 
 
@@ -34,7 +34,7 @@ class _Side(NamedTuple):
 
 
 def check_pairs(networks: Networks, given: Mapping[str, Any], unreadable: Collection[str] = ()) -> list[Problem]:
-    """What is wrong with the pairs that boot hosts declare; nothing is said of *unreadable* hosts' sides of them.
+    """What is wrong with the pairs that boot hosts declare; the sides of *unreadable* hosts are not reported.
 
     *given* are the networks as the inventory has them.
     """
@@ -53,7 +53,7 @@ def _sides(networks: Networks, given: Mapping[str, Any]) -> list[_Side]:
 
 
 def check_overlaps(networks: Networks, given: Mapping[str, Any]) -> list[Problem]:
-    """Networks of two boot hosts that have addresses in common, though the two are no pair and the networks not apart."""
+    """Networks of two boot hosts that share addresses, though the two are no pair and the networks are not separate."""
     sides = _sides(networks, given)
     return [
         side.problem("subnet", _overlap_message(side, other), other.entry.get("subnet"))
@@ -64,7 +64,7 @@ def check_overlaps(networks: Networks, given: Mapping[str, Any]) -> list[Problem
 
 
 def _belong(side: _Side, other: _Side) -> bool:
-    """Whether they are of a pair, of which ``check_pairs`` tells the rest, or behind switches of their own."""
+    """Whether they belong to a pair, which ``check_pairs`` covers, or are behind separate switches."""
     vrfs = {side.network.vrf, other.network.vrf}
     apart = len(vrfs) == 2 and None not in vrfs
     return apart or side.network.peer == other.host or other.network.peer == side.host
@@ -73,7 +73,7 @@ def _belong(side: _Side, other: _Side) -> bool:
 def _overlap_message(side: _Side, other: _Side) -> str:
     return (
         f"{side.network.subnet} overlaps {other.network.subnet} of {other.host}: both would answer the same machines. Give it "
-        "addresses of its own, make the two a pair by peer, or name the vrf of each where they are behind switches of their own"
+        "addresses of its own, make the two a pair by peer, or name the vrf of each if they are behind separate switches"
     )
 
 
@@ -89,7 +89,7 @@ def _check_side(
         other = next((s for s in sides if s.host == peer and set(s.network.racks) & set(own.racks)), None)
         if other is None or other.network.peer != host:
             yield side.problem(
-                "peer", f"{peer} does not name {host} as its peer for {_racks(own.racks)}: say so on both"
+                "peer", f"{peer} does not name {host} as its peer for {_racks(own.racks)}: set it on both"
             )
         else:
             yield from _check_match(side, other)
@@ -101,10 +101,10 @@ def _check_match(side: _Side, other: _Side) -> Iterator[Problem]:
         if _comparable(getattr(own, name)) != _comparable(getattr(its, name)):
             yield side.problem(name, f"its peer {other.host} has another: give both the same")
     if own.address is not None and own.address == its.address:
-        yield side.problem("address", f"{own.address} is {other.host}'s too: each of a pair has its own")
+        yield side.problem("address", f"{own.address} is also {other.host}'s: each of a pair needs its own")
     if own.standby == its.standby:
         message = f"{other.host} and {side.host} are both {'on standby' if own.standby else 'first'}"
-        yield side.problem("standby", f"{message}: set it to true on one of them alone")
+        yield side.problem("standby", f"{message}: set it to true on only one of them")
 
 
 def _comparable(value: Any) -> Any:
@@ -127,7 +127,7 @@ def check_homes(nodes: Iterable[Node], networks: Networks) -> list[Problem]:
 
 
 def _paired(homes: Sequence[tuple[str, Network]]) -> bool:
-    """Whether one boot host has the rack, or two of which one at least says so: ``check_pairs`` tells the rest."""
+    """Whether one boot host has the rack, or two of which at least one names the other: ``check_pairs`` covers the rest."""
     hosts = {host for host, _network in homes}
     return len(homes) == 1 or (len(homes) == 2 and any(network.peer in hosts for _host, network in homes))
 
@@ -144,7 +144,7 @@ def _racks(racks: Iterable[str]) -> str:
 
 
 def with_peers(host: str, networks: Networks) -> tuple[Network, ...]:
-    """The networks of *host* with what is known of the other boot hosts on them."""
+    """The networks of *host* with what is known about the other boot hosts on them."""
     return tuple(replace(own, peer_address=_peer_address(own, networks)) for own in networks[host])
 
 

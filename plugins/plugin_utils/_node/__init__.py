@@ -1,9 +1,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A node: what the inventory says of one machine, typed and checked, and the Butane config that it becomes.
+"""A node: what the inventory says about one machine, typed and checked, and the Butane config that results.
 
-``model`` puts together what the other modules say, one concern each: a table of variables, what they cannot say together,
-and the Butane that they become.
+``model`` combines the other modules, one concern each: a table of variables, the combinations that are wrong, and the Butane that
+they become.
 """
 
 from __future__ import annotations

@@ -18,7 +18,7 @@ USER_NAME = fields.word("user")
 
 
 def named(what: str) -> fields.Reader:
-    """Reads what Butane itself describes; the transpiler checks what is inside."""
+    """Reads what Butane itself describes; the transpiler checks its content."""
 
     def read(value: Any) -> Mapping:
         if not isinstance(value, Mapping) or not isinstance(value.get("name"), str):
@@ -59,7 +59,7 @@ FIELDS = (
     Field(
         "flatcar_serve_secrets",
         fields.boolean,
-        "serve what comes out of a vault with the machine's config; it is refused otherwise. Hashes of passwords are no secrets",
+        "serve what comes from a vault with the machine's config; it is refused otherwise. Password hashes are not secrets",
         default=False,
     ),
 )

@@ -21,14 +21,14 @@ if TYPE_CHECKING:
 #: How a machine is sent to its own disk, besides by the URL of a program (see ``ipxe.local_boot``).
 LOCAL_BOOT = ("auto", "sanboot", "exit", "exit-error", "chain")
 
-#: What a node's word chooses. For other architectures than these the boot host's own choice holds.
+#: What a node's word selects. For other architectures, the boot host's own choice applies.
 CHOICES: Mapping[str, Mapping[str, str]] = {
     "snponly": {EFI_X64.tag: "snponly.efi"},
     "undionly": {BIOS.tag: "undionly.kpxe"},
     "ipxe": {BIOS.tag: "ipxe.pxe", EFI_X64.tag: "ipxe.efi", EFI_ARM64.tag: "ipxe-arm64.efi"},
 }
 
-#: The path of a disk that other machines may reach by the same path: what udev writes of iSCSI and Fibre Channel.
+#: The path of a disk that other machines may reach by the same path: what udev writes for iSCSI and Fibre Channel.
 _SAN = re.compile(r"/dev/disk/by-path/(?:.*-)?(?:ip-.+-iscsi-|fc-0x)")
 
 #: The image alone is 8.4 GB (release 4593), and a root file system that is full at once helps nobody.
@@ -65,7 +65,7 @@ _OWN_PROGRAM = Record(
         Field(
             "file",
             fields.line,
-            "a file on the controller, its whole path or the one below `fleet_files_dir`",
+            "a file on the controller, by its absolute path or the one below `fleet_files_dir`",
             required=True,
         ),
         Field("sha256", fields.sha256, "its SHA-256", required=True),
@@ -127,7 +127,7 @@ FIELDS = (
         "flatcar_install_boot_entry",
         fields.boolean,
         "have the installation make a boot entry of the disk in the firmware, before all others: the machine then starts the disk "
-        "before it tries the network; for UEFI alone, a machine that has started by BIOS is installed without",
+        "before it tries the network; UEFI only; a machine that was started by BIOS is installed without it",
         default=False,
     ),
     Field(
@@ -147,7 +147,7 @@ FIELDS = (
     Field(
         "flatcar_kernel_arguments",
         fields.list_of(words.kernel_argument),
-        "more words for the kernel's line; those that Kindling sets itself (`initrd`, `ignition.…`, `flatcar.first_boot` and the "
+        "more kernel arguments; those that Kindling sets itself (`initrd`, `ignition.…`, `flatcar.first_boot` and the "
         "like) are refused",
         default=(),
     ),
@@ -155,7 +155,7 @@ FIELDS = (
 
 
 def check(typed: Mapping[str, Any], given: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    """What these variables cannot say together, as variable and message."""
+    """Conflicts between these variables, as variable and message."""
     version, channel = typed["flatcar_version"], typed["flatcar_channel"]
     if given.get("flatcar_channel") is not None and channel_of(version, channel) != channel:
         named = channel_of(version, channel)
@@ -177,12 +177,12 @@ def _check_local_boot(typed: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
 
 
 def kernel_line(node: Node) -> tuple[str, ...]:
-    """The node's words for the kernel's line."""
+    """The node's arguments for the kernel command line."""
     return (*(f"console={console}" for console in node.console), *node.kernel_arguments)
 
 
 def layers(node: Node) -> list[Layer]:
-    """Installed systems have their arguments from Ignition; in RAM it has nothing to write to, and iPXE gives them."""
+    """Installed systems get their arguments from Ignition; in RAM it has nothing to write to, and iPXE passes them."""
     if node.boot_mode == "ram" or not kernel_line(node):
         return []
     arguments = {"kernel_arguments": {"should_exist": list(kernel_line(node))}}

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 @functools.cache
 def _zones() -> frozenset[str]:
-    """Those that the controller knows; none where it has no time zone data."""
+    """Those that the controller knows; empty if it has no time zone data."""
     return frozenset(zoneinfo.available_timezones())
 
 

@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Disks besides the one that Flatcar is on: partitions, RAID, encryption, file systems and swap.
 
-Without ``wipe: true``, Ignition reuses what is there and fits, and makes what is missing: a disk that has no GPT, a device in
-which it sees no file system, and every device of a RAID lose what is on them. ``losses`` says which do.
+Without ``wipe: true``, Ignition reuses what is there and fits, and creates what is missing: a disk without a GPT, a device in
+which it finds no file system, and every device of a RAID lose their content. ``losses`` says which do.
 """
 
 from __future__ import annotations
@@ -35,9 +35,7 @@ def _ram_disk(value: Any) -> str:
 
 
 def _beyond(section: str) -> str:
-    return (
-        f"What it has no word for goes into flatcar_butane, as Butane's storage.{section}; entries of both are merged"
-    )
+    return f"Options that it lacks go into flatcar_butane, as Butane's storage.{section}; entries of both are merged"
 
 
 _WIPE = Field("wipe", fields.boolean, "wipe what is there, at every run of Ignition", default=False)
@@ -45,9 +43,9 @@ _DEVICE = Field("device", device, "the device, by a stable name", required=True)
 
 PARTITION = Record(
     (
-        Field("number", fields.integer(1, 128), "its number in the table; never left to chance", required=True),
+        Field("number", fields.integer(1, 128), "its number in the partition table", required=True),
         Field("label", _LABEL, "its name, found again as `/dev/disk/by-partlabel/<label>`", required=True),
-        Field("size_mib", fields.integer(0, 2**40), "its size in MiB; 0 is all the rest", default=0),
+        Field("size_mib", fields.integer(0, 2**40), "its size in MiB; 0 is the rest of the disk", default=0),
         Field("start_mib", fields.integer(0, 2**40), "where it begins; 0 is the first place that fits", default=0),
     ),
     beyond=_beyond("disks.partitions"),
@@ -102,7 +100,7 @@ FILESYSTEM = Record(
             "its format",
             required=True,
         ),
-        Field("path", fields.word("mount point"), "where it is mounted, at every start; not mounted when not given"),
+        Field("path", fields.word("mount point"), "where it is mounted, at every boot; not mounted when not given"),
         Field("label", fields.word("file system label"), "its label"),
         Field("options", fields.list_of(fields.word("mount option")), "mount options", default=()),
         _WIPE,
@@ -171,23 +169,25 @@ def _swap(name: str) -> dict[str, Any]:
 
 
 def storage_mistakes(storage: Any, in_ram: bool) -> Iterator[tuple[str, str]]:
-    """What a node's whole Butane says of disks and must not: the path below ``storage``, and why."""
+    """What a node's whole Butane must not say about disks: the path below ``storage``, and why."""
     for path, disk in _entries(storage, "disks"):
         for number_path, partition in _entries(disk, "partitions", path):
             if not partition.get("number"):
                 message = (
-                    "a partition without a number, or with number 0, fails in Ignition 2.20 to 2.24 and lands where "
-                    "chance will have it: give it one"
+                    "a partition without a number, or with number 0, fails in Ignition 2.20 to 2.24 and is otherwise placed "
+                    "unpredictably: give it one"
                 )
                 yield f"{number_path}.number", message
     for path, filesystem in _entries(storage, "filesystems"):
         if in_ram and filesystem.get("path") == "/":
-            message = "a machine in RAM has its / there: mount elsewhere, or set flatcar_boot_mode to disk or install"
+            message = (
+                "a machine in RAM has its / in memory: mount elsewhere, or set flatcar_boot_mode to disk or install"
+            )
             yield f"{path}.path", message
 
 
 def _entries(holder: Any, name: str, path: str = "") -> Iterator[tuple[str, Mapping[str, Any]]]:
-    """The entries of a list in Butane that nobody has checked yet."""
+    """The entries of a list in Butane that nothing has checked yet."""
     entries = holder.get(name) if isinstance(holder, Mapping) else None
     if isinstance(entries, Sequence) and not isinstance(entries, str):
         for number, entry in enumerate(entries):

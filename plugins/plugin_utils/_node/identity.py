@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Who a machine is and where it stands: rack, slot, MAC, address and names."""
+"""A machine's identity and location: rack, slot, MAC, address and names."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ FIELDS = (
         "flatcar_mac",
         fields.one_or_more(fields.mac),
         "the MAC address that the machine boots from, or a list; where Kindling gives addresses, one that has none of its own is "
-        "not answered, because two NICs would hold one address at once",
+        "not answered, because two NICs would have the same address",
         required=True,
     ),
     Field(
@@ -57,23 +57,25 @@ FIELDS = (
     Field(
         "flatcar_more_addresses",
         fields.one_or_more(fields.address),
-        "the addresses of the further NICs in `flatcar_mac`, in their order, on the same network",
+        "the addresses of the other NICs in `flatcar_mac`, in their order, on the same network",
         default=(),
     ),
     Field(
-        "flatcar_hostname", fields.hostname, "the host name; by the pattern, or the inventory name up to its first dot"
+        "flatcar_hostname",
+        fields.hostname,
+        "the host name; made by the pattern, or the inventory name up to its first dot",
     ),
     Field(
         "flatcar_hostname_pattern",
         _hostname_pattern,
-        "host names out of `{rack}`, `{slot}` and `{name}` (the inventory name), such as `{rack}-{slot:02}`",
+        "a pattern for host names with `{rack}`, `{slot}` and `{name}` (the inventory name), such as `{rack}-{slot:02}`",
     ),
-    Field("flatcar_domain", fields.domain, "the domain of its full name; DNS takes the network's when not given"),
+    Field("flatcar_domain", fields.domain, "the domain of its full name; DNS uses the network's when not given"),
 )
 
 
 def check(typed: Mapping[str, Any], given: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    """What is wrong with NICs and addresses taken together: the variable, and what to do."""
+    """Conflicts between NICs and addresses: the variable, and what to do."""
     macs, more = typed["flatcar_mac"] or (), typed["flatcar_more_addresses"] or ()
     if len(more) >= max(len(macs), 1):
         yield (
@@ -82,17 +84,17 @@ def check(typed: Mapping[str, Any], given: Mapping[str, Any]) -> Iterator[tuple[
         )
     every = [typed["flatcar_address"], *more]
     if len(set(every)) < len(every):
-        yield "flatcar_more_addresses", "expected an address of its own for each NIC: one of these is there twice"
+        yield "flatcar_more_addresses", "expected an address of its own for each NIC: one of these occurs twice"
 
 
 def hostname_depends_on(given: Mapping[str, Any]) -> set[str]:
-    """The variables that have to be right before a host name can be told."""
+    """The variables that must be right before the host name can be derived."""
     own = {"flatcar_hostname", "flatcar_hostname_pattern"}
     return own | {"flatcar_rack", "flatcar_slot"} if given.get("flatcar_hostname_pattern") else own
 
 
 def hostname_of(name: str, typed: Mapping[str, Any]) -> str:
-    """The host name out of a node's typed variables. Raises ``ValueError`` with what is wrong with it.
+    """The host name derived from a node's typed variables. Raises ``ValueError`` with what is wrong with it.
 
     It depends on the node alone, never on its place in a list: adding a machine renames no other.
     """
@@ -101,7 +103,7 @@ def hostname_of(name: str, typed: Mapping[str, Any]) -> str:
     short = name.split(".")[0]
     pattern = typed["flatcar_hostname_pattern"]
     if not pattern:
-        return _checked(short, "missing, and the inventory name does not serve")
+        return _checked(short, "missing, and the inventory name cannot be used")
     if typed["flatcar_slot"] is None and "{slot" in pattern:
         raise ValueError(f"missing: flatcar_hostname_pattern is {pattern}, so the machine needs a flatcar_slot")
     made = pattern.format(name=short, rack=typed["flatcar_rack"], slot=typed["flatcar_slot"])

@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What every concern of a node gives: pieces of Butane, each with the variables that it was made from."""
+"""The output of every concern of a node: pieces of Butane, each with the variables that it was made from."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 
 class Layer(NamedTuple):
-    """A piece of Butane. The first of *variables* that the node has is where the inventory says it."""
+    """A piece of Butane. The first of *variables* that the node has is its place in the inventory."""
 
     variables: tuple[str, ...]
     butane: Mapping[str, Any]
@@ -27,7 +27,7 @@ def link(path: str, target: str, overwrite: bool = False) -> dict[str, Any]:
 
 
 def unit_text(*sections: tuple[str, list[tuple[str, Any]]]) -> str:
-    """A file in systemd's language; settings that are None are left out, and sections that have none."""
+    """A file in systemd's syntax; settings that are None are left out, as are sections without settings."""
     blocks = []
     for section, settings in sections:
         lines = [f"{name}={value}\n" for name, value in settings if value is not None]

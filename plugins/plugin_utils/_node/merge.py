@@ -1,9 +1,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Merging Butane fragments by key: a later fragment changes an entry, it never replaces or repeats a list by accident.
+"""Merging Butane fragments by key: a later fragment changes an entry, and never replaces or repeats a list by accident.
 
-An entry ``{path: /etc/motd, "$delete": true}`` takes an inherited entry away, and ``{"$delete": value}`` a value out of a
-list that is a set. No field of Butane begins with ``$``, so the two cannot be confused.
+An entry ``{path: /etc/motd, "$delete": true}`` removes an inherited entry, and ``{"$delete": value}`` a value from a list that is
+a set. No field of Butane begins with ``$``, so the two cannot be confused.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-#: Where a config says contents, or where they come from.
+#: Where a config has contents, or a source for them.
 _RESOURCES = (
     "ignition.config.merge",
     "ignition.config.replace",
@@ -44,8 +44,8 @@ KEYS = {
     "systemd.units.dropins": "name",
 }
 
-#: Lists that are sets: a later fragment adds to them. Every other list of plain values has an order that means
-#: something (options, RAID members), so there the later list stands alone.
+#: Lists that are sets: a later fragment adds to them. In every other list of plain values the order matters (options, RAID
+#: members), so there the later list replaces the earlier one.
 SETS = {
     "ignition.proxy.no_proxy",
     "kernel_arguments.should_exist",
@@ -55,10 +55,10 @@ SETS = {
     "passwd.users.ssh_authorized_keys_local",
 }
 
-#: Lists of objects that have no key: a later fragment adds to them at the end, as Ignition does with configs that it merges.
+#: Lists of objects without a key: a later fragment appends to them, as Ignition does with configs that it merges.
 GROWING = {"storage.files.append"}
 
-#: What says the same thing in several ways, of which an object may use one, by the object's place.
+#: Alternatives for the same thing, of which an object may use one, by the object's place.
 ONE_OF = {
     **dict.fromkeys(_RESOURCES, ("inline", "local", "source")),
     **dict.fromkeys(
@@ -69,13 +69,13 @@ ONE_OF = {
 
 DELETE = "$delete"
 
-#: Told of each misuse: the place in the config, such as ``storage.files[/etc/motd]``, what is wrong, the entry, and the inherited
-#: value that is in its way, if that is what is wrong.
+#: Called for each misuse: the place in the config, such as ``storage.files[/etc/motd]``, what is wrong, the entry, and the
+#: inherited value that conflicts with it, if that is what is wrong.
 Refuse = Callable[[str, str, Any, Any], None]
 
 
 class MergeError(ValueError):
-    """A fragment says something that cannot be merged."""
+    """A fragment contains something that cannot be merged."""
 
 
 def _raise(place: str, message: str, _entry: Any, _inherited: Any) -> None:
@@ -83,7 +83,7 @@ def _raise(place: str, message: str, _entry: Any, _inherited: Any) -> None:
 
 
 def merge(earlier: Any, later: Any, place: str = "", refuse: Refuse = _raise) -> Any:
-    """*later* laid over *earlier*, which both stay as they are; *place* is where in the config they stand.
+    """*later* merged over *earlier*, neither of which is modified; *place* is their place in the config.
 
     Raises ``MergeError`` at the first misuse unless *refuse* collects them; what is refused is left out.
     """
@@ -91,7 +91,7 @@ def merge(earlier: Any, later: Any, place: str = "", refuse: Refuse = _raise) ->
 
 
 class _Merger:
-    """``place`` finds a list's rule; ``path`` is the same for people, with the keys of the entries on the way."""
+    """``place`` selects a list's rule; ``path`` is the same for people, with the keys of the entries on the way."""
 
     def __init__(self, refuse: Refuse) -> None:
         self._refuse = refuse
@@ -108,7 +108,7 @@ class _Merger:
             if place in GROWING:
                 return [*before, *(self.lay(None, entry, place, path) for entry in later if entry not in before)]
         elif later is None and (isinstance(earlier, Mapping) or place in KEYS or place in SETS):
-            return earlier  # "files:" with nothing behind it says nothing; it does not clear a list by accident
+            return earlier  # "files:" with nothing after it has no effect; it does not clear a list by accident
         return later
 
     def _lay_mapping(self, earlier: Mapping, later: Mapping, place: str, path: str) -> dict:
@@ -116,7 +116,7 @@ class _Merger:
         refused = self._beside_inherited(earlier, later, place, path) if earlier and place in ONE_OF else ()
         for name, value in later.items():
             if name == DELETE:
-                self._refuse(path, f"{DELETE} stands where no entry of a list can be deleted", later, None)
+                self._refuse(path, f"{DELETE} is used where no entry of a list can be deleted", later, None)
                 continue
             if name in refused:
                 continue
@@ -125,7 +125,7 @@ class _Merger:
         return merged
 
     def _beside_inherited(self, earlier: Mapping, later: Mapping, place: str, path: str) -> list[str]:
-        """The contents in *later* that cannot stand beside those in *earlier*, or beside what that says of its own."""
+        """The contents in *later* that conflict with those in *earlier*, or with its other settings for them."""
         ways = ONE_OF[place]
         new = [way for way in ways if later.get(way) is not None and later[way] != earlier.get(way)]
         former = [way for way in ways if earlier.get(way) is not None]
@@ -133,18 +133,18 @@ class _Merger:
             return []
         left = [(way, earlier[way]) for way in former if way not in later]
         for way, value in left:
-            message = f"{way} is inherited, and cannot stand beside it: take it away by `{way}: ~`"
+            message = f"{way} is inherited, and cannot be combined with it: remove it with `{way}: ~`"
             self._refuse(f"{path}.{new[0]}", message, later[new[0]], value)
         facts = () if left else _facts_of(earlier, later)
         for fact, away, value in facts:
             message = (
-                f"{fact} is inherited, and is that of other contents: say it of these, or take it away by `{away}`"
+                f"{fact} is inherited, and belongs to other contents: set it for these, or remove it with `{away}`"
             )
             self._refuse(f"{path}.{new[0]}", message, later[new[0]], value)
         return new if left or facts else []
 
     def _lay_entries(self, earlier: Sequence, later: Sequence, place: str, path: str) -> list:
-        """Entries without the key are nobody's match: they are kept, and the transpiler says what they lack."""
+        """Entries without the key match nothing: they are kept, and the transpiler reports what they lack."""
         merged, key, seen = list(earlier), KEYS[place], []
         for entry in later:
             if not isinstance(entry, Mapping):
@@ -152,7 +152,7 @@ class _Merger:
                 continue
             here = f"{path}[{entry.get(key)}]"
             if key in entry and entry[key] in seen:
-                self._refuse(here, f"stands twice in one list: make one entry of the two with this {key}", entry, None)
+                self._refuse(here, f"occurs twice in one list: merge the two entries with this {key}", entry, None)
                 continue
             seen.append(entry.get(key))
             index = _find(merged, entry, key)
@@ -169,7 +169,7 @@ class _Merger:
             self._refuse(path, f"an entry that deletes has its {key} and {DELETE}: true, and nothing else", entry, None)
         elif index is None:
             self._refuse(
-                path, f"{DELETE}: there is no such entry to delete; its {key} is none that is inherited", entry, None
+                path, f"{DELETE}: there is no such entry to delete; no inherited one has its {key}", entry, None
             )
         else:
             del merged[index]
@@ -182,7 +182,7 @@ class _Merger:
             elif len(item) > 1:
                 self._refuse(path, f"an item that deletes has {DELETE} and nothing else", item, None)
             elif item[DELETE] not in merged:
-                self._refuse(path, f"{DELETE}: {item[DELETE]!r} is not in the list that is inherited", item, None)
+                self._refuse(path, f"{DELETE}: {item[DELETE]!r} is not in the inherited list", item, None)
             else:
                 merged.remove(item[DELETE])
         return merged
@@ -198,7 +198,7 @@ def _find(entries: Sequence, wanted: Mapping, key: str) -> int | None:
 
 
 def _facts_of(earlier: Mapping, later: Mapping) -> list[tuple[str, str, Any]]:
-    """What *earlier* says of its contents and *later* says nothing of: its name, what takes it away, and the value."""
+    """Properties of the contents that *earlier* sets and *later* does not: the name, how to remove it, and the value."""
     found = []
     before, after = earlier.get("verification"), later.get("verification")
     if (

@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The whole node: all tables in one, and one config out of all layers."""
+"""The whole node: all tables in one, and one config made of all layers."""
 
 from __future__ import annotations
 
@@ -34,13 +34,13 @@ CONCERNS = (identity, boot, power, access, network, disks, clock, updates, softw
 NODE = tuple(field for concern in CONCERNS for field in concern.FIELDS)
 _NAMES = frozenset(field.name for field in NODE)
 
-#: What says where a node stands, and what of it there is once in the world: enough to look for what two of them have.
+#: A node's place, and what must be unique about it: enough to look for duplicates among nodes.
 PLACE = frozenset(field.name for field in identity.FIELDS)
 OWNED = frozenset({"flatcar_install_disk", "flatcar_install_disk_serial", "flatcar_bmc"})
 
 
 def node_variables(variables: Iterable[str]) -> list[str]:
-    """The names among *variables* that speak of a node."""
+    """The names among *variables* that are about a node."""
     return [name for name in variables if name.startswith("flatcar_") and not NOT_OF_NODES.fullmatch(name)]
 
 
@@ -52,9 +52,9 @@ def unknown_variables(names: Iterable[str]) -> list[str]:
 def read_node(
     name: str, variables: Mapping[str, Any], unreadable: Collection[str] = ()
 ) -> tuple[Node | None, list[Problem]]:
-    """The node *name* out of its variables, or None and all that is wrong with them.
+    """The node *name* from its variables, or None and everything that is wrong with them.
 
-    *unreadable* are names of variables that the node has and nobody can read: nothing is said of those.
+    *unreadable* are names of variables that the node has and that cannot be read: they are not reported.
     """
     given = {key: variables[key] for key in node_variables(variables)}
     fragments = {key: given[key] for key in sorted(given) if FRAGMENT.fullmatch(key) and given[key] is not None}
@@ -78,7 +78,7 @@ def read_node(
 
 
 def _with_a_way_out(problem: Problem) -> Problem:
-    """Of a name that is like no other: perhaps somebody has looked for a word that there is not."""
+    """For a name that resembles no other: perhaps it is an option that does not exist."""
     if "did you mean" in problem.message:
         return problem
     return replace(
@@ -87,7 +87,7 @@ def _with_a_way_out(problem: Problem) -> Problem:
 
 
 def check_name(host: str) -> list[Problem]:
-    """What is wrong with a host's name in the inventory: it becomes lines of scripts and on screens."""
+    """What is wrong with a host's name in the inventory: it ends up in lines of scripts and on screens."""
     try:
         words.read("host", host)
     except ValueError as error:
@@ -111,7 +111,7 @@ def _check_fragments(name: str, fragments: Mapping[str, Any]) -> list[Problem]:
 def _contradictions(
     name: str, typed: Mapping[str, Any], given: Mapping[str, Any], wrong: set[str]
 ) -> Iterator[Problem]:
-    """What variables cannot say together; nothing is said of those that are wrong by themselves."""
+    """Conflicts between variables; those that are wrong by themselves are not reported."""
     for concern in (identity, boot, updates):
         for variable, message in concern.check(typed, given):
             if variable not in wrong:
@@ -119,16 +119,16 @@ def _contradictions(
 
 
 def warnings(node: Node) -> list[Problem]:
-    """What people may not expect of *node*, though nothing is wrong with it."""
+    """What may be unexpected about *node*, though nothing is wrong with it."""
     return [
         Problem(node.name, variable, message, node.given.get(variable)) for variable, message in updates.notices(node)
     ]
 
 
 def layers(node: Node) -> list[Layer]:
-    """The pieces of the node's config, the later to be laid over the earlier.
+    """The pieces of the node's config, later ones to be merged over earlier ones.
 
-    They are the header, what its ``flatcar_`` variables say, and its fragments in the order of their variables' names.
+    They are the header, what its ``flatcar_`` variables make, and its fragments in the order of their variables' names.
     """
     header = Layer((), {"variant": "flatcar", "version": DEFAULT_VERSION})
     own = [layer for concern in CONCERNS for layer in concern.layers(node)]
@@ -136,7 +136,7 @@ def layers(node: Node) -> list[Layer]:
 
 
 def merge_layers(node: Node) -> tuple[dict[str, Any], list[Problem]]:
-    """The node's whole Butane config, and what in its fragments cannot be merged and was left out."""
+    """The node's whole Butane config, and what could not be merged from its fragments and was left out."""
     problems: list[Problem] = []
     merged: dict[str, Any] = {}
     laid: list[Layer] = []
@@ -173,7 +173,7 @@ def _said_by(layer: Layer, node: Node) -> str:
 
 
 def _holds(value: Any, wanted: Any) -> bool:
-    """Whether *wanted* itself, and not one that is equal, is somewhere in *value*."""
+    """Whether *wanted* itself, and not an equal value, is somewhere in *value*."""
     if isinstance(value, Mapping):
         return any(_holds(inner, wanted) for inner in value.values())
     if isinstance(value, list | tuple):
@@ -182,13 +182,13 @@ def _holds(value: Any, wanted: Any) -> bool:
 
 
 def _place_of(giver: Layer | None, node: Node, inherited: Any) -> Any:
-    """What tells where the inventory says it: a fragment's own value, or the variable that a text was made of."""
+    """What has the place in the inventory: a fragment's own value, or the variable that a string was made from."""
     variable = _said_by(giver, node) if giver else ""
     return inherited if FRAGMENT.fullmatch(variable) else node.given.get(variable)
 
 
 def to_butane(node: Node) -> dict[str, Any]:
-    """The node's whole Butane config. Raises ``InventoryError`` with all that cannot be merged."""
+    """The node's whole Butane config. Raises ``InventoryError`` with everything that cannot be merged."""
     merged, problems = merge_layers(node)
     if problems:
         raise InventoryError(problems)

@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The machine's network: what systemd-networkd is told of its NICs, bonds, VLANs and bridges."""
+"""The machine's network: the configuration of its NICs, bonds, VLANs and bridges for systemd-networkd."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ KINDS = ("mac", "bond", "vlan", "bridge")
 
 _NAME = fields.word("node's interface")
 
-#: How a fragment says what the tables have no word for.
+#: How a fragment adds what the tables have no option for.
 _NETDEV = (
-    "anything else that systemd-networkd knows goes into a file of flatcar_butane that is laid over this one's, "
+    "anything else that systemd-networkd knows goes into a drop-in file by flatcar_butane, "
     "/etc/systemd/network/10-NAME.netdev.d/50-more.conf"
 )
 _NETWORK = _NETDEV.replace("netdev.d", "network.d")
@@ -48,7 +48,7 @@ _DHCP = {"ipv4": "ipv4", "ipv6": "ipv6", "both": "yes"}
 def _next_hop(value: Any) -> IPAddress:
     address = fields.any_address(value)
     if getattr(address, "scope_id", None):
-        raise ValueError("expected an address without its %: it is reached by the interface that it stands at")
+        raise ValueError("expected an address without %: it is reached by the interface that it is set for")
     if address.is_multicast or address.is_unspecified or address.is_loopback:
         raise ValueError("expected the address of a router, such as 10.0.0.254 or fe80::1")
     return address
@@ -61,7 +61,7 @@ def _search_domain(value: Any) -> str:
             fields.domain(name)
         except ValueError as error:
             raise ValueError(
-                f"{error}, or one behind ~, whose names alone are asked for here; ~. are all names"
+                f"{error}, or one after ~, so that only its names are looked up here; ~. means all names"
             ) from None
     return str(value)
 
@@ -72,11 +72,11 @@ BOND = Record(
         Field(
             "mode",
             fields.choice("802.3ad", "active-backup", "balance-alb", "balance-tlb", "balance-xor", beyond=_NETDEV),
-            "how they share the work; `802.3ad` is LACP",
+            "how they share the traffic; `802.3ad` is LACP",
             default="802.3ad",
         ),
-        Field("lacp_rate", fields.choice("slow", "fast"), "how often LACP asks the switch; `802.3ad` alone"),
-        Field("hash", fields.choice("layer2", "layer2+3", "layer3+4"), "what picks the member that a packet takes"),
+        Field("lacp_rate", fields.choice("slow", "fast"), "how often LACP packets are requested; `802.3ad` only"),
+        Field("hash", fields.choice("layer2", "layer2+3", "layer3+4"), "what selects the member for a packet"),
     ),
     beyond=_sentence(_NETDEV),
 )
@@ -90,14 +90,14 @@ VLAN = Record(
 BRIDGE = Record(
     (
         Field("members", fields.list_of(_NAME), "the names of the interfaces that it joins", default=()),
-        Field("stp", fields.boolean, "speak the spanning tree protocol", default=False),
+        Field("stp", fields.boolean, "run the spanning tree protocol", default=False),
     ),
     beyond=_sentence(_NETDEV),
 )
 _ON_LINK = Field(
     "on_link",
     fields.boolean,
-    "it is reached on this interface directly, though it is on no network of its addresses",
+    "it is reached directly on this interface, though it is on no network of its addresses",
     default=False,
 )
 GATEWAY = Record(
@@ -110,9 +110,9 @@ GATEWAY = Record(
 ROUTE = Record(
     (
         Field("to", fields.any_network, "the network that it leads to; `0.0.0.0/0` and `::/0` are all", required=True),
-        Field("via", _next_hop, "the router that it goes by; the network is on this interface's link when not given"),
+        Field("via", _next_hop, "the router for it; the network is on this interface's link when not given"),
         _ON_LINK,
-        Field("metric", fields.integer(0, 2**32 - 1), "which of several routes is taken: that with the smallest"),
+        Field("metric", fields.integer(0, 2**32 - 1), "the route with the smallest metric is taken"),
     ),
     beyond=_sentence(_NETWORK),
 )
@@ -122,14 +122,14 @@ def _check_interface(typed: Mapping[str, Any]) -> None:
     kinds = [kind for kind in KINDS if typed[kind] is not None]
     if len(kinds) != 1:
         raise ValueError(
-            f"expected one of {', '.join(KINDS)}, which says what it is; got {' and '.join(kinds) or 'none'}"
+            f"expected one of {', '.join(KINDS)}, which gives its type; got {' and '.join(kinds) or 'none'}"
         )
     if not _has_addresses(typed) and (typed["gateway"] or typed["routes"]):
         raise ValueError(
-            "expected dhcp or addresses beside gateway and routes: without an address it reaches no router"
+            "expected dhcp or addresses beside gateway and routes: without an address it cannot reach a router"
         )
     if typed["bond"] and typed["bond"]["lacp_rate"] and typed["bond"]["mode"] != "802.3ad":
-        raise ValueError("expected lacp_rate with the mode 802.3ad alone")
+        raise ValueError("expected lacp_rate only with the mode 802.3ad")
     mistakes = [Mistake(path, message, None) for path, message in (*_gateway_mistakes(typed), *_route_mistakes(typed))]
     if mistakes:
         raise Invalid(mistakes)
@@ -144,13 +144,13 @@ def _gateway_mistakes(interface: Mapping[str, Any]) -> Iterator[tuple[str, str]]
     for gateway in interface["gateway"]:
         address = gateway["address"]
         if address.version in families:
-            yield ".gateway", "expected one IPv4 and one IPv6 gateway at most: make the other one a route with a metric"
+            yield ".gateway", "expected at most one IPv4 and one IPv6 gateway: make the other one a route with a metric"
         families.add(address.version)
         if not _is_reached(gateway["on_link"], address, interface):
             yield (
                 ".gateway",
-                f"expected a gateway on the network of one of its addresses, or link-local IPv6; {address} is reached all the same "
-                f"by {{address: '{address}', on_link: true}}",
+                f"expected a gateway on the network of one of its addresses, or link-local IPv6; {address} can still be reached "
+                f"with {{address: '{address}', on_link: true}}",
             )
 
 
@@ -165,7 +165,7 @@ def _route_mistakes(interface: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         elif not _is_reached(route["on_link"], via, interface) and not _asks(interface, via.version):
             yield (
                 here,
-                f"expected via on the network of one of its addresses, or on_link: true, to reach {via} all the same",
+                f"expected via on the network of one of its addresses, or on_link: true, to reach {via} anyway",
             )
 
 
@@ -175,13 +175,13 @@ def _is_reached(on_link: bool, hop: IPAddress, interface: Mapping[str, Any]) -> 
 
 
 def _asks(interface: Mapping[str, Any], version: int) -> bool:
-    """Whether DHCP gives it addresses of the *version*, whose network nobody knows yet."""
+    """Whether DHCP assigns it addresses of the *version*, whose network is not known yet."""
     return interface["dhcp"] in (f"ipv{version}", "both")
 
 
 INTERFACE = Record(
     (
-        Field("name", _NAME, "its name; a NIC's is for this list alone", required=True),
+        Field("name", _NAME, "its name; a NIC's is used in this list only", required=True),
         Field("mac", fields.mac, "a NIC: its MAC address"),
         Field("bond", BOND, "a bond"),
         Field("vlan", VLAN, "a VLAN"),
@@ -189,8 +189,8 @@ INTERFACE = Record(
         Field(
             "dhcp",
             _dhcp,
-            "`ipv4` (or `true`), `ipv6` or `both`: ask DHCP for addresses, known by the MAC address in both; IPv6 is asked where a "
-            "router says so",
+            "`ipv4` (or `true`), `ipv6` or `both`: use DHCP, identified by the MAC address for both; DHCPv6 only where a "
+            "router advertises it",
             default=False,
         ),
         Field(
@@ -209,14 +209,14 @@ INTERFACE = Record(
         Field(
             "accept_ra",
             fields.boolean,
-            "take addresses and routes from IPv6 router advertisements; as systemd-networkd does it when not given",
+            "take addresses and routes from IPv6 router advertisements; systemd-networkd's default when not given",
         ),
         Field("dns", fields.one_or_more(fields.any_address), "name servers", default=()),
         Field(
             "domains",
             fields.one_or_more(_search_domain),
-            "domains in which short names are looked for, such as `rack.example.com`; behind `~`, domains whose names are asked "
-            "for here alone",
+            "domains in which short names are looked up, such as `rack.example.com`; after `~`, domains whose names are asked "
+            "up only here",
             default=(),
         ),
         Field("mtu", fields.integer(576, 65535), "the largest packet"),
@@ -236,7 +236,7 @@ def _check_interfaces(typed: Sequence[Mapping[str, Any]], given: Sequence[Any]) 
 
 
 def _below(interface: Mapping[str, Any]) -> Sequence[tuple[str, str]]:
-    """The interfaces that one stands on: the path that says so, and the name."""
+    """The interfaces that one depends on: the path that says so, and the name."""
     for kind in ("bond", "bridge"):
         if interface[kind]:
             return [(f".{kind}.members[{n}]", name) for n, name in enumerate(interface[kind]["members"])]
@@ -244,7 +244,7 @@ def _below(interface: Mapping[str, Any]) -> Sequence[tuple[str, str]]:
 
 
 def _name_mistakes(interfaces: Sequence[Mapping[str, Any]]) -> Iterator[tuple[int, str, str]]:
-    """Names come from above in the list, so that no interface stands on itself."""
+    """Names refer to entries above in the list, so that no interface depends on itself."""
     known: set[str] = set()
     macs: set[str] = set()
     for number, interface in enumerate(interfaces):
@@ -253,22 +253,22 @@ def _name_mistakes(interfaces: Sequence[Mapping[str, Any]]) -> Iterator[tuple[in
                 above = ", ".join(sorted(known)) or "none"
                 yield number, path, f"expected the name of an interface above it in the list; they are {above}"
         if interface["name"] in known:
-            yield number, ".name", f"{interface['name']} is there twice: every interface has a name of its own"
+            yield number, ".name", f"{interface['name']} occurs twice: every interface needs a name of its own"
         if interface["mac"] in macs:
-            yield number, ".mac", f"{interface['mac']} is there twice: a NIC has one entry"
+            yield number, ".mac", f"{interface['mac']} occurs twice: a NIC has one entry"
         known.add(interface["name"])
         macs |= {interface["mac"]} - {None}
 
 
 def _place_mistakes(interfaces: Sequence[Mapping[str, Any]]) -> Iterator[tuple[int, str, str]]:
-    """A member of a bond or bridge belongs to that one alone, and has no addresses of its own."""
+    """A member of a bond or bridge belongs to that one only, and has no addresses of its own."""
     owners: dict[str, str] = {}
     for number, interface in enumerate(interfaces):
         for path, name in _below(interface):
             if path.startswith(".vlan"):
                 continue
             if name in owners:
-                yield number, path, f"{name} is a member of {owners[name]} already"
+                yield number, path, f"{name} is already a member of {owners[name]}"
             owners.setdefault(name, interface["name"])
     for number, interface in enumerate(interfaces):
         owner = owners.get(interface["name"])
@@ -279,7 +279,7 @@ def _place_mistakes(interfaces: Sequence[Mapping[str, Any]]) -> Iterator[tuple[i
             yield number, "", f"it is a member of {owner}, which has the addresses: give {owner} {what} instead"
 
 
-#: What has a meaning only where there are addresses.
+#: What makes sense only with addresses.
 _OF_ADDRESSES = ("dhcp", "addresses", "gateway", "routes", "dns", "domains")
 
 
@@ -305,7 +305,7 @@ def layers(node: Node) -> list[Layer]:
 
 
 def _mac(interface: Mapping[str, Any], by_name: Mapping[str, Mapping[str, Any]]) -> str | None:
-    """The MAC address of its first NIC, so that DHCP and switches see one machine; networkd would make one up."""
+    """The MAC address of its first NIC, so that DHCP and switches see one machine; networkd would generate one."""
     while not interface["mac"]:
         below = _below(interface)
         if not below:
@@ -337,7 +337,7 @@ def _netdev(interface: Mapping[str, Any], mac: str | None) -> str:
 
 def _network(interface: Mapping[str, Any], interfaces: Sequence[Mapping[str, Any]]) -> str:
     if interface["mac"]:
-        # Bonds and VLANs have the same address as their NIC: its permanent one, and no kind, are the NIC's alone
+        # Bonds and VLANs have the same address as their NIC: only the NIC has it as its permanent one, and has no kind
         match = [("PermanentMACAddress", interface["mac"]), ("Type", "ether"), ("Kind", "!*")]
     else:
         match = [("Name", interface["name"])]
@@ -362,7 +362,7 @@ def _network(interface: Mapping[str, Any], interfaces: Sequence[Mapping[str, Any
         ("Network", settings),
         *(("Route", settings) for settings in _routes(interface)),
         ("DHCPv4", [("ClientIdentifier", "mac")] if _asks(interface, 4) else []),
-        # Else a machine in RAM, which has another machine-id at each start, would have another address, too
+        # Otherwise a machine in RAM, whose machine-id changes at each start, would have a new address, too
         ("DHCPv6", [("DUIDType", "link-layer")] if _asks(interface, 6) else []),
     )
 

@@ -13,10 +13,10 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Node:
-    """One machine of the fleet, checked as far as it can be without looking at the others.
+    """One machine of the fleet, checked as far as possible without looking at the others.
 
-    Attributes are the variables' names without their prefix, typed. ``given`` has the values as the inventory gave them,
-    by the whole name, and ``fragments`` the raw Butane by the names of its variables, in the order in which it is merged.
+    Attributes are the variables' names without their prefix, typed. ``given`` has the values as the inventory gave them, by full
+    name, and ``fragments`` the raw Butane by variable name, in the order in which it is merged.
     """
 
     name: str
@@ -79,12 +79,12 @@ class Node:
         )
 
     def addresses(self) -> list[ipaddress.IPv4Address | ipaddress.IPv6Address]:
-        """All that it has, each once: a static address may be the one that DHCP gives."""
+        """All of its addresses, each once: a static address may be the one that DHCP assigns."""
         static = (address.ip for interface in self.interfaces for address in interface["addresses"])
         return list(dict.fromkeys((self.address, *self.more_addresses, *static)))
 
     def nics(self) -> list[tuple[str, ipaddress.IPv4Address | None]]:
-        """Those that it boots from, by their MAC addresses, each with the address that is its own."""
+        """The NICs that it boots from, by their MAC addresses, each with its own address."""
         return list(itertools.zip_longest(self.mac, (self.address, *self.more_addresses)))
 
 

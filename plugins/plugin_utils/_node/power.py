@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""How a machine is switched on from afar. Nothing of it becomes a part of the machine's config."""
+"""Remote power control of a machine. None of it becomes a part of the machine's config."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 _HEXADECIMAL = re.compile(r"(?:[0-9a-fA-F]{2}){1,20}")
 
-#: What each type needs, and what else it knows.
+#: What each type needs, and what else it accepts.
 _NEEDED = {"redfish": ("address", "user", "password"), "ipmi": ("address", "user", "password"), "wol": ()}
 _KNOWN = {"redfish": ("system", "port"), "ipmi": ("port", "key", "uefi"), "wol": ("address", "mac", "port")}
 
@@ -30,7 +30,7 @@ def _key(value: Any) -> str:
 
 def _check_bmc(typed: Mapping[str, Any]) -> None:
     kind = typed["type"]
-    if kind is None:  # its own mistake is told already
+    if kind is None:  # that is reported already
         return
     missing = [name for name in _NEEDED[kind] if typed[name] is None]
     if missing:
@@ -46,7 +46,7 @@ BMC = Record(
         Field(
             "type",
             fields.choice("redfish", "ipmi", "wol"),
-            "what the machine's service processor speaks; `wol`: it has none, and its NIC wakes it",
+            "the protocol of the machine's service processor; `wol`: it has none, and its NIC wakes it",
             required=True,
         ),
         Field(
@@ -57,11 +57,11 @@ BMC = Record(
         Field("user", fields.line, "the user that may switch the machine on"),
         Field("password", fields.line, "that user's password; keep it in a vault", secret=True),
         Field("system", fields.line, "`redfish`: the system's id, where the service processor has several"),
-        Field("port", fields.integer(1, 65535), "its port, where it is not the usual one"),
+        Field("port", fields.integer(1, 65535), "its port, if it is not the usual one"),
         Field(
             "key",
             _key,
-            "`ipmi`: its key (K_G) in hexadecimal digits, where it has one; keep it in a vault",
+            "`ipmi`: its key (K_G) in hexadecimal digits, if it has one; keep it in a vault",
             secret=True,
         ),
         Field(
@@ -73,20 +73,20 @@ BMC = Record(
         Field("mac", fields.mac, "`wol`: the NIC that wakes the machine; the first of `flatcar_mac` if not given"),
     ),
     _check_bmc,
-    beyond="A machine that needs more to be switched on has no flatcar_bmc: switch it by a playbook of yours, and install it with "
+    beyond="A machine that needs more to be switched on has no flatcar_bmc: switch it with your own playbook, and install it with "
     "-e install_power=false",
 )
 
-FIELDS = (Field("flatcar_bmc", BMC, "how the machine is switched on from afar; by hand when not given", secret=True),)
+FIELDS = (Field("flatcar_bmc", BMC, "how the machine is switched on remotely; by hand when not given", secret=True),)
 
 
-#: Where a packet that wakes a machine goes, and the port of each type that has a usual one.
+#: Where a packet that wakes a machine goes, and the default port of each type that has one.
 _EVERYBODY = "255.255.255.255"
 _PORTS = {"ipmi": 623, "wol": 9}
 
 
 def plan(bmc: Any, macs: Sequence[str]) -> dict[str, Any]:
-    """What to give to those who switch a machine on: *bmc*, all filled in; the type is ``hand`` where there is none.
+    """The data needed to switch a machine on: *bmc* with its defaults filled in; the type is ``hand`` if there is none.
 
     Raises ``ValueError`` with what is wrong with it.
     """
@@ -106,35 +106,36 @@ def plan(bmc: Any, macs: Sequence[str]) -> dict[str, Any]:
 
 
 def network_boot(found: Mapping[str, Any], system: str | None, needed: bool = True) -> dict[str, Any]:
-    """How a Redfish service has a machine boot from the network once: the ``device`` to boot from, and the ``systems`` that it has.
+    """How a Redfish service makes a machine boot from the network once: the ``device`` to boot from, and the ``systems`` that it
+    has.
 
-    *found* is what ``redfish_info`` told of boot overrides: a service that tells nothing of them is asked for PXE. Raises
-    ``ValueError`` where *system* is not said and has to be, or where a boot from the network is *needed* and cannot be had.
+    *found* is what ``redfish_info`` reported about boot overrides: a service that reports nothing about them is asked for PXE.
+    Raises ``ValueError`` if *system* is not given and has to be, or if a boot from the network is *needed* and impossible.
     """
     entries = ((found.get("redfish_facts") or {}).get("boot_override") or {}).get("entries") or ()
     boots = {place["system_uri"].rstrip("/").rpartition("/")[2]: boot for place, boot in entries}
     if system is None and len(boots) > 1:
         raise ValueError(
-            f"it has several systems: say in flatcar_bmc which is this machine, by system: one of {', '.join(boots)}"
+            f"it has several systems: set system in flatcar_bmc to the one that is this machine, of {', '.join(boots)}"
         )
-    # Of a system whose id is not in its address, nothing is known here
+    # For a system whose id is not in its address, nothing is known here
     boot = boots.get(system, {}) if system else next(iter(boots.values()), {})
     offered = boot.get("BootSourceOverrideTarget@Redfish.AllowableValues") or _FROM_NETWORK
     device = next((one for one in _FROM_NETWORK if one in offered), None)
     if needed and device is None:
         raise ValueError(
-            f"it can be told to boot from {', '.join(offered)}, and not from the network: have its firmware try the network "
-            "first, and say -e power_network_boot=false"
+            f"it can be set to boot from {', '.join(offered)}, but not from the network: have its firmware try the network "
+            "first, and pass -e power_network_boot=false"
         )
     return {"device": device, "systems": list(boots)}
 
 
-#: A boot from the network as Redfish calls it; some systems know the second alone.
+#: A boot from the network as Redfish calls it; some systems know only the second.
 _FROM_NETWORK = ("Pxe", "UefiHttp")
 
 
 def layers(_node: Node) -> list[Layer]:
-    """None: who may switch the machine on is no business of the machine."""
+    """None: who may switch the machine on is no concern of the machine."""
     return []
 
 

@@ -1,8 +1,8 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Where each part of a node's merged Butane comes from: the variable, and its place in the inventory.
+"""The origin of each part of a node's merged Butane: the variable, and its place in the inventory.
 
-The layers are merged once more, each value in a wrapping that says where it is from.
+The layers are merged once more, each value in a wrapper that has its source.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ OriginOf = Callable[[Any], Any]
 
 
 class Source(NamedTuple):
-    """``variable`` is "" for what every node has; ``origin`` is its file, line and column where they are known."""
+    """``variable`` is "" for what every node has; ``origin`` is its file, line and column, if known."""
 
     variable: str
     origin: Any
@@ -27,14 +27,14 @@ class Source(NamedTuple):
 
 @dataclass(frozen=True)
 class Traced:
-    """A value with its source; it equals another by the value alone, as merging wants it."""
+    """A value with its source; equality is that of the value alone, as merging requires."""
 
     value: Any
     source: Source = field(compare=False)
 
 
 def traced_butane(node: Node, origin_of: OriginOf) -> dict[str, Any]:
-    """The node's merged config, each plain value in it but null a ``Traced``."""
+    """The node's merged config, with each plain value except null as a ``Traced``."""
     wrapped = (_trace_layer(node, layer, origin_of) for layer in layers(node))
     return functools.reduce(functools.partial(merge, refuse=lambda *_told: None), wrapped, {})
 
@@ -46,7 +46,7 @@ def _trace_layer(node: Node, layer: Layer, origin_of: OriginOf) -> Any:
 
 
 def _origin(given: Mapping[str, Any], variable: str, origin_of: OriginOf) -> Any:
-    """That of the value; of the variable's name where the value, such as true, has none."""
+    """The value's place; that of the variable's name if the value, such as true, has none."""
     return origin_of(given.get(variable)) or origin_of(next((name for name in given if name == variable), None))
 
 
@@ -68,7 +68,7 @@ def _known(source: Source, origin: Any) -> Source:
 
 
 def source_at(traced: Any, path: Iterable[str]) -> Source | None:
-    """The source of the value at *path*, or of the first value in the deepest part of it that exists."""
+    """The source of the value at *path*, or of the first value in the deepest part of the path that exists."""
     for step in path:
         inner = _step(traced, step)
         if inner is None:

@@ -17,7 +17,7 @@ CHANNEL_BY_DIGIT = dict(zip("0123", ("alpha", "beta", "stable", "lts"), strict=T
 
 
 class Ignition(NamedTuple):
-    """What a release, and those after it, have: Ignition's version, its newest stable spec, its experimental one."""
+    """What a release and its successors have: Ignition's version, its newest stable spec, its experimental one."""
 
     since: int
     version: str
@@ -25,7 +25,7 @@ class Ignition(NamedTuple):
     experimental: str
 
 
-#: By the first number of a release. Older ones are out of support, and nothing is said about them.
+#: By the first number of a release. Older ones are out of support, and not judged.
 IGNITION = (
     Ignition(4081, "2.19.0", (3, 4), "3.5.0-experimental"),
     Ignition(4230, "2.20.0", (3, 5), "3.6.0-experimental"),
@@ -51,7 +51,7 @@ def channel_of(version: str, channel: str) -> str:
 
 
 def ignition_of(version: str, channel: str) -> Ignition | None:
-    """The Ignition of a release, or of what *channel* had at the least; None where nothing is known."""
+    """The Ignition of a release, or the oldest that *channel* may have; None if nothing is known."""
     exact = VERSION.fullmatch(version)
     number = int(exact.group(1)) if exact else CURRENT.get(channel.partition("-")[0], 0)
     known = [row for row in IGNITION if row.since <= number]
@@ -59,7 +59,7 @@ def ignition_of(version: str, channel: str) -> Ignition | None:
 
 
 def why_unreadable(butane: str, version: str, channel: str) -> str | None:
-    """Why a release cannot read a config of Butane's version *butane*; None if it can, or if nobody knows."""
+    """Why a release cannot read a config of Butane's version *butane*; None if it can, or if that is not known."""
     spec, ignition = SPEC_OF_BUTANE.get(butane), ignition_of(version, channel)
     if spec is None or ignition is None or spec == ignition.experimental:
         return None
@@ -68,8 +68,8 @@ def why_unreadable(butane: str, version: str, channel: str) -> str | None:
     release = f"release {version}" if VERSION.fullmatch(version) else f"{channel}'s current release"
     newest = ".".join(map(str, ignition.spec))
     return (
-        f"version {butane} becomes Ignition {spec}, but the Ignition {ignition.version} of {release} reads up to {newest} "
-        f"and {ignition.experimental}: take an older version (1.1.0 fits every supported release) or a newer release"
+        f"version {butane} becomes Ignition {spec}, but Ignition {ignition.version} of {release} reads up to {newest} "
+        f"and {ignition.experimental}: use an older version (1.1.0 fits every supported release) or a newer release"
     )
 
 

@@ -22,16 +22,16 @@ _LISTS_OF_WORDS = fields.list_of(fields.line)
 
 SYSEXT = Record(
     (
-        Field("name", _NAME, "its name, as the image's own metadata says it", required=True),
+        Field("name", _NAME, "its name, as in the image's own metadata", required=True),
         Field("url", fields.url, "where the node fetches it from", required=True),
         Field("sha256", fields.sha256, "the SHA-256 that it has to have", required=True),
     ),
-    beyond="An extension that is got otherwise is a file below /opt/extensions and a link in /etc/extensions, by flatcar_butane",
+    beyond="Any other extension is a file below /opt/extensions and a link in /etc/extensions, by flatcar_butane",
 )
 
 
 def _setting(value: Any) -> str:
-    """A number is the text that it was written as; whether true, yes and on are, nobody can tell any more."""
+    """A number is the string that it was written as; true, yes and on can no longer be told apart."""
     if isinstance(value, int) and not isinstance(value, bool):
         return str(value)
     if value == "":
@@ -40,8 +40,8 @@ def _setting(value: Any) -> str:
         return fields.line(value)
     except ValueError:
         raise ValueError(
-            "expected a text of one line, in quotes; one of several lines goes into a file by flatcar_butane (storage.files) that "
-            "volumes shows to the container"
+            "expected a string of one line, in quotes; longer text goes into a file by flatcar_butane (storage.files) that "
+            "volumes mounts into the container"
         ) from None
 
 
@@ -50,12 +50,12 @@ def _port(value: Any) -> str:
     mapped = _Published.of(port)
     numbers = (*mapped.ports, *mapped.inside)
     if not all(1 <= number <= 65535 for number in numbers) or len(mapped.ports) != len(mapped.inside) or not numbers:
-        raise ValueError("expected ports from 1 to 65535, and as many of the machine as of the container")
+        raise ValueError("expected ports from 1 to 65535, and equally many of the machine and of the container")
     return port
 
 
 class _Published(NamedTuple):
-    """What a container's port takes of the machine; ``address`` is empty for all of its addresses."""
+    """The machine's ports that a container publishes; ``address`` is empty for all of its addresses."""
 
     address: str
     protocol: str
@@ -81,7 +81,7 @@ def _range(text: str) -> range:
 
 
 def _check_containers(typed: Sequence[Mapping[str, Any]], given: Sequence[Any]) -> None:
-    """Two containers on one port: the second would be started for ever."""
+    """Two containers on one port: the second would be restarted forever."""
     taken: list[tuple[_Published, str]] = []
     mistakes = []
     for number, container in enumerate(typed):
@@ -89,7 +89,7 @@ def _check_containers(typed: Sequence[Mapping[str, Any]], given: Sequence[Any]) 
             own = _Published.of(port)
             owner = next((name for other, name in taken if own.collides(other)), None)
             if owner:
-                message = f"{port} takes a port of the machine that {owner} has already"
+                message = f"{port} uses a port of the machine that {owner} already has"
                 mistakes.append(Mistake(f"[{number}].ports[{index}]", message, given[number]))
             taken.append((own, container["name"]))
     if mistakes:
@@ -116,18 +116,18 @@ CONTAINER = Record(
         Field(
             "ports",
             fields.list_of(_port),
-            "ports of the machine that lead to its own, such as `8080:80` or `127.0.0.1:53:53/udp`",
+            "ports of the machine that are forwarded to its own, such as `8080:80` or `127.0.0.1:53:53/udp`",
             default=(),
         ),
         Field(
             "arguments",
             _LISTS_OF_WORDS,
-            "more words for `docker run` before the image, such as `--network=host`",
+            "more arguments for `docker run` before the image, such as `--network=host`",
             default=(),
         ),
-        Field("command", _LISTS_OF_WORDS, "words for the container itself, after the image", default=()),
+        Field("command", _LISTS_OF_WORDS, "arguments for the container itself, after the image", default=()),
     ),
-    beyond="What docker knows beside goes into arguments; what the unit should say beside, into a drop-in of NAME.service in "
+    beyond="Other options of docker go into arguments; other settings of the unit, into a drop-in of NAME.service in "
     "flatcar_butane (systemd.units, dropins)",
 )
 
@@ -136,7 +136,7 @@ FIELDS = (
     Field(
         "flatcar_containers",
         fields.ListOf(CONTAINER, check=_check_containers),
-        "containers that run always, each as a unit",
+        "containers that always run, each as a unit",
         default=(),
     ),
     Field(
@@ -211,7 +211,7 @@ def _container(container: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _word(word: str) -> str:
-    """One word of a command line as systemd.service(5) quotes it: nothing in it is expanded."""
+    """One word of a command line as systemd.service(5) quotes it, without any expansion."""
     plain = word.replace("\\", "\\\\").replace('"', '\\"').replace("%", "%%").replace("$", "$$")
     return f'"{plain}"' if any(character in " \t'\";\\" for character in word) else plain
 

@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""How an installed machine updates itself. One in RAM never does: it boots what the boot host serves."""
+"""How an installed machine updates itself. A machine in RAM never does: it boots what the boot host serves."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def check(typed: Mapping[str, Any], _given: Mapping[str, Any]) -> Iterator[tuple
     start, length = typed["flatcar_update_window"], typed["flatcar_update_window_length"]
     if bool(start) != bool(length):
         missing, other = ("_length", "") if start else ("", "_length")
-        message = f"missing: a window has a start and a length, and flatcar_update_window{other} is set"
+        message = f"missing: a window needs a start and a length, and flatcar_update_window{other} is set"
         yield f"flatcar_update_window{missing}", message
     elif start and (why := why_no_window(start, length)):
         yield "flatcar_update_window_length", why
@@ -76,17 +76,17 @@ def layers(node: Node) -> list[Layer]:
 
 
 def _stream(node: Node) -> str | None:
-    """The one that an installed machine is to stay in."""
+    """The LTS stream that an installed machine is to stay in."""
     return node.channel if node.channel.startswith("lts-") and node.boot_mode != "ram" else None
 
 
 def notices(node: Node) -> Iterator[tuple[str, str]]:
-    """What somebody may not expect, though nothing is wrong: the variable, and what to do."""
+    """What may be unexpected, though nothing is wrong: the variable, and what to do."""
     if node.version != "current" and node.boot_mode == "install" and node.update_strategy != "disabled":
         yield (
             "flatcar_version",
-            f"{node.version} is what is installed: the node then updates itself, to what its group is at. To keep it, say "
-            "flatcar_update_strategy: disabled; to choose what it goes to, flatcar_update_server and flatcar_update_group",
+            f"{node.version} is only installed first: the node then updates itself to its group's release. To keep it, set "
+            "flatcar_update_strategy: disabled; to choose the target, flatcar_update_server and flatcar_update_group",
         )
 
 

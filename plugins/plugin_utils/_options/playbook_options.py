@@ -1,8 +1,8 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What is chosen for one run of a playbook, with ``-e``: one table, a row an option.
+"""The options of one run of a playbook, given with ``-e``: one table, a row per option.
 
-An option carries its playbook's name, and is read from the command line alone: no variable of an inventory is taken for one.
+An option begins with its playbook's name, and is read from the command line alone: no variable of an inventory is taken for one.
 """
 
 from __future__ import annotations
@@ -25,10 +25,10 @@ _LONGEST_SHOWN = 80
 
 @dataclass(frozen=True)
 class Option:
-    """One option: how its value is read, what it is for, and what it is when nobody gives it.
+    """One option: how its value is read, what it is for, and its default.
 
-    ``former`` are words that ``-e`` took before, and that are the inventory's own now. ``variable`` is what the playbook makes of
-    it: a role's variable, which is the collection's own name wherever it stands.
+    ``former`` are names that ``-e`` accepted before, and that now belong to the inventory. ``variable`` is the variable that the
+    playbook sets from it: a role's, which is the collection's own name wherever it appears.
     """
 
     name: str
@@ -39,11 +39,11 @@ class Option:
     variable: str = ""
 
     def names(self) -> tuple[str, ...]:
-        """Those of the collection."""
+        """The options of the collection."""
         return (self.name, self.variable) if self.variable else (self.name,)
 
 
-# Readers: ``-e NAME=VALUE`` gives texts, ``-e '{"NAME": VALUE}'`` and ``-e @FILE`` give anything ---------------------------------
+# Readers: ``-e NAME=VALUE`` gives strings, ``-e '{"NAME": VALUE}'`` and ``-e @FILE`` give anything ------------------------------
 
 
 def _truth(value: Any) -> bool:
@@ -84,15 +84,15 @@ def _choice(*choices: str) -> Callable[[Any], str]:
 
 
 def _names(value: Any) -> list[str]:
-    """A list, or one text with commas."""
+    """A list, or one string with commas."""
     items = value.split(",") if isinstance(value, str) else value
     if not isinstance(items, list | tuple):
-        raise ValueError("expected names with commas between them")
+        raise ValueError("expected names separated by commas")
     return [words.read("host", item.strip() if isinstance(item, str) else item) for item in items]
 
 
 def _batches(value: Any) -> list[int | str]:
-    """Sizes as a play's ``serial`` takes them."""
+    """Sizes as a play's ``serial`` accepts them."""
     sizes = value if isinstance(value, list | tuple) else [value]
     if not sizes or any(isinstance(size, bool) or not re.fullmatch(r"[1-9][0-9]{0,8}%?", str(size)) for size in sizes):
         raise ValueError(
@@ -135,56 +135,56 @@ OPTIONS: Mapping[str, tuple[Option, ...]] = {
         Option(
             "site_hold",
             _truth,
-            "after a rollback: `false` ends the hold and publishes, `true` leaves what is served and does the rest",
+            "after a rollback: `false` ends the hold and publishes, `true` keeps what is served and does the rest",
             variable="fleet_hold",
         ),
         Option(
             "site_unasked",
             _names,
-            "boot hosts outside of the run that are not asked whether nodes are armed there, because they are gone",
+            "boot hosts outside the run that are not asked whether nodes are armed there, because they are gone",
             [],
             variable="fleet_unasked",
         ),
     ),
     "install": (
-        Option("install_batch", _batches, "how many nodes at a time; the last number goes on", [1, 10, 50]),
+        Option("install_batch", _batches, "how many nodes at a time; the last number is repeated", [1, 10, 50]),
         Option(
             "install_max_fail_percentage",
             _percentage,
-            "how many in a hundred of a batch may fail before no other batch is begun",
+            "the percentage of a batch that may fail; beyond it, no further batch is started",
             0,
         ),
         Option("install_expires", _integer, "for how many seconds nodes are armed, from 60 to 86400", 7200),
         Option(
             "install_again",
             _truth,
-            "begin anew where an install has begun and has not ended, which was given up",
+            "start over where an installation was started, not finished and given up",
             False,
         ),
         Option(
             "install_new_disk",
             _truth,
-            "install although another disk is in the slot (`by-path`) than the last installation has found there",
+            "install although the disk in the slot (`by-path`) is not the one that the last installation found there",
             False,
         ),
         Option(
             "install_without_peer",
             _truth,
-            "do not tell the other boot host of a pair, which is down: it may start half-written disks",
+            "do not notify the other boot host of a pair, which is down: it may boot half-written disks",
             False,
         ),
         Option("install_timeout", _integer, "how many seconds to wait for a batch", 2700),
-        Option("install_wait", _truth, "`false`: arm and end, without waiting", True),
+        Option("install_wait", _truth, "`false`: arm and exit, without waiting", True),
         Option(
             "install_power",
             _truth,
-            "`false`: restart no machine; somebody else sees to it that they boot from the network",
+            "`false`: restart no machine; something else makes them boot from the network",
             True,
         ),
         Option(
             "install_all",
             _truth,
-            "needed to install every node: without `--limit`, and where a pattern, a group or an empty variable in it comes to all",
+            "needed to install every node: without `--limit`, or if a pattern, a group or an empty variable in it amounts to all",
             False,
         ),
     ),
@@ -192,17 +192,21 @@ OPTIONS: Mapping[str, tuple[Option, ...]] = {
         Option(
             "disarm_machines",
             _names,
-            "machines that the inventory does not have (any more), by name, MAC address or address",
+            "machines that are not in the inventory (any more), by name, MAC address or address",
             [],
             ("machines",),
         ),
         Option(
-            "disarm_forget", _truth, "send a machine whose disk is half-written to its disk again", False, ("forget",)
+            "disarm_forget",
+            _truth,
+            "let a machine whose disk is half-written boot from its disk again",
+            False,
+            ("forget",),
         ),
         Option(
             "disarm_all",
             _truth,
-            "needed to end all armings: without `--limit`, and where a pattern, a group or an empty variable in it comes to all",
+            "needed to end all armings: without `--limit`, or if a pattern, a group or an empty variable in it amounts to all",
             False,
         ),
     ),
@@ -210,14 +214,14 @@ OPTIONS: Mapping[str, tuple[Option, ...]] = {
         Option(
             "rollback_generation",
             _word("generation"),
-            "the generation's name or its beginning; the one before the served one when not given",
+            "the generation's name or its beginning; the previous one when not given",
             former=("generation",),
             variable="fleet_generation",
         ),
         Option(
             "rollback_list",
             _truth,
-            "list what there is, who published it, from which commit, and what it changed; and change nothing",
+            "list the generations, who published them, from which commit, and what they changed; change nothing",
             False,
             ("list",),
             "fleet_list",
@@ -262,7 +266,7 @@ OPTIONS: Mapping[str, tuple[Option, ...]] = {
     "validate": (
         *_printed("validate"),
         Option(
-            "validate_cross_check", _truth, "`false`: ask no other programs on the controller", True, ("cross_check",)
+            "validate_cross_check", _truth, "`false`: run no other programs on the controller", True, ("cross_check",)
         ),
     ),
     "acceptance": (
@@ -270,15 +274,15 @@ OPTIONS: Mapping[str, tuple[Option, ...]] = {
         Option(
             "acceptance_host",
             _names,
-            "the host of the inventory to try it from; `localhost` is the controller. Those of the group `acceptance_hosts` when "
+            "the inventory host to test from; `localhost` is the controller. The group `acceptance_hosts` when "
             "not given",
         ),
         Option(
             "acceptance_interface",
             _word("interface"),
-            "that host's interface, where it has no address on the rack's network",
+            "that host's interface, if it has no address on the rack's network",
         ),
-        Option("acceptance_all", _truth, "try every node, and not one of each kind", False),
+        Option("acceptance_all", _truth, "test every node, not one of each kind", False),
     ),
     "dhcp_options": (
         Option(
@@ -291,22 +295,22 @@ OPTIONS: Mapping[str, tuple[Option, ...]] = {
     ),
 }
 
-#: What said before of which nodes a playbook is, and what says it now; ``{}`` is the value. The first row that fits counts.
+#: Former values that chose a playbook's nodes, and what replaces them; ``{}`` is the value. The first row that fits counts.
 _FORMER_CHOICES: Mapping[str, tuple[tuple[str, str | None, str], ...]] = {
     "status": (("nodes", None, "--limit {}"),),
     "explain": (("node", None, "--limit {}"),),
     "acceptance": (
         ("acceptance_nodes", "all", "-e acceptance_all=true"),
-        ("acceptance_nodes", "few", "what is done without it"),
+        ("acceptance_nodes", "few", "the default"),
         ("acceptance_nodes", None, "--limit {}"),
     ),
 }
 
-#: Playbooks that do more, or something else, without an option that somebody has meant: he has to say it before anything is done.
+#: Playbooks that do more, or something else, if an intended option is missing: it has to be given before anything is done.
 _REFUSING = frozenset({"site", "install", "rollback"})
 
 
-# What was given ----------------------------------------------------------------------------------------------------------------
+# What was given -----------------------------------------------------------------------------------------------------------------
 
 
 def given(loader: DataLoader) -> Mapping[str, Any]:
@@ -315,7 +319,7 @@ def given(loader: DataLoader) -> Mapping[str, Any]:
 
 
 def values(playbook: str, given: Mapping[str, Any]) -> dict[str, Any]:
-    """The values of all options of a playbook, by name. Raises ``ValueError`` with all that cannot be read."""
+    """The values of all options of a playbook, by name. Raises ``ValueError`` with everything that cannot be read."""
     read, wrong = {}, []
     for option in OPTIONS[playbook]:
         read[option.name] = option.default
@@ -330,7 +334,7 @@ def values(playbook: str, given: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def unknown(playbook: str, given: Iterable[str]) -> list[str]:
-    """Those names that look like options of the playbook, and are none."""
+    """Those names that look like options of the playbook, and are not."""
     known = {option.name for option in OPTIONS[playbook]} | set(_former(playbook))
     return [name for name in given if name.startswith(f"{playbook}_") and name not in known]
 
@@ -348,28 +352,28 @@ def mistakes(playbook: str, given: Mapping[str, Any], own: Collection[str] = ())
 
 
 def not_obeyed(playbook: str, given: Mapping[str, Any], stated: Mapping[str, str]) -> Iterator[str]:
-    """A sentence for each option that stands in the inventory and was not given: *stated* has the places, by name."""
+    """A sentence for each option that is set in the inventory and was not given: *stated* has the places, by name."""
     for option in OPTIONS[playbook]:
         for name in option.names():
             if name in stated and option.name not in given:
                 yield (
-                    f"{stated[name]}: {name} is not obeyed in the inventory: remove it, and give -e {option.name}=… to each run of "
-                    f"{playbook}.yml that it is meant for"
+                    f"{stated[name]}: {name} has no effect in the inventory: remove it, and pass -e {option.name}=… to each run of "
+                    f"{playbook}.yml that it is intended for"
                 )
 
 
 def refuses(playbook: str) -> bool:
-    """Whether an option that stands in the inventory stops the playbook."""
+    """Whether an option that is set in the inventory stops the playbook."""
     return playbook in _REFUSING
 
 
 def names(playbook: str) -> set[str]:
-    """All names of the collection that are not obeyed where they stand in an inventory."""
+    """All names of the collection that have no effect if set in an inventory."""
     return {name for option in OPTIONS[playbook] for name in option.names()}
 
 
 def _former(playbook: str) -> dict[str, Callable[[Any], str]]:
-    """What says now what a name of before said with a value."""
+    """What replaces a former name and its value."""
     found: dict[str, Callable[[Any], str]] = {}
     for option in OPTIONS[playbook]:
         for name in (*option.former, *option.names()[1:]):
@@ -388,7 +392,7 @@ def _not_an_option(playbook: str, name: str) -> str:
     known = [option.name for option in OPTIONS[playbook]]
     nearest = difflib.get_close_matches(name, known, n=1)
     hint = f"the nearest is {nearest[0]}" if nearest else f"it has {', '.join(known)}"
-    return f"-e {words.visible(name)} is no option of {playbook}.yml; {hint}"
+    return f"-e {words.visible(name)} is not an option of {playbook}.yml; {hint}"
 
 
 def _said(name: str, value: Any) -> str:
@@ -397,7 +401,7 @@ def _said(name: str, value: Any) -> str:
 
 
 def _shown(value: Any) -> str | None:
-    """As it is typed, where it is short and of one line."""
+    """As it is typed, if it is short and one line."""
     if isinstance(value, bool):
         return str(value).lower()
     text = ",".join(map(str, value)) if isinstance(value, list | tuple) else str(value)

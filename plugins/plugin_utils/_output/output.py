@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a playbook prints for people and for programs: as it is, outside of Ansible's own lines."""
+"""The output of a playbook, for people and for programs: verbatim, outside of Ansible's own lines."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What ``boot_probe`` found, as a table that a person reads before powering on a rack."""
+"""The results of ``boot_probe`` as a table to read before powering on a rack."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-NOT_SEEN = "nobody was asked: this host has no address on {0}. Choose a host that stands there, or name its interface"
+NOT_SEEN = "nothing was tested: this host has no address on {0}. Choose a host on that network, or name its interface"
 
 _TOKEN = re.compile(r"(?<=/)[A-Za-z0-9_-]{43}(?=[./]|$)")
 _HEAD = ("NODE", "FIRMWARE", "ADDRESS", "BOOT PROGRAM", "THEN", "VERDICT")
 
 
 def masked(value: Any) -> Any:
-    """Without what nobody can guess in URLs: it is as good as the config behind it."""
+    """Without the unguessable part of URLs: it is as good as the config behind it."""
     if isinstance(value, str):
         return _TOKEN.sub("(token)", value)
     if isinstance(value, Mapping):
@@ -33,7 +33,7 @@ def verdict(row: Mapping[str, Any]) -> str:
 
 
 def as_text(networks: Iterable[Mapping[str, Any]]) -> str:
-    """A table for each network, and below it every URL with its size."""
+    """A table for each network, followed by every URL with its size."""
     return "\n\n".join(_network(network) for network in networks)
 
 

@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A traced config as text for people: YAML, with a comment at each key that says where it comes from."""
+"""A traced config as text for people: YAML, with a comment at each key that names its source."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def leaves(traced: Any, path: tuple[str, ...] = ()) -> Iterator[Leaf]:
 
 
 def without(traced: Any, texts: Collection[str]) -> Any:
-    """The same with ``MASK`` instead of each value that has one of *texts* in it."""
+    """The same with ``MASK`` instead of each value that contains one of *texts*."""
     if isinstance(traced, Mapping):
         return {key: without(value, texts) for key, value in traced.items()}
     if isinstance(traced, list):
@@ -65,7 +65,7 @@ def masked(traced: Any, keys: str = "") -> Any:
 
 
 def annotated(traced: Mapping[str, Any], describe: Any) -> str:
-    """*describe* makes the comment out of a source."""
+    """*describe* makes the comment from a source."""
     lines = list(_mapping(traced, "", ""))
     width = min(max((len(line.text) for line in lines if line.source), default=0), _WIDEST)
     return "".join(
@@ -74,7 +74,7 @@ def annotated(traced: Mapping[str, Any], describe: Any) -> str:
 
 
 def _mapping(mapping: Mapping[str, Any], indent: str, keys: str, first: str | None = None) -> Iterator[Line]:
-    """*first* is what stands before the first key instead of the indent: the dash of a list's item."""
+    """*first* precedes the first key instead of the indent: the dash of a list's item."""
     for key, value in mapping.items():
         begin, first = indent if first is None else first, None
         inner = f"{keys}.{key}".lstrip(".")

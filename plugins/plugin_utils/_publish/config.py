@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A node's Ignition config, with all that is wrong with it or worth knowing, each at its place in the inventory."""
+"""A node's Ignition config, with everything that is wrong with it or worth knowing, each at its place in the inventory."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from . import config_words
 def build_config(
     node: Node, files_dir: str | None = None, origin_of: OriginOf | None = None
 ) -> tuple[dict[str, Any] | None, list[Problem]]:
-    """The node's Ignition config, or None and all that is wrong with its Butane."""
+    """The node's Ignition config, or None and everything that is wrong with its Butane."""
     butane, problems = merge_layers(node)
     readable, refused = with_local_configs(butane, files_dir)
     result = translate(readable, files_dir=files_dir, strict=True, origin_of=origin_of)
@@ -43,7 +43,7 @@ def build_config(
 
 
 def _said_twice(node: Node, butane: Mapping[str, Any], origin_of: OriginOf) -> Iterator[Problem]:
-    """What a variable and a fragment both say, with the places of both."""
+    """Settings that both a variable and a fragment make, with the places of both."""
     for one in contradictions(node, butane):
         if one.variables:
             found = [(f"$.{one.path}", two_sides.message(one), None)]
@@ -52,14 +52,14 @@ def _said_twice(node: Node, butane: Mapping[str, Any], origin_of: OriginOf) -> I
 
 
 def _config_mistakes(node: Node, config: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    """What is wrong with a config that is right for the transpiler."""
+    """What is wrong with a config that the transpiler accepts."""
     yield from config_words.mistakes(config)
     yield from check_config(config)
     storage = Storage(node, config)
     yield from storage.mistakes()
     configs, wrong = configs_in(node, config)
     yield from wrong
-    if not wrong:  # what cannot be read is no second mistake
+    if not wrong:  # what cannot be read is not reported twice
         yield from unnamed_in_ram(node, storage)
     yield from impossible.mistakes(node, configs, storage)
     for one in configs:
@@ -69,7 +69,7 @@ def _config_mistakes(node: Node, config: Mapping[str, Any]) -> Iterator[tuple[st
 
 
 def remarks_on(node: Node, config: Mapping[str, Any], origin_of: OriginOf | None = None) -> list[tuple[Problem, bool]]:
-    """What people should know of a right *config*, each with whether it is a placeholder, which is not published."""
+    """What people should know about a valid *config*, each with whether it is a placeholder, which is not published."""
     configs, _wrong = configs_in(node, config)
     found = list(remarks.remarks(node, configs, unread=has_unread(configs)))
     places = [(_path_of(one.path), one.message, None) for one in found]
@@ -78,7 +78,7 @@ def remarks_on(node: Node, config: Mapping[str, Any], origin_of: OriginOf | None
 
 
 def _path_of(path: str, authors_path: Callable[[tuple], tuple] = lambda path: path) -> str:
-    """A variable as it is; a path of the final config as the author's, who wrote a tree where there are files now."""
+    """A variable as it is; a path of the final config as the author's, who wrote a tree where there are now files."""
     if path.startswith("flatcar_"):
         return path
     steps = tuple(int(step) if step.isdecimal() else step for step in path.split("."))
@@ -88,7 +88,7 @@ def _path_of(path: str, authors_path: Callable[[tuple], tuple] = lambda path: pa
 def check_disks_of_others(
     nodes: Iterable[Node], configs: Iterable[tuple[Node, Mapping[str, Any]]], origin_of: OriginOf | None = None
 ) -> list[Problem]:
-    """What configs do to disks that other machines are installed to: on a SAN, it is the other's system that is lost."""
+    """Configs that affect disks that other machines are installed to: on a SAN, the other machine's system would be lost."""
     owners = installed_disks(nodes)
     problems = []
     for node, config in configs if owners else ():
@@ -110,9 +110,9 @@ def _taken_from_others(node: Node, storage: Storage, owners: Mapping[str, Node])
 
 
 def with_sources(node: Node, found: Iterable[tuple[str, str, Any]], origin_of: OriginOf) -> list[Problem]:
-    """Problems at paths of the merged config, each with the variable that says what stands there and its place.
+    """Problems at paths of the merged config, each with the variable that sets the value there and its place.
 
-    Where nothing else is known of a place, it is that of the machine's own MAC address.
+    If no other place is known, it is that of the machine's own MAC address.
     """
     found = list(found)
     traced = traced_butane(node, origin_of) if found else {}
@@ -123,7 +123,7 @@ def with_sources(node: Node, found: Iterable[tuple[str, str, Any]], origin_of: O
             continue
         source = source_at(traced, path.split(".")[1:])
         if source and source.variable:
-            own = origin if FRAGMENT.fullmatch(source.variable) else None  # what we made ourselves stands nowhere
+            own = origin if FRAGMENT.fullmatch(source.variable) else None  # our own values have no place
             path, origin = f"{source.variable}: {path}", own or source.origin
         problems.append(Problem(node.name, path, message, node.given["flatcar_mac"], origin))
     return problems

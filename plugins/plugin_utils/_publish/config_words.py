@@ -14,7 +14,7 @@ from typing import Any
 from .._final.configs import Config
 from .._schema import words
 
-#: What a unit's file says is its own.
+#: What a unit's file contains is its own.
 _CONTENTS = re.compile(r"systemd\.units\.(dropins\.)?contents")
 
 _CAPITAL = re.compile(r"[A-Z]")
@@ -38,7 +38,7 @@ def _removed(word: str) -> None:
     words.kernel_argument(word, removed=True)
 
 
-#: By the keys that lead to a word, lists left out. Everything else is a text of one line.
+#: By the keys that lead to a word, lists left out. Everything else is a string of one line.
 _READERS: Mapping[str, Callable[[str], Any]] = {
     "passwd.users.name": _kind("login"),
     "passwd.users.groups": _kind("login"),
@@ -62,7 +62,8 @@ _READERS: Mapping[str, Callable[[str], Any]] = {
 
 
 def mistakes(config: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    """The words of *config* that have not their form: the path as Butane has it, and what was expected. No word is repeated."""
+    """The words of *config* that do not have their form: the path as Butane has it, and what was expected. No word is
+    repeated."""
     for keys, place, word in _words(config, "", ""):
         if _CONTENTS.fullmatch(keys):
             continue
@@ -73,7 +74,7 @@ def mistakes(config: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
 
 
 def mistakes_within(config: Config) -> Iterator[tuple[str, str]]:
-    """Those of a config in a node's config; of the node's own, nothing is said."""
+    """The words of a config nested in a node's config; the node's own are not included."""
     if config.path:
         yield from (config.at(place, message) for place, message in mistakes(config.json))
 
@@ -84,7 +85,7 @@ def _one_line(word: str) -> None:
 
 
 def _words(value: Any, keys: str, place: str) -> Iterator[tuple[str, str, str]]:
-    """The texts in *value*: the keys that lead there, with lists left out; and the place, with their numbers, as Butane has it."""
+    """The strings in *value*: the keys that lead there, without lists; and the place, with list numbers, as Butane has it."""
     if isinstance(value, Mapping):
         for key, inner in value.items():
             yield from _words(inner, f"{keys}.{key}".lstrip("."), f"{place}.{_in_butane(key)}".lstrip("."))

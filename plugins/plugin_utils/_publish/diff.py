@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a new generation changes, node by node: for people to read before it happens, configs decoded and without secrets."""
+"""What a new generation changes, node by node: for people to read before it happens, with configs decoded and without secrets."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ from .tree import SecretsOf
 
 _FIELDS = re.compile(r"[\s,]+")
 
-#: How many differences are shown. More of them nobody reads.
+#: How many differences are printed. Nobody reads more.
 _SHOWN = 20
 
-#: Of lines about disks that newly lose data, many more.
+#: How many lines about disks that newly lose data; many more.
 _SHOWN_LOSSES = 200
 
 
@@ -40,19 +40,19 @@ def tree(manifest: Mapping[str, str], texts: Mapping[str, str]) -> Tree:
 
 
 def overview(manifest: Mapping[str, str]) -> list[str]:
-    """The paths in a served generation whose texts tell which nodes change."""
+    """The paths in a served generation whose texts show which nodes change."""
     return [path for path in (routes.INDEX, *routes.RESERVATIONS) if path in manifest]
 
 
 def newly_lost_unasked(before: Tree, after: Tree) -> list[str]:
-    """A line for each loss that is new, and that comes without anybody's arming: with the next network boot."""
+    """A line for each new loss that takes effect without arming: at the next network boot."""
     was, now = ({name: _losses_in(entry) for name, entry in side.nodes.items()} for side in (before, after))
     unasked = {name: [loss for loss in found if loss.when == EACH_BOOT] for name, found in _only(now, was).items()}
     return lines(unasked)
 
 
 class _Part(NamedTuple):
-    """Something of a node that changes, when that acts, and what it was and is."""
+    """A part of a node that changes, when that takes effect, and its old and new text."""
 
     title: str
     before: str
@@ -60,7 +60,7 @@ class _Part(NamedTuple):
 
 
 class Comparison:
-    """Two generations of one boot host, the *key* of which is known."""
+    """Two generations of one boot host, whose *key* is known."""
 
     def __init__(self, before: Tree, after: Tree, key: bytes) -> None:
         self._before, self._after, self._key = before, after, key
@@ -77,12 +77,12 @@ class Comparison:
         return entries[0] != entries[1] or scripts[0] != scripts[1] or len({self._reserved(s, name) for s in sides}) > 1
 
     def paths(self) -> list[str]:
-        """Those of the old generation that ``differences`` has to show."""
+        """The files of the old generation that ``differences`` needs."""
         own = [path for name in self.changed for path in (_script(self._before.nodes[name]), self._old_config(name))]
         return [path for path in (*own, *self._common()) if path in self._before.manifest]
 
     def _common(self) -> list[str]:
-        """Changed files that are no node's."""
+        """Changed files that belong to no node."""
         before, after = self._before.manifest, self._after.manifest
         return [
             path
@@ -93,14 +93,14 @@ class Comparison:
         ]
 
     def _old_config(self, name: str) -> str:
-        """Where the config of a node lies that was published before."""
+        """The path of the config of a node that was published before."""
         entry = self._before.nodes[name]
         if entry["mode"] == "ram":
             return self._served.get(entry["address"], "")
         return f"{routes.SHOWN}/{entry['address']}.yml"
 
     def _reserved(self, side: Tree, name: str) -> str:
-        """The lines of DHCP and DNS that speak of the node."""
+        """The lines of DHCP and DNS about the node."""
         entry, lines = side.nodes[name], self._lines[id(side)]
         found = [line for field in (*entry["macs"], entry["address"]) for line in lines.get(field, ())]
         return "".join(f"{line}\n" for line in dict.fromkeys(found))
@@ -108,8 +108,8 @@ class Comparison:
     def differences(
         self, texts: Mapping[str, str], configs: Mapping[str, Mapping[str, Any]], secrets_of: SecretsOf
     ) -> list[dict[str, str]]:
-        """As Ansible shows them; *texts* are those of ``paths``, *configs* the new ones. What many nodes have alike is
-        shown once.
+        """In the form that Ansible prints; *texts* are those of ``paths``, *configs* the new ones. A change that many nodes have
+        in common is printed once.
         """
         before = self._before._replace(texts={**self._before.texts, **texts})
         alike: dict[Any, tuple[list[str], list[_Part]]] = {}
@@ -126,12 +126,12 @@ class Comparison:
         return found
 
     def _words(self, name: str) -> set[str]:
-        """What stands in a node's files for itself alone."""
+        """The lines that belong to this node alone."""
         sides = (self._before.nodes[name], self._after.nodes[name])
         return {name, *(word for entry in sides for word in (entry["hostname"], entry["address"], *entry["macs"]))}
 
     def _of_losses(self) -> Iterator[dict[str, str]]:
-        """What disks newly lose stands before all else, and is said loudest."""
+        """What disks newly lose comes first, and is the most prominent."""
         was, now = (
             {name: _losses_in(entry) for name, entry in side.nodes.items()} for side in (self._before, self._after)
         )
@@ -149,7 +149,7 @@ class Comparison:
     def _coming_and_going(self) -> Iterator[dict[str, str]]:
         for title, names, nodes in (
             ("added; DHCP answers them at once", self.added, self._after.nodes),
-            ("removed; DHCP answers them no more", self.removed, self._before.nodes),
+            ("removed; DHCP no longer answers them", self.removed, self._before.nodes),
         ):
             if names:
                 lines = [
@@ -177,20 +177,20 @@ class Comparison:
         if before.manifest.get(scripts[0]) != self._after.manifest.get(scripts[1]):
             texts = [side.texts.get(path, "") for side, path in zip(sides, scripts, strict=True)]
             said = Redactor(hidden, self._key).pair(*texts)
-            if said[0] != said[1] or old["config"] == new["config"]:  # another config has another token in any case
-                yield _Part("iPXE script, when it boots from the network next", *_told(said, "its token"))
+            if said[0] != said[1] or old["config"] == new["config"]:  # a changed config has a new token in any case
+                yield _Part("iPXE script, at its next network boot", *_told(said, "its token"))
         orders = [text_of(entry.get("order", {})) for entry in (old, new)]
         if orders[0] != orders[1]:
-            yield _Part("what it is installed as, when it is armed next", *orders)
+            yield _Part("what it is installed as, when it is next armed", *orders)
         if old["config"] != new["config"] or (old["mode"] == "ram") != (new["mode"] == "ram"):
-            acts = "when it boots into RAM next" if new["mode"] == "ram" else "only when it is installed again"
+            acts = "when it next boots into RAM" if new["mode"] == "ram" else "only when it is installed again"
             yield _Part(
                 f"Ignition config, {acts}", *_told(self._decoded(before, name, config, hidden), "how it is written")
             )
 
     def _decoded(self, before: Tree, name: str, config: Mapping[str, Any], hidden: Collection[str]) -> list[str]:
-        """What Kindling adds to a config that it serves, with the node's token in it, is not shown. One that only an
-        installed system has is kept on the boot host as it was shown.
+        """What Kindling adds to a config that it serves, including the node's token, is not printed. A config that only an
+        installed system has is kept on the boot host as it was printed.
         """
         text = before.texts.get(self._old_config(name), "")
         if before.nodes[name]["mode"] == "ram" and text:
@@ -203,7 +203,7 @@ Losses = Mapping[str, Collection[Loss]]
 
 
 def _losses_in(entry: Mapping[str, Any]) -> list[Loss]:
-    """None are known of what was published before losses were told."""
+    """Unknown for generations that were published before losses were recorded."""
     return [Loss(**loss) for loss in entry.get("losses", ())]
 
 
@@ -220,13 +220,13 @@ def _shown(title: str, before: str, after: str) -> dict[str, str]:
 
 
 def _told(said: Iterable[str], what: str) -> list[str]:
-    """Two texts that differ in what is not shown say so."""
+    """Two texts that differ only in hidden parts say so."""
     before, after = said
     return [before, f"{after}(changed: {what})\n"] if before == after else [before, after]
 
 
 def _own_lines(part: _Part, words: Collection[str]) -> tuple[frozenset, frozenset]:
-    """The lines that a part loses and gains, whoever's they are."""
+    """The lines that a part loses and gains, on whichever node."""
     own = re.compile("|".join(rf"(?<![\w.-]){re.escape(word)}(?![\w.-])" for word in words))
     before, after = (Counter(own.sub("*", text).splitlines()) for text in (part.before, part.after))
     return frozenset((before - after).items()), frozenset((after - before).items())

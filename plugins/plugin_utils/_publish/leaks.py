@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Secrets in what is served: texts out of vaults are looked for in all that a node's config says, decoded."""
+"""Secrets in what is served: strings from vaults are looked for in everything that a node's config contains, decoded."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from typing import Any, NamedTuple
 from .._butane.data_urls import content_of
 from .secret_keys import HASHES
 
-#: What is shorter stands anywhere by chance.
+#: Shorter strings occur anywhere by chance.
 SHORTEST = 4
 
-#: Of a text of several lines, such as a key, its longest line alone tells: a template may have indented them.
+#: Of a string of several lines, such as a key, only its longest line is compared: a template may have indented them.
 _TELLING = 12
 
 #: What names an entry of a list.
@@ -23,7 +23,7 @@ _NAMES = ("path", "name", "device")
 
 
 class Secret(NamedTuple):
-    """A text out of a vault; ``origin`` is its place in the inventory."""
+    """A string from a vault; ``origin`` is its place in the inventory."""
 
     variable: str
     text: str
@@ -31,11 +31,12 @@ class Secret(NamedTuple):
 
 
 def leaks(config: Mapping[str, Any], words: Sequence[str], secrets: Iterable[Secret]) -> Iterator[tuple[Secret, str]]:
-    """Those of *secrets* that an Ignition config says, or the *words* of the kernel's line, each with the first place."""
+    """Those of *secrets* that occur in an Ignition config, or in the *words* of the kernel command line, each with the first
+    place."""
     wanted = [(secret, _needle(secret.text)) for secret in secrets if len(secret.text.strip()) >= SHORTEST]
     if not wanted:
         return
-    served = [("the kernel's line", " ".join(words)), *_texts(config, "")]
+    served = [("the kernel command line", " ".join(words)), *_texts(config, "")]
     for secret, needle in wanted:
         place = next((place for place, text in served if needle in text), None)
         if place:
@@ -62,19 +63,19 @@ def _texts(value: Any, place: str) -> Iterator[tuple[str, str]]:
 
 
 def name_of_entry(entry: Any, number: int) -> Any:
-    """What an entry of a list is called in the place of what stands in it: its own name, or its number."""
+    """How a place names an entry of a list: by its own name, or its number."""
     own = entry if isinstance(entry, Mapping) else {}
     return next((own[name] for name in _NAMES if name in own), number)
 
 
 def _contents(url: str, compression: str | None, place: str) -> Iterator[tuple[str, str]]:
-    """The URL, what it holds, and what is in that if it is a config itself."""
+    """The URL, its content, and what is in that if it is a config itself."""
     yield place, url
     if not url.startswith("data:"):
         return
     try:
         text = content_of(url, compression).decode("utf-8", "replace")
-    except ValueError:  # what nobody can read says nothing
+    except ValueError:  # unreadable content leaks nothing
         return
     yield place, text
     if place.startswith("ignition.config"):

@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Where nodes stand: which network is whose, and what is wrong with their addresses there."""
+"""Where nodes are: which network each belongs to, and what is wrong with their addresses there."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def network_of(node: Node, networks: Iterable[Network]) -> Network | None:
 
 
 def check_racks(nodes: Iterable[Node], racks: Collection[str]) -> list[Problem]:
-    """Nodes in racks that stand on no boot host's network: nothing would answer them."""
+    """Nodes in racks that are on no boot host's network: nothing would answer them."""
     message = f"no boot host has this rack in its {VARIABLE}; they have {', '.join(sorted(map(str, racks))) or 'none'}"
     return [problem_of(node, "flatcar_rack", f"{node.rack}: {message}") for node in nodes if node.rack not in racks]
 
@@ -33,7 +33,7 @@ def check_fleet(nodes: Iterable[Node], networks: Iterable[Network]) -> list[Prob
 
 
 def _places(nodes: Iterable[Node], networks: Iterable[Network]) -> Iterator[tuple[Any, Node]]:
-    """Addresses with the network that they are on: racks may use the same private ones behind their own switches."""
+    """Addresses with the network that they are on: racks may use the same private ones behind separate switches."""
     for node in nodes:
         network = network_of(node, networks)
         yield from (((address, network and network.subnet), node) for address in node.addresses())
@@ -45,7 +45,7 @@ def _check_place(node: Node, networks: Iterable[Network]) -> Iterator[Problem]:
         return
     for address in (node.address, *node.more_addresses):
         if address not in network.subnet:
-            message = f"{address} is outside of {node.rack}'s network {network.subnet}"
+            message = f"{address} is outside {node.rack}'s network {network.subnet}"
             yield problem_of(node, variable_of_address(node, address), message)
     for address in node.addresses():
         whose = _whose(address, network)
@@ -55,7 +55,7 @@ def _check_place(node: Node, networks: Iterable[Network]) -> Iterator[Problem]:
 
 
 def _whose(address: Any, network: Network) -> str | None:
-    """To whom else an address on *network* belongs."""
+    """What else an address on *network* belongs to."""
     taken = {
         network.subnet.network_address: "the network's own address",
         network.subnet.broadcast_address: "the network's broadcast address",
@@ -73,7 +73,7 @@ def _whose(address: Any, network: Network) -> str | None:
 
 
 def name_of(network: Network) -> str:
-    """How the web server calls a network, by the address of who asks."""
+    """The web server's name for a network, by the client's address."""
     return f"{network.subnet.network_address}-{network.subnet.prefixlen}"
 
 

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Ignition configs for people to read: decoded, as YAML, and without secrets.
 
-A secret is shown as a mark, another one for another secret, so that a change of it is seen.
+A secret is replaced by a mark that differs for each secret, so that a change is visible.
 """
 
 from __future__ import annotations
@@ -27,10 +27,10 @@ _INNER = re.compile(r"ignition\.config\.(replace|merge)\.source")
 
 
 class Redactor:
-    """Hides the texts of vaults, those of today and those that they were: where a text of today is hidden, a line
-    that was there before is hidden as well. The new side is hidden first.
+    """Hides the strings of vaults, present and former ones: where a string is hidden now, a line that was there before is hidden
+    as well. The new side is hidden first.
 
-    Marks are made with a *key*: the same for the same secret, and of no use to who wants to guess it.
+    Marks are made with a *key*: the same for the same secret, and useless for guessing it.
     """
 
     def __init__(self, hidden: Collection[str], key: bytes) -> None:
@@ -72,12 +72,12 @@ def redacted(config: Mapping[str, Any], hidden: Collection[str], key: bytes) -> 
 
 
 def redacted_again(text: str, hidden: Collection[str], key: bytes) -> str:
-    """A config as it was shown: what has become a secret since then is hidden, too."""
+    """A config as it was printed: what has become a secret since then is hidden, too."""
     return Redactor(hidden, key).without(text)
 
 
 def redacted_both(before: Any, after: Mapping[str, Any], hidden: Collection[str], key: bytes) -> list[str]:
-    """What a config was, or None, and what it is."""
+    """The old config, or None, and the new one."""
     hiding = Redactor(hidden, key)
     new = _decode(after, "", "", hiding, hiding.new)
     old = _decode(before or {}, "", "", hiding, hiding.old)
@@ -116,7 +116,7 @@ def _decode_field(
 
 
 def _content(url: str, compression: str | None) -> str | None:
-    """The text in a data URL; None if it is none."""
+    """The text in a data URL; None if it is not one."""
     with contextlib.suppress(ValueError):
         return content_of(url, compression).decode()
     return None

@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What dnsmasq and the packet filter are told of the nodes."""
+"""What dnsmasq and the packet filter receive about the nodes."""
 
 from __future__ import annotations
 
@@ -13,15 +13,14 @@ from .._network.networks import Network
 from .._node import Node
 from .places import network_of
 
-#: Host names that dnsmasq would read in a reservation as a lease's time, or as a word of its own.
+#: Host names that dnsmasq would read in a reservation as a lease time, or as one of its keywords.
 _NO_NAME_TO_DNSMASQ = re.compile(r"[0-9]+[smhdw]?|infinite|ignore")
 
 
 def reservations(nodes: Iterable[Node], networks: Iterable[Network]) -> dict[str, str]:
     """One address for one machine, whatever client id its firmware, iPXE and system send (``id:*``).
 
-    DNS tells DHCP the names that cannot stand in a reservation. The host's packet filter is told all MAC addresses
-    and addresses.
+    DNS provides the names that cannot be in a reservation. The host's packet filter receives all MAC addresses and addresses.
     """
     nodes = list(nodes)
     dhcp, dns = [], []
@@ -46,7 +45,8 @@ def _known(nodes: Collection[Node]) -> Iterator[str]:
 
 
 def _reservation(node: Node, network: Network, named: list[str]) -> Iterator[tuple[str, ...]]:
-    """dnsmasq gives an address of two NICs to that which asks, while the other still has it. Where it gives none, both may ask."""
+    """dnsmasq gives an address of two NICs to the one that asks, while the other still has it. Where it assigns none, both may
+    ask."""
     if network.mode != "authoritative":
         yield (*node.mac, "id:*", str(node.address), *named)
         return

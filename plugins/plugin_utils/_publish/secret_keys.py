@@ -1,15 +1,15 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Which values of a config are secret: the one table, in Butane's words, from which Ignition's are made.
+"""Which values of a config are secret: the one table, in Butane's words, from which Ignition's are derived.
 
-What comes out of a vault is secret wherever it stands; these are secret wherever they come from.
+What comes from a vault is secret wherever it appears; these are secret wherever they come from.
 """
 
 from __future__ import annotations
 
 import re
 
-#: Keys that lead to a secret, those of lists left out; ``*`` is one key, ``**`` any number of them.
+#: Keys that lead to a secret, without those of lists; ``*`` is one key, ``**`` any number of them.
 _KEYS = (
     "passwd.users.password_hash",
     "passwd.groups.password_hash",
@@ -17,12 +17,12 @@ _KEYS = (
     "**.http_headers.value",
 )
 
-#: A hash is not the secret, though people keep it in a vault: where one stands, nothing leaks.
+#: A hash is not the secret, though people keep it in a vault: it leaks nothing.
 HASHES = frozenset({"password_hash", "passwordHash"})
 
 
 def is_secret_in_butane(keys: str) -> bool:
-    """Whether a value is, by the *keys* that lead to it, with dots between them."""
+    """Whether a value is secret, by the *keys* that lead to it, joined by dots."""
     return bool(_BUTANE.fullmatch(keys))
 
 

@@ -26,15 +26,15 @@ from .redact import redacted
 from .reservations import reservations
 
 Versions = Callable[[Mapping[str, str]], str]
-"""Tells the exact release for the one that a node asks for."""
+"""Returns the exact release for the one that a node asks for."""
 
 
 SecretsOf = Callable[[str], Collection[str]]
-"""Tells the texts out of vaults that the inventory has for a node."""
+"""Returns the strings from vaults that the inventory has for a node."""
 
 
 def wanted_images(nodes: Iterable[Node]) -> list[dict[str, Any]]:
-    """The releases that *nodes* need from the boot host, each once; ``install`` where a node needs the disk image too."""
+    """The releases that *nodes* need from the boot host, each once; ``install`` if a node needs the disk image too."""
     wanted: dict[tuple, bool] = {}
     for node in nodes:
         if node.boot_mode != "disk":
@@ -52,13 +52,13 @@ def build_files(
     secrets_of: SecretsOf,
     signed_by: str | None = None,
 ) -> dict[str, str]:
-    """The generation's files by their path: scripts and configs below ``web/``, reservations below ``dnsmasq/``, the index,
-    which tells programs what is published, and configs that are not served, without secrets, for people.
+    """The generation's files by their path: scripts and configs below ``web/``, reservations below ``dnsmasq/``, the index, which
+    tells programs what is published, and configs that are not served, without secrets, for people.
 
-    A script lies below the address that may have it; a config below a name that nobody can guess, for that address and for the
-    node's network. What the web
-    server asks for before it gives an installer or takes a report are files whose presence says yes. *key* is the boot host's,
-    for ``config_token_of`` and ``report_token_of``; *signed_by* is what orders have of the key of images (``terms_of``).
+    A script is stored under the address that may have it; a config under an unguessable name, for that address and for the node's
+    network. What the web server checks before it serves an installer or accepts a report are files whose presence means yes.
+    *key* is the boot host's, for ``config_token_of`` and ``report_token_of``; *signed_by* is what orders have about the image
+    signing key (``terms_of``).
     """
     nodes, networks = list(nodes), list(networks)
     files = {
@@ -80,7 +80,7 @@ def build_files(
             files[routes.script_file(own, mac)] = script
             files[routes.misplaced_file(mac)] = ipxe.misplaced_script(node.hostname, str(own), local)
         if served:
-            # Flatcar asks DHCP on every NIC, and by whichever lease came first for its config
+            # Flatcar uses DHCP on every NIC, and fetches its config through whichever got its lease first
             own = (routes.config_file(token, address) for address in (node.address, *node.more_addresses))
             files |= dict.fromkeys((*own, routes.nearby_file(token, name_of(network))), served)
         else:
@@ -99,21 +99,22 @@ def build_files(
 
 
 def _served_config(node: Node, network: Network, config: Mapping[str, Any], report_token: str) -> str | None:
-    """The text that a node in RAM is given; all others have theirs on their disks."""
+    """The text that a node in RAM receives; all others have theirs on their disks."""
     if node.boot_mode != "ram":
         return None
     return dumps(with_report(config, name=node.name, hosts=[f"http://{network.address}"], token=report_token))
 
 
 def config_token_of(key: bytes, name: str, served: str) -> str:
-    """What nobody can guess in the URL of a node's config, whose text is *served*. Another text has another URL, so that a script
-    and the config that it was made with go together, however often something is published while a machine boots.
+    """The unguessable part of the URL of a node's config, whose text is *served*. A new text gets a new URL, so that a script and
+    the config that it was made with belong together, however often something is published while a machine boots.
     """
     return _token(key, f"config {name} {hashlib.sha256(served.encode()).hexdigest()}")
 
 
 def report_token_of(key: bytes, name: str) -> str:
-    """What a node reports with. It outlives every change of its config, and a boot host that was made anew with the old *key*."""
+    """The token that a node reports with. It survives every change of its config, and a boot host that was rebuilt with the old
+    *key*."""
     return _token(key, f"report {name}")
 
 
@@ -125,7 +126,7 @@ def _token(key: bytes, text: str) -> str:
 def _terms(
     node: Node, network: Network, versions: Versions, config: Mapping[str, Any], signed_by: str | None
 ) -> dict[str, Any]:
-    """What an arming of *node* has to be an order for."""
+    """What an order for *node* has to match."""
     return terms_of(
         node,
         version=versions(node.image()),
@@ -137,7 +138,7 @@ def _terms(
 
 
 def _taken(nodes: Iterable[Node], networks: Iterable[Network]) -> Iterator[tuple[Any, str]]:
-    """Addresses that no node reports from, but the one whose they are: those that machines boot by have their scripts."""
+    """Addresses that only their owner reports from; those that machines boot from have their scripts."""
     for network in networks:
         for whose, address in (
             ("this boot host", network.address),
@@ -153,7 +154,7 @@ def _taken(nodes: Iterable[Node], networks: Iterable[Network]) -> Iterator[tuple
 
 
 def build_script(node: Node, network: Network, versions: Versions, token: str | None) -> str:
-    """The node's iPXE script. One that is to be installed is sent to its own disk, as everybody who is not in RAM."""
+    """The node's iPXE script. One that is to be installed is sent to its own disk, like any node that is not in RAM."""
     base = f"http://{network.address or '(the boot host)'}"
     local = ipxe.local_boot(node.local_boot, base)
     if node.boot_mode != "ram":
@@ -167,8 +168,8 @@ def build_script(node: Node, network: Network, versions: Versions, token: str | 
 
 
 def _index_entry(node: Node, versions: Versions, config: Mapping[str, Any], report_token: str) -> dict[str, Any]:
-    """``version`` is the exact release that the boot host serves; of a node on its disk, the one that it asks for.
-    ``token`` is the SHA-256 of the one that it reports with."""
+    """``version`` is the exact release that the boot host serves; for a node on its disk, the one that it asks for. ``token`` is
+    the SHA-256 of the one that it reports with."""
     return {
         "mode": node.boot_mode,
         "rack": node.rack,

@@ -1,10 +1,10 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Typed variables as tables: one row a variable, read by one function.
+"""Typed variables as tables: one row per variable, read by one function.
 
-A table is the source for the checks and for the documentation. A row's reader takes the value from the inventory and
-returns the typed one, or raises ``ValueError`` with what it expected; a reader of lists and mappings raises ``Invalid``
-with all that is wrong inside.
+A table is the source for the checks and for the documentation. A row's reader takes the value from the inventory and returns the
+typed one, or raises ``ValueError`` with what it expected; a reader of lists and mappings raises ``Invalid`` with everything that
+is wrong inside.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from .problem import Problem
 
 try:
     import netaddr
-except ImportError:  # said once, where it is needed first: whoever only looks at the documentation needs none
+except ImportError:  # reported at first use: reading the documentation does not need it
     netaddr = None
 
 Reader = Callable[[Any], Any]
@@ -41,7 +41,7 @@ _CLOSE = 0.7
 
 @dataclass(frozen=True)
 class Field:
-    """One variable: its name, how it is read, what it is for, and what it is when nobody sets it.
+    """One variable: its name, how it is read, what it is for, and its default.
 
     The value of a ``secret`` one is never repeated in a message.
     """
@@ -57,7 +57,7 @@ class Field:
 class Mistake(NamedTuple):
     """What is wrong with a value, or with the part of it at ``path``.
 
-    ``place`` is what tells the place in the inventory, and ``shown`` the value itself, where repeating it helps.
+    ``place`` is what has the place in the inventory, and ``shown`` the value itself, if repeating it helps.
     """
 
     path: str
@@ -67,7 +67,7 @@ class Mistake(NamedTuple):
 
 
 class Invalid(ValueError):  # noqa: N818  (it stands for many mistakes, as ValueError does for one)
-    """More than one mistake, or one that lies deeper than the value itself."""
+    """More than one mistake, or one that is deeper than the value itself."""
 
     def __init__(self, mistakes: Iterable[Mistake]) -> None:
         self.mistakes = tuple(mistakes)
@@ -76,12 +76,12 @@ class Invalid(ValueError):  # noqa: N818  (it stands for many mistakes, as Value
 
 def text(value: Any) -> str:
     if not isinstance(value, str) or not value:
-        raise ValueError("expected a text that is not empty")
+        raise ValueError("expected a non-empty string")
     return str(value)
 
 
 def word(kind: str) -> Reader:
-    """A text of the form that ``words.FORMS`` has for its *kind*."""
+    """A string of the form that ``words.FORMS`` has for its *kind*."""
     return functools.partial(words.read, kind)
 
 
@@ -101,7 +101,7 @@ class Integer:
 integer = Integer
 
 
-#: A text for one line of a file.
+#: A string for one line of a file.
 line = word("line")
 
 #: A host name without its domain (RFC 1123, section 2.1).
@@ -141,7 +141,7 @@ def any_address(value: Any) -> ipaddress.IPv4Address | ipaddress.IPv6Address:
 
 
 def _of_an_interface(address: Any) -> Any:
-    """*address*, where what stands behind its ``%`` is the name of an interface: Python takes any text there."""
+    """*address*, if what follows its ``%`` is the name of an interface: Python accepts any text there."""
     scope = getattr(address, "scope_id", None)
     if scope is not None and not _SCOPE.fullmatch(scope):
         raise ValueError
@@ -149,11 +149,11 @@ def _of_an_interface(address: Any) -> Any:
 
 
 def interface_address(value: Any) -> ipaddress.IPv4Interface | ipaddress.IPv6Interface:
-    """An address with the length of its network."""
+    """An address with its prefix length."""
     try:
         return _of_an_interface(ipaddress.ip_interface(value if isinstance(value, str) and "/" in value else ""))
     except ValueError:
-        raise ValueError("expected an address with the length of its network, such as 10.0.0.11/24") from None
+        raise ValueError("expected an address with its prefix length, such as 10.0.0.11/24") from None
 
 
 def any_network(value: Any) -> ipaddress.IPv4Network | ipaddress.IPv6Network:
@@ -196,10 +196,10 @@ def address_range(value: Any) -> AddressRange:
 
 
 def mac(value: Any) -> str:
-    """A unicast hardware address in any usual way of writing; lower case with colons comes back."""
+    """A unicast hardware address in any usual notation; returned in lower case with colons."""
     if netaddr is None:
         raise AnsibleError(
-            "Kindling needs the Python package netaddr on the controller, and the Python that runs Ansible there has none: "
+            "Kindling needs the Python package netaddr on the controller, but the Python that runs Ansible there lacks it: "
             f"{sys.executable} -m pip install netaddr"
         )
     if (
@@ -233,7 +233,7 @@ def mapping(value: Any) -> Mapping:
 
 @dataclass(frozen=True)
 class Choice:
-    """Reads one of some words; ``beyond`` says how what they leave out is done."""
+    """Reads one of some words; ``beyond`` says how to do what they leave out."""
 
     choices: tuple[str, ...]
     beyond: str = ""
@@ -252,9 +252,9 @@ def choice(*choices: str, beyond: str = "") -> Reader:
 
 @dataclass(frozen=True)
 class ListOf:
-    """Reads a list; ``lone`` takes an only item without the brackets too, and wants at least one.
+    """Reads a list; ``lone`` accepts an only item without the brackets too, and requires at least one.
 
-    ``check`` gets the typed items and the given ones, and raises ``ValueError`` for what items cannot say together.
+    ``check`` gets the typed items and the given ones, and raises ``ValueError`` for conflicts between items.
     """
 
     read_item: Reader
@@ -284,7 +284,7 @@ def one_or_more(read_item: Reader) -> Reader:
 
 @dataclass(frozen=True)
 class MappingOf:
-    """Reads a mapping from names, of any number, to values of one kind."""
+    """Reads a mapping from any number of names to values of one kind."""
 
     read_key: Reader
     read_value: Reader
@@ -297,9 +297,9 @@ class MappingOf:
 
 @dataclass(frozen=True)
 class Record:
-    """Reads a mapping by a table of its own; ``check`` raises ``ValueError`` for what rows cannot say alone.
+    """Reads a mapping by a table of its own; ``check`` raises ``ValueError`` for what single rows cannot express.
 
-    ``beyond`` says how what the table has no row for is done all the same.
+    ``beyond`` says how to do what the table has no row for.
     """
 
     rows: tuple[Field, ...]
@@ -341,7 +341,7 @@ class ShortOr:
 
 @dataclass(frozen=True)
 class WordOr:
-    """Reads one of some words, or else a mapping by a table."""
+    """Reads one of several words, or else a mapping by a table."""
 
     words: tuple[str, ...]
     record: Record
@@ -356,7 +356,7 @@ class WordOr:
 
 
 def rows_of(reader: Reader) -> tuple[Field, ...]:
-    """The table that a reader of mappings, or of lists of them, has; empty for others."""
+    """The table of a reader of mappings, or of lists of them; empty for others."""
     if isinstance(reader, ListOf):
         return rows_of(reader.read_item)
     if isinstance(reader, WordOr | ShortOr):
@@ -389,7 +389,7 @@ def _mistakes_of(check: Callable[[Any], None], typed: Any, value: Any) -> list[M
 
 
 def _read_rows(rows: Iterable[Field], values: Mapping[str, Any], home: Any) -> tuple[dict[str, Any], list[Mistake]]:
-    """The typed values by name, and the mistakes. A value that is missing or wrong is its default."""
+    """The typed values by name, and the mistakes. A missing or wrong value is replaced by its default."""
     typed, mistakes = {}, []
     for row in rows:
         typed[row.name] = row.default
@@ -411,8 +411,8 @@ def _in_row(found: Mistake, row: Field, values: Mapping[str, Any]) -> Mistake:
 
 
 def _place(values: Mapping, name: str) -> Any:
-    """What tells where a variable stands: its value, or its key as it is in the mapping. Ansible does not know where
-    true, false and null stand."""
+    """What has the place of a variable: its value, or its key as it is in the mapping. Ansible does not know the place of true,
+    false and null."""
     value = values.get(name)
     return next((key for key in values if key == name), None) if value is None or isinstance(value, bool) else value
 
@@ -420,10 +420,10 @@ def _place(values: Mapping, name: str) -> Any:
 def read_fields(
     table: Iterable[Field], values: Mapping[str, Any], subject: str, prefix: str = "", home: Any = None
 ) -> tuple[dict[str, Any], list[Problem]]:
-    """Read every row of *table* out of *values*.
+    """Read every row of *table* from *values*.
 
-    Returns the typed values by name, and the problems. A value that is missing or wrong is its default, so that whoever
-    reads on can look for further mistakes. *home* tells the place of what is missing.
+    Returns the typed values by name, and the problems. A missing or wrong value is replaced by its default, so that the caller
+    can look for further mistakes. *home* has the place of what is missing.
     """
     typed, mistakes = _read_rows(table, values, home)
     return typed, [
@@ -454,7 +454,7 @@ def _unknown(names: Iterable[str], known: list[str], kind: str) -> Iterator[Mist
 
 
 def nearest(name: str, known: Iterable[str]) -> str | None:
-    """The one of *known* that *name* is close to. What all of them begin with says nothing."""
+    """The one of *known* that *name* resembles. A prefix that all of them share does not count."""
     wanted = _PREFIX.sub("", name)
     bare = {_PREFIX.sub("", one): one for one in known}
     near = difflib.get_close_matches(wanted, bare, n=1, cutoff=_CLOSE)

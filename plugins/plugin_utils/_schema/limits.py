@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Whom ``--limit`` leaves, and whether somebody has meant these."""
+"""The hosts that ``--limit`` leaves, and whether they were selected deliberately."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ _NAMED = 10
 
 
 def nobody_left(limit: str, pattern: str, hosts: Sequence[str]) -> str:
-    """What to say where *limit* leaves none of the *hosts* of *pattern*, which a playbook works on."""
+    """The message if *limit* leaves none of the *hosts* of *pattern*, which a playbook works on."""
     groups = " and ".join(pattern.split(":"))
     if not hosts:
         return f"this playbook works on the hosts of {groups}, and the inventory has none. Nothing was done"
@@ -23,10 +23,10 @@ def nobody_left(limit: str, pattern: str, hosts: Sequence[str]) -> str:
 def are_meant(
     patterns: Iterable[str], chosen: Collection[str], everybody: Collection[str], groups: Collection[str]
 ) -> bool:
-    """Whether somebody has said that *chosen* are meant, by a limit of these *patterns*.
+    """Whether *chosen* were selected deliberately, by a limit of these *patterns*.
 
-    All that there are, *everybody*, are meant only by their names, one by one: a pattern, a group of *groups*, a file and a
-    variable that is empty come to all of them also where nobody thought so.
+    *everybody*, that is all of them, is deliberate only by their names, one by one: a pattern, a group of *groups*, a file and an
+    empty variable may amount to all of them by accident.
     """
     return set(chosen) != set(everybody) or set(everybody) <= set(patterns) - set(groups)
 

@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What is wrong with an inventory, in the words that a person needs to mend it."""
+"""What is wrong with an inventory, in the words that a person needs to fix it."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-#: The subject of a problem that is no host's.
+#: The subject of a problem that belongs to no host.
 INVENTORY = "the inventory"
 
 
@@ -16,10 +16,10 @@ INVENTORY = "the inventory"
 class Problem:
     """One mistake.
 
-    ``subject`` is the inventory host it belongs to, ``path`` the variable (and the place in it), ``message`` what was
-    expected and what to do. ``value`` is the offending value as the inventory gave it: Ansible can tell its origin.
-    ``origin`` is that origin (file, line, column) where it is known already. ``other`` is the value that it cannot be beside,
-    wherever in the inventory that stands, or its origin.
+    ``subject`` is the inventory host it belongs to, ``path`` the variable (and the place in it), ``message`` what was expected
+    and what to do. ``value`` is the offending value as the inventory gave it: Ansible can tell its origin. ``origin`` is that
+    origin (file, line, column) if it is known already. ``other`` is the value that it conflicts with, wherever in the inventory
+    that is, or its origin.
     """
 
     subject: str

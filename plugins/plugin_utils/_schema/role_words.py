@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The roles' variables that become configuration, scripts or lines on a screen: of each, the form of its words."""
+"""The roles' variables that become configuration, scripts or lines on a screen: for each, the form of its words."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from .problem import Problem
 
 
 class Number(NamedTuple):
-    """A whole number with which what is made of it works: a service that starts, and a limit that is one."""
+    """A whole number within bounds for which the result works: the service starts, and a limit takes effect."""
 
     lowest: int
     highest: int
 
 
-#: A number's bounds, or a kind of word of ``words.FORMS``; in a list, for each item of a list; in a mapping, for what stands at
-#: each key. At ``KEYS`` stands the form of the keys of a mapping that has any, and at ``VALUES`` that of what they lead to.
+#: A number's bounds, or a kind of word of ``words.FORMS``; in a list, for each item of a list; in a mapping, for the value of
+#: each key. ``KEYS`` is the form of the keys of a mapping with arbitrary keys, and ``VALUES`` that of their values.
 Shape = Number | str | list | Mapping[str, Any]
 
 KEYS, VALUES = "(each key)", "(each value)"
@@ -91,13 +91,13 @@ ROLE_WORDS: Mapping[str, Shape] = {
     "web_packages_there": ["package"],
 }
 
-#: What is read by tables of its own: ``networks.NETWORK`` and ``node.power.BMC``.
+#: Variables that have tables of their own: ``networks.NETWORK`` and ``node.power.BMC``.
 READ_ELSEWHERE = frozenset({"dnsmasq_networks", "fleet_networks", "web_networks", "power_bmc", "power_macs"})
 
-#: Variables that say nothing where they are empty.
+#: Variables that may be empty, meaning unset.
 _MAY_BE_EMPTY = frozenset({"flatcar_images_proxy", "flatcar_images_no_proxy", "fleet_key", "fleet_generation"})
 
-#: Kinds of words that may have a password in them, or are one: they are not repeated in a message.
+#: Kinds of words that may contain a password, or are one: they are not repeated in a message.
 SECRET = frozenset({"key", "mirror", "proxy", "signing key"})
 
 _LONGEST_SHOWN = 80
@@ -141,7 +141,7 @@ def _mistakes(shape: Shape, value: Any, path: str) -> Iterator[tuple[str, str, A
 
 
 def _number(bounds: Number, value: Any, path: str) -> Iterator[tuple[str, str, Any]]:
-    """As a role takes it: ``-e`` gives texts."""
+    """As a role accepts it: ``-e`` gives strings."""
     text = str(value) if isinstance(value, str | int) else ""
     if not re.fullmatch(r"-?[0-9]{1,15}", text) or not bounds.lowest <= int(text) <= bounds.highest:
         yield path, f"expected a whole number from {bounds.lowest} to {bounds.highest}{_got(value)}", value

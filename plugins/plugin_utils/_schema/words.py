@@ -2,9 +2,10 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The forms of the words that become configuration, scripts or lines on a screen: one table, a row for each kind of word.
 
-What reads a word on its way decides its form: dnsmasq and nginx end a setting at a line's end, at blanks, commas or semicolons;
-systemd expands ``%``; shells and GRUB read quotes, ``$`` and backslashes; iPXE splits at blanks, expands ``${`` and ends a command
-at the words ``||``, ``&&`` and ``;`` and at one that begins with ``#``. Needs the standard library alone.
+The form of a word depends on everything that reads it on its way: dnsmasq and nginx end a setting at the end of a line, at
+blanks, commas or semicolons; systemd expands ``%``; shells and GRUB interpret quotes, ``$`` and backslashes; iPXE splits at
+blanks, expands ``${`` and ends a command at the words ``||``, ``&&`` and ``;`` and at one that begins with ``#``. Needs only the
+standard library.
 """
 
 from __future__ import annotations
@@ -15,8 +16,8 @@ import re
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-#: What ends lines, moves cursors or turns the order of what is read around, and what is no character: C0, DEL and C1, the
-#: separators of lines and paragraphs, marks and embeddings of direction, characters without width, and halves of surrogate pairs.
+#: What ends lines, moves cursors or reverses the reading order, and what is not a character: C0, DEL and C1, the separators of
+#: lines and paragraphs, direction marks and embeddings, zero-width characters, and lone surrogates.
 CONTROL = (
     "\x00-\x1f\x7f-\x9f\u00ad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\ud800-\udfff"
     "\U000e0000-\U000e007f"
@@ -25,21 +26,21 @@ _CONTROL = re.compile(f"[{CONTROL}]")
 
 _NAME = r"[A-Za-z0-9_][A-Za-z0-9_.+-]*"
 _PATH = r"(?:/(?!\.\.?(?:/|$))[A-Za-z0-9_.+@:=~-]+)+"
-#: As ``/dev/disk`` has them: what udev does not know, it writes as ``\x20``.
+#: As ``/dev/disk`` has them: udev writes characters that it does not allow as ``\x20``.
 _LINK = r"[\w#+.:=@-](?:[\w#+.:=@-]|\\x[0-9a-f]{2})*"
 _CREDENTIALS = r"(?:[A-Za-z0-9._~%!*+,:=-]+@)?"
 _PORT = r"(?::[0-9]{1,5})?"
 _AUTHORITY = rf"{_CREDENTIALS}(?:[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\]){_PORT}"
-#: What of a URL is read by none of those that read it on its way.
+#: The characters of a URL that nothing on its way interprets.
 _IN_URL = r"[A-Za-z0-9._~%!*+,:;=@&?#()/-]"
 _FILLED_IN = r"\{(?:channel|board)\}"
-#: As the OCI distribution's references have them: what has no dot and no port is no registry, but a part of the name.
+#: As in the OCI distribution's references: a first part without a dot and a port is not a registry, but a part of the name.
 _HOST = r"(?:[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?|\[[0-9A-Fa-f:]+\])"
 _REGISTRY = rf"(?:localhost|(?=[A-Za-z0-9.-]*\.|[A-Za-z0-9-]+:|\[){_HOST}){_PORT}"
 _IMAGE_PART = r"[a-z0-9]+(?:(?:\.|__?|-+)[a-z0-9]+)*"
 _SALT = r"[#%-)+-9<-\[\]-~]"
 _SUM = r"[./0-9A-Za-z]"
-#: What Flatcar's libxcrypt takes, by the words that crypt(5) has for them; each with its whole length.
+#: What Flatcar's libxcrypt accepts, in the terms of crypt(5); each with its whole length.
 _HASHES = {
     "yescrypt": rf"\$g?y\${_SUM}+\${_SUM}{{1,86}}\${_SUM}{{43}}",
     "scrypt": rf"\$7\${_SUM}{{11,97}}\${_SUM}{{43}}",
@@ -52,7 +53,7 @@ _HASHES = {
 
 
 class Form(NamedTuple):
-    """How a word is written. ``expected`` ends the sentence "expected …" and is the way out; ``example`` is a word of the form."""
+    """How a word is written. ``expected`` completes the sentence "expected …" and is the remedy; ``example`` is a valid word."""
 
     pattern: re.Pattern[str]
     expected: str
@@ -64,10 +65,8 @@ def _row(expression: str, expected: str, example: str) -> Form:
 
 
 FORMS: Mapping[str, Form] = {
-    # Texts for one line
-    "line": _row(
-        rf"[^{CONTROL}]+", "a text of one line that is not empty, and without control characters", "Rack 7, left"
-    ),
+    # Strings for one line
+    "line": _row(rf"[^{CONTROL}]+", "a non-empty string of one line without control characters", "Rack 7, left"),
     "host": _row(
         r"[A-Za-z0-9_][A-Za-z0-9_.:+-]{0,252}",
         "a name in the inventory of letters, digits, dots, hyphens, underscores, colons and plus signs, such as {}",
@@ -98,13 +97,13 @@ FORMS: Mapping[str, Form] = {
     "package": _row(r"[a-z0-9][a-z0-9.+-]*(:[a-z0-9-]+)?", "the name of a Debian package, such as {}", "nginx"),
     "serial number": _row(
         r"[!-~](?:[ -~]*[!-~])?",
-        "a serial number as the disk prints it, in ASCII and in quotes, such as {}",
+        "a serial number as the disk reports it, in ASCII and in quotes, such as {}",
         "S3EXAMPLE1",
     ),
     # Places
     "path": _row(
         rf"{_PATH}/?",
-        "a whole path without blanks, quotes, $, %, ; and .., such as {}: it becomes configuration",
+        "an absolute path without blanks, quotes, $, %, ; and .., such as {}: it becomes configuration",
         "/srv/kindling/fleet",
     ),
     "mount point": _row(
@@ -142,7 +141,8 @@ FORMS: Mapping[str, Form] = {
     "node's interface": _row(
         r"[a-z][a-z0-9_.-]{0,14}", "a name of at most 15 lower-case letters, digits, dots and hyphens", "lan0"
     ),
-    # What is fetched. A script, a kernel's line and a shell read these: of a URL's characters, those that none of them reads
+    # What is fetched. A script, a kernel command line and a shell read these: allowed are the characters that none of them
+    # interprets
     "URL": _row(
         rf"https?://{_AUTHORITY}(/{_IN_URL}*)?",
         "a URL that begins with http:// or https://, without blanks, quotes, $, braces and backslashes",
@@ -150,23 +150,23 @@ FORMS: Mapping[str, Form] = {
     ),
     "update server": _row(
         rf"https?://{_AUTHORITY}(/[A-Za-z0-9._~%+,:=@/-]*)?",
-        "a URL that begins with http:// or https://, of characters that no shell reads, such as {}",
+        "a URL that begins with http:// or https://, of characters that no shell interprets, such as {}",
         "http://nebraska.example.com/v1/update/",
     ),
     "mirror": _row(
         rf"https?://{_CREDENTIALS}(?:[A-Za-z0-9._-]|{_FILLED_IN}|\[[0-9A-Fa-f:.]+\])+{_PORT}(?:/(?:{_IN_URL}|{_FILLED_IN})*)?"
         rf"|file:///(?:[A-Za-z0-9/_.+@:=~-]|{_FILLED_IN})+",
-        "the URL of a mirror (https://, http:// or file://) without blanks and quotes; {channel} and {board} are filled in",
+        "the URL of a mirror (https://, http:// or file://) without blanks and quotes; {channel} and {board} are replaced",
         "https://{channel}.release.flatcar-linux.net/{board}",
     ),
     "proxy": _row(
         rf"(?:(?:https?|socks[45]h?|socks5?)://)?{_AUTHORITY}/?",
-        "the URL of a proxy, such as {}; what of a password is no letter or digit, as in URLs (%40)",
+        "the URL of a proxy, such as {}; percent-encode characters of a password that are not letters or digits (%40)",
         "http://proxy.example.com:3128",
     ),
     "no proxy": _row(
         r"[A-Za-z0-9.:*/\[\]_-]+(?:[, ]+[A-Za-z0-9.:*/\[\]_-]+)*,?",
-        "names and addresses with commas between them, such as {}",
+        "names and addresses separated by commas, such as {}",
         "localhost,.example.com,10.0.0.0/8",
     ),
     "signing key": _row(
@@ -202,7 +202,7 @@ FORMS: Mapping[str, Form] = {
     "lease time": _row(r"[0-9]{1,9}[smhdw]?|infinite", "a time as dnsmasq writes it, such as {} or 45m", "1h"),
     "access log": _row(
         rf"off|{_PATH}|syslog:server=(?:unix:)?[A-Za-z0-9/_.:\[\]-]+(?:,(?:nohostname|(?:facility|tag|severity)=[A-Za-z0-9_]+))*",
-        "a place as nginx's access_log takes it, such as /dev/stdout, off or {}",
+        "a target as in nginx's access_log, such as /dev/stdout, off or {}",
         "syslog:server=unix:/dev/log,nohostname,tag=kindling_web",
     ),
     "size": _row(r"[0-9]+(\.[0-9]+)? ?[A-Za-z]{0,3}", "a size such as {} or 0", "20M"),
@@ -211,13 +211,13 @@ FORMS: Mapping[str, Form] = {
     "kernel argument": _row(
         r"(?!#)(?!;$)(?!.*(?:\|\||&&))[!#%&(-\[\]-_a-~]+",
         "one kernel argument without blanks, quotes, $, backslashes, backquotes, || and &&, and no # or ; of its own, such as "
-        "{}: iPXE, GRUB and the kernel would read them",
+        "{}: iPXE, GRUB and the kernel would interpret them",
         "console=ttyS0,115200n8",
     ),
     "removed kernel argument": _row(
         r"(?!#)(?!;$)[!#%(),-Z\]_a-z{}~:&+]+",
-        "one kernel argument without blanks, quotes, $, backslashes, backquotes, |, *, [ and ^, such as {}: Flatcar looks for it "
-        "by a pattern",
+        "one kernel argument without blanks, quotes, $, backslashes, backquotes, |, *, [ and ^, such as {}: Flatcar matches it "
+        "as a pattern",
         "quiet",
     ),
     "mount option": _row(r"[\w.:=/+@,-]+", "a mount option without blanks, quotes, % and $, such as {}", "noatime"),
@@ -240,7 +240,7 @@ FORMS: Mapping[str, Form] = {
     "volume": _row(
         r"(?:(?:/(?!\.\.?(?:[/:]|$))[\w.+@=,~-]+)+|[A-Za-z0-9][A-Za-z0-9_.-]*):(?:/(?!\.\.?(?:[/:]|$))[\w.+@=,~-]+)+"
         r"(?::[A-Za-z]+(?:,[A-Za-z]+)*)?",
-        "a volume as docker takes it, in quotes: a directory of the machine or a volume's name, where the container sees it, and "
+        "a volume in docker's form, in quotes: a directory of the machine or a volume's name, its path in the container, and "
         "options, such as {}",
         "/var/lib/data:/data:ro",
     ),
@@ -260,13 +260,13 @@ FORMS: Mapping[str, Form] = {
     "MAC address": _row(r"(?:[0-9a-f]{2}:){5}[0-9a-f]{2}", "a MAC address such as {}", "52:54:00:12:34:56"),
     "unit": _row(
         r"[A-Za-z0-9:_.@\\-]{1,250}\.(service|socket|device|mount|automount|swap|target|path|timer|slice|scope|conf|network|netdev|link)",
-        "a unit's or drop-in's name as systemd takes it, such as {}",
+        "a unit's or drop-in's name as systemd accepts it, such as {}",
         "hello.service",
     ),
     "file's path": _row(
         rf"/[^{CONTROL}]*", "an absolute path without control characters, such as {}", "/etc/motd.d/hello"
     ),
-    "account text": _row(rf"[^{CONTROL}:]*", "a text of one line without colons, such as {}", "Rack operator"),
+    "account text": _row(rf"[^{CONTROL}:]*", "a string of one line without colons, such as {}", "Rack operator"),
 }
 
 
@@ -278,9 +278,9 @@ def read(kind: str, value: Any) -> str:
     return str(value)
 
 
-# The kernel's line --------------------------------------------------------------------------------------------------------
+# The kernel command line --------------------------------------------------------------------------------------------------
 
-#: What Kindling itself says on the kernel's line, and by which other names initrds have read the same.
+#: What Kindling itself sets on the kernel command line, and other names by which initrds have read the same.
 _OWN_WORDS = {
     "initrd": "Kindling sets it",
     "flatcar.first_boot": "Kindling says when Ignition runs",
@@ -292,13 +292,13 @@ _OWN_PREFIXES = ("ignition.", "kindling.")
 
 
 def kernel_argument(value: Any, removed: bool = False) -> str:
-    """One word of the kernel's line, or with *removed* one that an installed system's line loses. Raises ``ValueError``."""
+    """A kernel argument, or with *removed* one that an installed system's command line loses. Raises ``ValueError``."""
     word = read("removed kernel argument" if removed else "kernel argument", value)
     name = word.partition("=")[0]
-    # The kernel takes hyphens for underscores, and some of who reads its line do
+    # The kernel treats hyphens as underscores, and so do some programs that read its command line
     same = name.replace("-", "_").lower()
     why = _OWN_WORDS.get(same) or (
-        "Kindling sets what Ignition and it are told" if same.startswith(_OWN_PREFIXES) else None
+        "Kindling sets the arguments for Ignition and for itself" if same.startswith(_OWN_PREFIXES) else None
     )
     if why:
         raise ValueError(f"{name} belongs to Kindling ({why}): leave it out")
@@ -309,13 +309,13 @@ def kernel_argument(value: Any, removed: bool = False) -> str:
 
 
 class KeyType(NamedTuple):
-    """The parts of a key behind its type: how many bytes each has, or None for any number of them."""
+    """The parts of a key after its type: how many bytes each has, or None for any number of them."""
 
     parts: tuple[int | None, ...]
 
 
-#: What sshd takes (sshd(8), "AUTHORIZED_KEYS FILE FORMAT"); how each is made: RFC 4253, 6.6; RFC 5656, 3.1; RFC 8709, 4; OpenSSH's
-#: PROTOCOL.u2f.
+#: What sshd accepts (sshd(8), "AUTHORIZED_KEYS FILE FORMAT"); how each is made: RFC 4253, 6.6; RFC 5656, 3.1; RFC 8709, 4;
+#: OpenSSH's PROTOCOL.u2f.
 KEY_TYPES: Mapping[str, KeyType] = {
     "ssh-ed25519": KeyType((32,)),
     "ssh-rsa": KeyType((None, None)),
@@ -326,10 +326,10 @@ KEY_TYPES: Mapping[str, KeyType] = {
     "sk-ecdsa-sha2-nistp256@openssh.com": KeyType((8, 65, None)),
 }
 
-#: What the example inventory has in place of a key, and nobody has the other half of.
+#: The example inventory's placeholder for a key; nobody has its private half.
 EXAMPLES_KEY = "IKindlingExampleKeyReplaceItWithYourOwn"
 
-#: Bytes of the modulus: sshd takes no shorter RSA keys (sshd_config(5), RequiredRSASize).
+#: Bytes of the modulus: sshd accepts no shorter RSA keys (sshd_config(5), RequiredRSASize).
 _SHORTEST_RSA = 1024 // 8
 
 _OPTIONS = r'(?:(?:[A-Za-z0-9@.-]+(?:="(?:[^"\\]|\\.)*")?)(?:,[A-Za-z0-9@.-]+(?:="(?:[^"\\]|\\.)*")?)*[ \t]+)?'
@@ -341,7 +341,7 @@ _A_KEY = (
     "in .pub"
 )
 
-#: What people give instead of a key, and what each has to be told.
+#: What people give instead of a key, and the advice for each.
 _NO_KEYS = (
     (
         re.compile(r".*(?:BEGIN [A-Z0-9 ]*PRIVATE KEY|PuTTY-User-Key-File|BEGIN SSH2 ENCRYPTED).*", re.DOTALL),
@@ -350,21 +350,21 @@ _NO_KEYS = (
     ),
     (
         re.compile(r"\s*-{4,5} ?BEGIN .*", re.DOTALL),
-        "expected a public key as OpenSSH has it, on one line: `ssh-keygen -i -f FILE` makes it out of this one",
+        "expected a public key in OpenSSH's format, on one line: `ssh-keygen -i -f FILE` converts this one",
     ),
     (
         re.compile(r".*AAAA.*\n.*", re.DOTALL),
-        "expected one key in each entry of the list, on one line and without the line's end: "
+        "expected one key in each entry of the list, on one line without a newline: "
         "\"{{ lookup('ansible.builtin.file', '~/.ssh/id_ed25519.pub') }}\" is that of a file",
     ),
-    (re.compile(r"""["'].*AAAA.*"""), "expected a public key without quotes of its own: they are a part of this one"),
+    (re.compile(r"""["'].*AAAA.*"""), "expected a public key without quotes of its own: these are a part of the value"),
     (
         re.compile(r".*AAAA\S*(?:\.\.\.|…).*"),
         "expected your own key where this has dots: copy the line of the file that ends in .pub",
     ),
     (
         re.compile(r"[a-z][a-z0-9+.-]*://\S+"),
-        "expected the key itself, not a URL: sshd fetches nothing. Copy the line that is there",
+        "expected the key itself, not a URL: sshd fetches nothing. Copy the line found there",
     ),
     (
         re.compile(r"~.*|\.{0,2}/.*|\S+\.pub"),
@@ -379,7 +379,8 @@ _NO_KEYS = (
 
 
 def authorized_key(value: Any) -> str:
-    """A line of sshd's file of keys, whose key says again of which type it is, and is whole. Raises ``ValueError``.
+    """A line of sshd's file of keys, whose type is checked against the key itself, and which must be complete. Raises
+    ``ValueError``.
 
     The message never has the value in it: it may be a private key.
     """
@@ -393,18 +394,16 @@ def authorized_key(value: Any) -> str:
 
 @functools.lru_cache(maxsize=4096)
 def _why_no_key(line: str) -> str | None:
-    """Remembered, because people's keys are those of many machines."""
+    """Cached, because many machines share people's keys."""
     found = None if _CONTROL.search(line.replace("\t", "")) else _AUTHORIZED_KEY.fullmatch(line.strip(" \t"))
     if not found:
         return next((said for pattern, said in _NO_KEYS if pattern.fullmatch(line.strip(" \t"))), _A_KEY)
     if "-cert-v0" in found["type"]:
-        return (
-            f"{_A_KEY}; this is a certificate: give the key of who signed it, with the option cert-authority before it"
-        )
+        return f"{_A_KEY}; this is a certificate: give the key of its signer, with the option cert-authority before it"
     if EXAMPLES_KEY in found["key"]:
-        return None  # has the form, and is told by another name
+        return None  # has the form, but another name
     if found["type"] not in KEY_TYPES:
-        return f"{_A_KEY}; sshd takes no keys of the type {found['type']}: it takes {', '.join(KEY_TYPES)}"
+        return f"{_A_KEY}; sshd does not accept keys of the type {found['type']}: it accepts {', '.join(KEY_TYPES)}"
     return _why_not_whole(found["key"], found["type"])
 
 
@@ -412,33 +411,33 @@ def _why_not_whole(key: str, kind: str) -> str | None:
     try:
         own, *parts = _parts(base64.b64decode(key, validate=True))
     except ValueError:
-        return f"{_A_KEY}; what stands behind {kind} is not whole: a part of it is missing, or was changed"
+        return f"{_A_KEY}; the key after {kind} is incomplete or corrupt"
     if own != kind.encode():
-        return f"{_A_KEY}; what stands behind {kind} is a key of another type: {own.decode('ascii', 'replace')[:40]!r}"
+        return f"{_A_KEY}; what follows {kind} is a key of another type: {own.decode('ascii', 'replace')[:40]!r}"
     wanted = KEY_TYPES[kind].parts
     right = len(parts) == len(wanted) and all(
         size in (None, len(part)) for size, part in zip(wanted, parts, strict=True)
     )
     if not right or not all(parts):
-        return f"{_A_KEY}; what stands behind {kind} has not the length of such a key"
+        return f"{_A_KEY}; what follows {kind} does not have the length of such a key"
     if kind == "ssh-rsa" and len(parts[1].lstrip(b"\0")) < _SHORTEST_RSA:
-        return f"{_A_KEY}; this RSA key has fewer than 1,024 bits, and sshd does not take it"
+        return f"{_A_KEY}; this RSA key has fewer than 1,024 bits, and sshd does not accept it"
     return None
 
 
 def _parts(blob: bytes) -> list[bytes]:
-    """The strings that a key is made of, each behind its length (RFC 4251, section 5). Raises ``ValueError``."""
+    """The strings that a key is made of, each after its length (RFC 4251, section 5). Raises ``ValueError``."""
     parts = []
     while blob:
         size = int.from_bytes(blob[:4], "big")
         if len(blob) < 4 + size:
-            raise ValueError("a part is cut off")
+            raise ValueError("a part is truncated")
         parts.append(blob[4 : 4 + size])
         blob = blob[4 + size :]
     return parts
 
 
-# What is shown ---------------------------------------------------------------------------------------------------------------
+# What is printed -------------------------------------------------------------------------------------------------------------
 
 
 def has_control(text: str) -> bool:

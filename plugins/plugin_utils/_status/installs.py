@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the playbooks about installs have in common: the boot hosts' directories, and stages as people read them."""
+"""What the playbooks about installations have in common: the boot hosts' directories, and stages as people read them."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from ansible_collections.kindling.flatcar.plugins.module_utils._routes import ho
 from .._install.terms import differences
 from .._inventory.hostvars import Variables
 
-#: The module's options for directories, and the roles' variables that say them.
+#: The module's options for directories, and the roles' variables that set them.
 _DIRECTORIES = {"installs_dir": "web_installs_dir", "fleet_dir": "fleet_dir", "images_dir": "flatcar_images_dir"}
 _WORK_DIR = "flatcar_images_work_dir"
 _KEY = "flatcar_images_key"
@@ -28,7 +28,7 @@ _MANAGER = "web_service_manager"
 
 
 def directories(host: str, variables: Variables) -> dict[str, str]:
-    """The module's options that say where the boot host *host* has what the roles made there, and what keeps its armings."""
+    """The module's options that say where the boot host *host* has the roles' files, and where its armings are kept."""
     names = [*_DIRECTORIES.values(), _WORK_DIR, _MANAGER]
     values = variables.read(host, lambda known: [name for name in names if name in known]).values
     found = {option: str(values.get(name) or host_paths.ROLE_DEFAULTS[name]) for option, name in _DIRECTORIES.items()}
@@ -38,14 +38,14 @@ def directories(host: str, variables: Variables) -> dict[str, str]:
 
 
 def places_of_armings(host: str, variables: Variables) -> dict[str, str]:
-    """Those of ``directories`` that say where armings are, for a module that changes them."""
+    """Those of ``directories`` for armings, for a module that changes them."""
     found = directories(host, variables)
     return {option: found[option] for option in ("installs_dir", "fleet_dir", "supervised") if option in found}
 
 
 def given_key(host: str, variables: Variables) -> str | None:
-    """The text of the signing key, if the boot host's variables say it or name a file of the controller; a key from a URL is
-    what the boot host keeps."""
+    """The text of the signing key, if the boot host's variables contain it or name a file on the controller; a key from a URL is
+    the one that the boot host keeps."""
     key = variables.read(host, lambda known: [name for name in (_KEY,) if name in known]).values.get(_KEY)
     if not key or str(key).startswith(("http://", "https://", "file://")):
         return None
@@ -55,7 +55,8 @@ def given_key(host: str, variables: Variables) -> str | None:
 
 
 def signed_by(host: str, variables: Variables) -> str | None:
-    """The digest of all that the boot host's variables say of the key of images; None where they leave it to the role."""
+    """The digest of everything that the boot host's variables say about the image signing key; None if they leave it to the
+    role."""
     names = (_KEY, _FINGERPRINT)
     said = variables.read(host, lambda known: [name for name in names if name in known]).values
     if not any(said.values()):
@@ -65,7 +66,7 @@ def signed_by(host: str, variables: Variables) -> str | None:
 
 
 def ended_armings(armings: Iterable[Mapping[str, Any]], files: Mapping[str, str]) -> dict[str, str]:
-    """Why each of the open *armings* ends when *files* are published, by its node; those that stay are left out."""
+    """Why each of the open *armings* ends when *files* are published, by node; those that continue are left out."""
     nodes = json.loads(files[routes.INDEX])["nodes"]
     ended = {}
     for arming in armings:
@@ -89,16 +90,16 @@ def _why(arming: Mapping[str, Any], entry: Mapping[str, Any] | None, nodes: Mapp
         )
     macs = {mac.replace("-", ":") for mac in arming["macs"]}
     renamed = [name for name, other in nodes.items() if macs & set(other["macs"])]
-    return f"its machine is {renamed[0]} now" if renamed else "the inventory has it no more on this boot host"
+    return f"its machine is {renamed[0]} now" if renamed else "the inventory no longer has it on this boot host"
 
 
 def clock(when: int) -> str:
-    """A time as people read it, by the clock of who runs the playbook."""
+    """A time as people read it, in the time zone of the controller."""
     return time.strftime("%Y-%m-%d %H:%M %Z", time.localtime(when))
 
 
 def who() -> str:
-    """Who runs the playbook, and where."""
+    """The user who runs the playbook, and the controller."""
     try:
         user = getpass.getuser()
     except (KeyError, OSError):
@@ -107,7 +108,7 @@ def who() -> str:
 
 
 def last_report(reports: Mapping[str, Mapping[str, Any]]) -> tuple[str, Mapping[str, Any]] | None:
-    """The report that came last, with its stage."""
+    """The latest report, with its stage."""
     return max(reports.items(), key=lambda item: (item[1]["when"], routes.STAGES.index(item[0])), default=None)
 
 

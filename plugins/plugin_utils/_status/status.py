@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What is known of a node: what the inventory wants, what its boot hosts publish, and what it reported."""
+"""What is known about a node: what the inventory wants, what its boot hosts publish, and what it reported."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from typing import Any
 from ansible_collections.kindling.flatcar.plugins.module_utils._generation.publishings import in_words
 from ansible_collections.kindling.flatcar.plugins.module_utils._routes import routes
 
-#: No machine's word: all armings.
+#: Not a machine's name: all armings.
 _ANY = ""
 
 
 @dataclass(frozen=True)
 class Wanted:
-    """A node as the inventory has it now; ``boot_hosts`` are those that serve it, the one that decides first. ``known_as`` are its
-    MAC addresses with hyphens and its address: by them boot hosts know its machine, too, whatever it was called."""
+    """A node as the inventory has it now; ``boot_hosts`` are those that serve it, the one that decides first. ``known_as`` are
+    its MAC addresses with hyphens and its address: boot hosts recognize its machine by them, too, whatever its name was."""
 
     mode: str
     version: str
@@ -29,7 +29,7 @@ class Wanted:
 
 
 def by_word(armings: Iterable[Mapping[str, Any]]) -> dict[str, list[Mapping[str, Any]]]:
-    """*armings*, as the module ``arming`` tells them, by all that their machines were known as."""
+    """*armings*, as the module ``arming`` reports them, by every name and address of their machines."""
     found: dict[str, list[Mapping[str, Any]]] = {}
     for arming in armings:
         for word in {_ANY, arming["node"], arming["address"], *arming["more_addresses"], *arming["macs"]}:
@@ -40,8 +40,8 @@ def by_word(armings: Iterable[Mapping[str, Any]]) -> dict[str, list[Mapping[str,
 def status_of(name: str, wanted: Wanted | None, read: Mapping[str, Mapping[str, Any] | str]) -> dict[str, Any]:
     """The status of the node *name*.
 
-    *wanted* is None for a node that the inventory has mistakes of. *read* is what the module ``arming`` told of each boot
-    host, its armings ``by_word``, or a text that says why nothing is known.
+    *wanted* is None for a node with mistakes in the inventory. *read* is what the module ``arming`` reported for each boot host,
+    its armings ``by_word``, or a string that says why nothing is known.
     """
     hosts = wanted.boot_hosts if wanted else tuple(host for host, told in read.items() if _knows(told, name))
     answers = {host: read.get(host, "not asked") for host in hosts}
@@ -88,7 +88,7 @@ def status_of(name: str, wanted: Wanted | None, read: Mapping[str, Mapping[str, 
 
 
 def _serial(reports: Iterable[tuple[str, Mapping[str, Any], int]]) -> str | None:
-    """That of the disk that an installer has written last, as the disk itself says it."""
+    """The serial number of the disk that an installer wrote last, as the disk reports it."""
     told = [
         (report["when"], report["serial"])
         for stage, report, _boot_host in reports
@@ -98,8 +98,8 @@ def _serial(reports: Iterable[tuple[str, Mapping[str, Any], int]]) -> str | None
 
 
 def strangers(read: Mapping[str, Mapping[str, Any] | str], known: Collection[str]) -> list[dict[str, Any]]:
-    """The statuses of machines that are armed or half-written, and are none that the inventory has: *known* are all names, MAC
-    addresses and addresses that it has."""
+    """The statuses of machines that are armed or half-written, but not in the inventory: *known* are all names, MAC addresses and
+    addresses that it has."""
     found = {}
     for host, answer in read.items():
         for arming in [] if isinstance(answer, str) else answer["armings"].get(_ANY, ()):
@@ -122,7 +122,7 @@ def _knows(told: Mapping[str, Any] | str, name: str) -> bool:
 
 
 def _version(wanted: Wanted | None, index: Mapping[str, Any] | None) -> str | None:
-    """The exact release; what a channel stands at is what the boot host has resolved it to."""
+    """The exact release; for a channel, the one that the boot host has resolved it to."""
     if wanted is None or wanted.version != "current":
         return wanted.version if wanted else None
     return index["version"] if index else None
@@ -135,11 +135,11 @@ def _drift(
     latest: Mapping[str, Any] | None,
     known: bool,
 ) -> Iterable[str]:
-    """In what the inventory, the boot host and the machine differ."""
+    """The differences between the inventory, the boot host and the machine."""
     if wanted is None:
         yield "the inventory has mistakes: see validate.yml"
     if not known:
-        yield "unknown: no boot host of it answers"
+        yield "unknown: none of its boot hosts answers"
         return
     if index is None:
         yield "not published: run site.yml"
@@ -161,7 +161,7 @@ def _drift(
 
 
 def _lost(report: Mapping[str, Any]) -> Iterable[str]:
-    """Kernel arguments that its system was started without."""
+    """Kernel arguments that its system was booted without."""
     if report.get("lost"):
         why = ": Secure Boot is on, and GRUB reads none then" if report.get("secure_boot") == "on" else ""
         yield f"runs without its kernel arguments {report['lost'].strip()}{why}"
@@ -173,7 +173,7 @@ def _put_aside(answers: Mapping[str, Mapping[str, Any] | str], index: Mapping[st
         until = None if isinstance(answer, str) or not index else answer.get("put_aside", {}).get(index.get("address"))
         if until:
             yield (
-                f"somebody said that its address is taken: {host} gives it to nobody until {_short(_iso(until))}, or until "
+                f"its address was reported as taken: {host} gives it to nobody until {_short(_iso(until))}, or until "
                 "`systemctl reload kindling-dnsmasq` there"
             )
 
@@ -181,18 +181,18 @@ def _put_aside(answers: Mapping[str, Mapping[str, Any] | str], index: Mapping[st
 def _misplaced(
     name: str, answers: Mapping[str, Mapping[str, Any] | str], index: Mapping[str, Any] | None
 ) -> Iterable[str]:
-    """Where its machine has asked from, if that is not where it is served."""
+    """The address that its machine has asked from, if it is not the one that it is served at."""
     for answer in answers.values():
         found = None if isinstance(answer, str) or not index else answer.get("misplaced", {}).get(name)
         if found:
             yield (
-                f"its machine has the address {found['address']} ({_short(_iso(found['when']))}), and is served at its "
-                f"flatcar_address {index['address']} alone: have the DHCP server reserve that for its MAC address"
+                f"its machine has the address {found['address']} ({_short(_iso(found['when']))}), but is served only at its "
+                f"flatcar_address {index['address']}: have the DHCP server reserve that for its MAC address"
             )
 
 
 def served_by(told: Mapping[str, Any] | str) -> dict[str, Any] | None:
-    """What a boot host serves, and where that comes from; None where nobody can tell."""
+    """What a boot host serves, and where that comes from; None if that is unknown."""
     if isinstance(told, str):
         return None
     published = told.get("published") or {}
@@ -237,7 +237,7 @@ def _row(status: Mapping[str, Any]) -> tuple[str, ...]:
 
 
 def _pair(values: Mapping[str, str | None], longest: int) -> str:
-    """What runs, or else what is wanted to, in brackets."""
+    """The release that runs, or else the wanted one, in brackets."""
     if values["reported"]:
         return " ".join(values["reported"].split())[:longest]
     return f"({values['wanted'][:longest]})" if values["wanted"] else "-"

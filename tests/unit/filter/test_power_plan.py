@@ -47,7 +47,7 @@ def test_a_machine_is_woken_by_its_first_nic():
         ({"type": "wol"}, "expected mac"),
         (REDFISH | {"key": "00"}, "the type redfish has no key"),
         (REDFISH | {"type": "ipmi", "key": "hunter2"}, "expected 2 to 40 hexadecimal digits"),
-        (REDFISH | {"zz": 1}, "switch it by a playbook of yours, and install it with -e install_power=false"),
+        (REDFISH | {"zz": 1}, "switch it with your own playbook, and install it with -e install_power=false"),
         (REDFISH | {"user": None}, "expected user with the type redfish"),
         (REDFISH | {"sytem": "1"}, "unknown option; did you mean system?"),
     ],

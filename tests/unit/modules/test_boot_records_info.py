@@ -59,12 +59,12 @@ def test_what_is_no_mac_address_is_refused(told, there):
 
 
 def test_where_nothing_is_recorded_it_says_what_to_do(told):
-    assert "is not there: nothing was recorded on this host yet" in told()["msg"]
+    assert "does not exist: nothing has been recorded on this host yet" in told()["msg"]
 
 
 def test_a_damaged_record_is_said(told, there, tmp_path):
     (tmp_path / "records" / records.STATE).write_text("no JSON")
-    assert "is not what was written there: remove it" in told()["msg"]
+    assert "is damaged: remove it" in told()["msg"]
 
 
 def unit(name, directory):

@@ -65,7 +65,7 @@ def test_what_it_may_has_a_reason_beside_it(unit):
         check=True,
     )
     exposed = {re.split("[=/]", test["name"])[0] for test in json.loads(done.stdout) if test["exposure"]}
-    _, _, reasons = unit.read_text().partition("# What systemd could take away besides")
+    _, _, reasons = unit.read_text().partition("# What else systemd could restrict")
     known = {"CapabilityBoundingSet": "CAP_", "AmbientCapabilities": "ambient"}
     families = {"RestrictAddressFamilies"} if "RestrictAddressFamilies=AF_" in unit.read_text() else set()
     assert {name for name in exposed - families if known.get(name, name) not in reasons} == set()

@@ -29,7 +29,7 @@ def _byte_length(text: str) -> int:
 
 
 def partitions_fit_together(disk: Object, _scope: Scope) -> Iterator[Finding]:
-    """Of each kind of conflict the first one is reported; none of a disk that has no name."""
+    """Reports the first conflict of each kind; none for a disk without a name."""
     partitions = disk.get("partitions", ()) if disk.get("device") else ()
     collision = _second_use([partition.get("number") or None for partition in partitions])
     if collision is not None:
@@ -56,7 +56,7 @@ def _second_use(keys: list) -> int | None:
 
 
 def _first_overlap(partitions: list[Object]) -> int | None:
-    """The index of the first partition, in the order of the list, that the first overlapping one meets."""
+    """The index of the first partition, in list order, that the first overlapping one meets."""
     spans = {index: span for index, partition in enumerate(partitions) if (span := _span(partition))}
     overlapping = _overlapping(spans)
     for index, (start, end) in spans.items():
@@ -66,7 +66,7 @@ def _first_overlap(partitions: list[Object]) -> int | None:
 
 
 def _span(partition: Object) -> tuple[int, int] | None:
-    """First and last MiB where both start and size are known; size 0 takes up its start alone."""
+    """First and last MiB where both start and size are known; size 0 occupies its start alone."""
     start, size = partition.get("start_mib"), partition.get("size_mib")
     if not start or size is None:
         return None
@@ -75,7 +75,7 @@ def _span(partition: Object) -> tuple[int, int] | None:
 
 
 def _overlapping(spans: dict[int, tuple[int, int]]) -> set[int]:
-    """Those that meet any other: found by one look at neighbours in the order of their starts."""
+    """Those that overlap any other: found by comparing neighbours in the order of their starts."""
     found = set()
     furthest = None
     for index, (start, end) in sorted(spans.items(), key=lambda item: item[1]):

@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The section ``ignition``: proxies, and configs that are merged in or that replace this one.
+"""The section ``ignition``: proxies, and configs that are merged into this one or replace it.
 
 Source: Ignition's ``types/proxy.go``; Butane's ``base/util`` for the configs.
 """
@@ -14,7 +14,7 @@ from ..structure import Finding, Object, Scope, error, warning
 
 
 def inline_config_is_valid(resource: Object, scope: Scope) -> Iterator[Finding]:
-    """An inline config is checked as Ignition would; one from a local file is not, in the reference neither."""
+    """An inline config is checked as Ignition would; one from a local file is not, nor is it in the reference."""
     if "inline" in resource and not {"local", "source"} & resource.keys():
         yield from scope.check_inner(resource["inline"])
 

@@ -70,7 +70,7 @@ def hard_link_has_no_owner(link: Object, _scope: Scope) -> Iterator[Finding]:
 
 
 def paths_avoid_links(storage: Object, _scope: Scope) -> Iterator[Finding]:
-    """Nothing lies below a link: Ignition would write wherever it leads."""
+    """Nothing may be below a link: Ignition would write wherever it leads."""
     links = Counter(link.get("path", "") for link in storage.get("links", ()))
     lengths = sorted(set(map(len, links)))
     for field, kind in _NODES if links else ():
@@ -80,7 +80,7 @@ def paths_avoid_links(storage: Object, _scope: Scope) -> Iterator[Finding]:
 
 
 def _count_above(path: str, links: Counter[str], lengths: list[int]) -> int:
-    """How many links a path leads through."""
+    """How many links a path passes through."""
     candidates = itertools.takewhile(len(path).__gt__, lengths)
     return sum(links[path[:length]] for length in candidates if path[length] == "/")
 
@@ -100,7 +100,7 @@ def _absolute(target: str, link_path: str) -> str:
 
 
 def paths_avoid_units(config: Object, _scope: Scope) -> Iterator[Finding]:
-    """A node must not lie where Ignition writes a unit or drop-in with contents."""
+    """A node must not be where Ignition writes a unit or drop-in with contents."""
     taken = set(_unit_paths(config.get("systemd", {}).get("units", ())))
     if not taken:
         return

@@ -40,7 +40,7 @@ def is_source(source: str | None, scope: Scope) -> Iterator[Finding]:
 
 
 def have_sources(found: list[Object] | None, scope: Scope) -> Iterator[Finding]:
-    """For configs and certificates that must come from somewhere; a bad source is an error here and at ``source``."""
+    """For configs and certificates that must have a source; a bad source is an error here and at ``source``."""
     for index, resource in enumerate(found or ()):
         source = resource.get("source")
         for finding in is_source(source, scope) if source else [error("source is required")]:
@@ -48,7 +48,7 @@ def have_sources(found: list[Object] | None, scope: Scope) -> Iterator[Finding]:
 
 
 def key_file_is_there(luks: Object, scope: Scope) -> Iterator[Finding]:
-    """Reported at a path that exists nowhere, besides the error at the source: the reference does so."""
+    """Reported at a path that does not exist, besides the error at the source, as in the reference."""
     if any(is_source(luks.get("key_file", {}).get("source"), scope)):
         yield error("invalid key-file source", "keys")
 

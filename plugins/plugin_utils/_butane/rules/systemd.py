@@ -52,7 +52,7 @@ def is_dropin_text(contents: str | None, _scope: Scope) -> Iterator[Finding]:
 
 
 def has_sound_contents(unit: Object, _scope: Scope) -> Iterator[Finding]:
-    """The contents lex, and there is something to do for ``enabled: true``."""
+    """The contents lex, and ``enabled: true`` has an effect."""
     contents = unit.get("contents")
     if not contents:
         return

@@ -340,7 +340,7 @@ def test_nothing_is_made_or_given_away_where_somebody_put_a_link(places, tmp_pat
     monkeypatch.setattr(arming.tempfile, "mkdtemp", replaced)
     given_away = []
     monkeypatch.setattr(arming.os, "chown", lambda path, *_, **__: given_away.append(os.path.realpath(path)))
-    with pytest.raises(arming.ArmingError, match="was replaced while it was made"):
+    with pytest.raises(arming.ArmingError, match="was replaced while it was created"):
         arm(places, order("a"))
     assert list(outside.iterdir()) == []
     assert outside.stat().st_mode == before.st_mode
@@ -652,7 +652,7 @@ def test_a_lock_is_for_root_alone_and_waiting_for_it_ends_with_a_sentence(places
     monkeypatch.setattr(arming, "_PATIENCE", 0.2)
     with (
         locked(places.installs / ".lock"),
-        pytest.raises(arming.ArmingError, match=r"another run holds .*/\.lock for more than 0\.2 s"),
+        pytest.raises(arming.ArmingError, match=r"another run has held .*/\.lock for more than 0\.2 s"),
     ):
         arm(places, order("a"))
     assert stat.S_IMODE((places.installs / ".lock").stat().st_mode) == 0o600
@@ -704,7 +704,7 @@ def test_what_is_lost_opens_nothing(places, lost):
 def test_an_install_that_has_begun_is_not_replaced_unless_somebody_says_so(places):
     arm(places, order("a", 1))
     report(places, order("a", 1), "started")
-    with pytest.raises(arming.ArmingError, match=r"a is being installed since .* install_again=true"):
+    with pytest.raises(arming.ArmingError, match=r"a has been installing since .* install_again=true"):
         arm(places, order("b"), order("a", 2))
     assert armed(places) == {"a"}
     assert [one["under_way"] for one in arming.read(places)] == [True]

@@ -95,6 +95,6 @@ def test_where_nothing_keeps_a_gate_none_is_opened(tmp_path, commands):
     with pytest.raises(GateError, match=r"systemctl start kindling-armed@60-\S+ failed: Unit not found"):
         gates.open(new_batch(60), ["a"])
     commands("systemctl", "#!/bin/sh\n")  # it says that it has started, and the directory is not there
-    with pytest.raises(GateError, match="what kept it was ended"):
+    with pytest.raises(GateError, match="the process that kept it was ended"):
         gates.open(new_batch(60), ["a"])
     assert gates.tokens() == set()

@@ -32,7 +32,7 @@ def test_a_publishing_is_noted_even_if_nothing_is_known_of_its_checkout(tmp_path
     publishings.add(tmp_path, "one", {}, "then")
     found = publishings.publishing_of(tmp_path, "one")
     assert (found["number"], found["commit"], found["says"]) == (1, None, [])
-    assert "an unknown user from no commit that is known" in publishings.in_words(found)
+    assert "an unknown user from an unknown commit" in publishings.in_words(found)
 
 
 def test_what_comes_to_the_same_is_remembered_beside_who_published_it(tmp_path):

@@ -123,7 +123,7 @@ def test_nothing_is_published_over_a_rollback(tree):
     tree.publish("a")
     tree.publish("b")
     tree.back()
-    with pytest.raises(GenerationError, match=r"is held since .*site_hold=false.*site_hold=true"):
+    with pytest.raises(GenerationError, match=r"has been held since .*site_hold=false.*site_hold=true"):
         tree.publish("c")
     assert tree.text == "a"
     assert tree.generation.end_hold(tree.root, dry=True)
@@ -197,11 +197,11 @@ def test_the_listing_says_who_published_what_and_what_it_changed(tree):
         (tree.root / "generations" / name / "index.json").write_text(json.dumps({"nodes": nodes}))
     record, names = tree.generation.served_history(tree.root)
     lines = tree.generation.listing(record, names, tree.generation.told_of(tree.root, record))
-    by = "by ada on desk from commit aaaaaaaaaaaa, with changes that are in no commit"
+    by = "by ada on desk from commit aaaaaaaaaaaa, with uncommitted changes"
     assert lines[0].endswith(f"{by} (number 3): n1: release 1 -> 2")
     assert ", is served, published at 2" in lines[0]
     assert lines[1].endswith(f"{by} (number 2): n1 added")
-    assert lines[2].endswith("by an unknown user from no commit that is known (number 1)")
+    assert lines[2].endswith("by an unknown user from an unknown commit (number 1)")
 
 
 def test_what_is_known_of_the_checkout_changes_nothing_of_what_is_served(tree):
@@ -243,7 +243,7 @@ def test_without_the_file_the_symlink_says_what_is_served(tree):
 def test_a_file_that_we_did_not_write_is_named(tree, text):
     tree.publish("a")
     (tree.root / history.FILE).write_text(text)
-    with pytest.raises(GenerationError, match=r"history\.json is not what was written there: remove it"):
+    with pytest.raises(GenerationError, match=r"history\.json is damaged: remove it"):
         tree.publish("b")
     assert tree.text == "a"
 

@@ -80,7 +80,7 @@ def test_a_difference_is_shown(entry, tmp_path):
     (tmp_path / "b").write_bytes(b"\xff")
     text, binary = lay_down([entry("a", "new\n"), entry("b", "new\n")], dry=True)
     assert (text.before, text.after) == ("old\n", "new\n")
-    assert re.fullmatch(r"\(no text: 1 bytes, SHA-256 [0-9a-f]{64}\)\n", binary.before)
+    assert re.fullmatch(r"\(not text: 1 bytes, SHA-256 [0-9a-f]{64}\)\n", binary.before)
 
 
 def test_owner_and_mode_are_made_right_and_shown(entry, tree, tmp_path):
@@ -144,9 +144,9 @@ def test_a_link_to_a_directory_is_one(entry, tmp_path):
 @pytest.mark.parametrize(
     ("there", "wanted", "says"),
     [
-        (lambda path: path.write_text(""), {}, "is a file, and a directory is needed there: move it away"),
-        (lambda path: path.mkdir(), {"content": ""}, "is a directory, and a file is needed there: move it away"),
-        (lambda path: path.mkdir(), {"content": "", "once": True}, "is a directory, and a file is needed there"),
+        (lambda path: path.write_text(""), {}, "is a file, but a directory is needed there: move it away"),
+        (lambda path: path.mkdir(), {"content": ""}, "is a directory, but a file is needed there: move it away"),
+        (lambda path: path.mkdir(), {"content": "", "once": True}, "is a directory, but a file is needed there"),
         (lambda path: path.symlink_to("nowhere"), {}, "is a link that leads nowhere: remove it"),
     ],
 )
@@ -201,7 +201,7 @@ def test_what_a_package_brings_is_awaited_in_check_mode_alone(entry, tree, missi
         with pytest.raises(TreeError, match="/nosuch/file is not on this host"):
             lay_down([made], **mode)
     (change,) = lay_down([made], dry=True, awaited=True)
-    assert change.after == "what the packages make that are not installed yet (/nosuch/file)\n"
+    assert change.after == "what packages build that are not installed yet (/nosuch/file)\n"
     assert tree() == {}
 
 
@@ -256,7 +256,7 @@ def test_a_full_disk_changes_nothing(entry, tree, monkeypatch):
 
 
 def test_who_is_not_there_owns_nothing(entry, tree):
-    with pytest.raises(TreeError, match="no user or group nosuch: run the whole role, which makes it"):
+    with pytest.raises(TreeError, match="no user or group nosuch: run the whole role, which creates it"):
         lay_down([entry("a", ""), entry("b", "", group="nosuch")])
     assert tree() == {}
 
@@ -325,5 +325,5 @@ def test_what_roles_lay_down_is_what_the_module_takes(role):
 
 
 def test_a_secret_without_a_content_is_refused(entry):
-    with pytest.raises(TreeError, match="has a content"):
+    with pytest.raises(TreeError, match="needs a content"):
         lay_down([entry("a", src="/etc/hostname", once=True)])

@@ -60,9 +60,9 @@ BAD_INITRDS = {
     "damaged": (gzip.compress(ONE)[:1000] + b"\xff" * 1000, "damaged|ends"),
     "another compression": (b"\x28\xb5\x2f\xfd" + bytes(100), "neither cpio nor gzip"),
     "packed twice": (gzip.compress(gzip.compress(ONE)), "neither cpio nor gzip"),
-    "no numbers": (b"070701" + b"z" * 200, "no cpio archive"),
-    "a name without end": (b"070701" + b"0" * 88 + b"FFFFFFFF" + b"0" * 200, "no cpio archive"),
-    "files without end": (b"".join(make_cpio({str(n): b""})[:116] for n in range(10)) * 2000, "no cpio|more than"),
+    "no numbers": (b"070701" + b"z" * 200, "not a cpio archive"),
+    "a name without end": (b"070701" + b"0" * 88 + b"FFFFFFFF" + b"0" * 200, "not a cpio archive"),
+    "files without end": (b"".join(make_cpio({str(n): b""})[:116] for n in range(10)) * 2000, "not a cpio|more than"),
 }
 
 
@@ -112,11 +112,11 @@ def test_a_banner_is_found_where_it_is_read_in_two_pieces(at, write):
 @pytest.mark.parametrize(
     ("content", "words"),
     [
-        (b"", "neither a kernel of amd64"),
-        (b"MZ" + bytes(100_000), "neither a kernel of amd64"),
-        (bytes(0x202) + b"HdrS" + bytes(100_000), "does not tell its version"),
-        (bytes(0x202) + b"HdrS" + bytes(8) + b"\xff\xff", "does not tell its version"),
-        (bytes(0x38) + b"ARM\x64" + bytes(100_000), "does not tell its version"),
+        (b"", "neither an amd64 kernel"),
+        (b"MZ" + bytes(100_000), "neither an amd64 kernel"),
+        (bytes(0x202) + b"HdrS" + bytes(100_000), "a kernel without a version"),
+        (bytes(0x202) + b"HdrS" + bytes(8) + b"\xff\xff", "a kernel without a version"),
+        (bytes(0x38) + b"ARM\x64" + bytes(100_000), "a kernel without a version"),
     ],
 )
 def test_what_is_no_kernel_is_refused(content, words, write):
@@ -176,7 +176,7 @@ def test_all_that_is_wrong_is_said_at_once(tmp_path):
         "ID='debian'",
         "VERSION_ID='4593.2.4'",
         "FLATCAR_BOARD='arm64-usr'",
-        "is a kernel of arm64",
+        "is a kernel for arm64",
         "of none",
     ):
         assert words in str(caught.value)

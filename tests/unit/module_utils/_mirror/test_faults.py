@@ -164,7 +164,7 @@ SPOILERS = {
     "truncated body": (fault(PXE_IMAGE, "truncate", after=100_000), ["closed the connection", PXE_IMAGE]),
     "truncated body without a length": (
         fault(PXE_IMAGE, "short", after=100_000),
-        ["ended the file at 100000 of", "cannot continue a file"],
+        ["ended the file at 100000 of", "cannot resume a file"],
     ),
     "more than was told": (replace(f"{KERNEL}.DIGESTS", lambda text: text * 200_000), ["larger than expected"]),
     "flipped bit": (replace(PXE_IMAGE, flip_bit), ["does not match the file", "refused and removed", PXE_IMAGE]),
@@ -183,7 +183,7 @@ SPOILERS = {
     ),
     "another board's release": (
         other_board,
-        ["FLATCAR_BOARD='arm64-usr', expected 'amd64-usr'", "is a kernel of arm64-usr", "refused and removed"],
+        ["FLATCAR_BOARD='arm64-usr', expected 'amd64-usr'", "is a kernel for arm64-usr", "refused and removed"],
     ),
     "a kernel of another release": (
         other_content(lambda: {KERNEL: make_kernel(BOARD, "6.6.150-flatcar")}),
@@ -195,17 +195,17 @@ SPOILERS = {
     ),
     "a kernel of another board": (
         other_content(lambda: {KERNEL: make_kernel("arm64-usr")}),
-        ["is a kernel of arm64-usr, expected one of amd64-usr"],
+        ["is a kernel for arm64-usr, expected one for amd64-usr"],
     ),
     "something that is no kernel": (
         other_content(lambda: {KERNEL: os.urandom(100_000)}),
-        ["neither a kernel of amd64", "flatcar_images_mirrors"],
+        ["neither an amd64 kernel", "flatcar_images_mirrors"],
     ),
     "something that is no image": (other_content(lambda: {PXE_IMAGE: b"x" * 100_000}), ["neither cpio nor gzip"]),
     "an image whose /usr is no squashfs": (other_content(lambda: pxe_of(b"x" * 100_000)), ["squashfs cannot be read"]),
     "a disk image that was signed days before": (
         signed_four_days_before(DISK_IMAGE),
-        ["signed 4 days apart", "allowed are 3 days", DISK_IMAGE],
+        ["signed 4 days apart", "3 days are allowed", DISK_IMAGE],
     ),
     "signed by another key": (
         resign(KERNEL)(lambda keys, content: keys.stranger.sign(content, keys.stranger_sub)),
@@ -230,16 +230,16 @@ SPOILERS = {
         ["several signatures"],
     ),
     "no signature in the file": (resign(KERNEL)(lambda _keys, _content: b"nothing"), ["no OpenPGP signature"]),
-    "an older release": (point_to("4593.2.3"), ["4593.2.3", f"stood at {OLD}", "stale", "exact version"]),
+    "an older release": (point_to("4593.2.3"), ["4593.2.3", f"was already at {OLD}", "stale", "exact version"]),
     "a release of another channel": (point_to("4790.0.0"), ["channel alpha, not of stable"]),
-    "an unofficial build": (unofficial_build, ["4593.2.5+dirty", "no official release"]),
+    "an unofficial build": (unofficial_build, ["4593.2.5+dirty", "not an official release"]),
     "another release in the directory": (other_release_inside, [f"is of release {OLD}, expected {NEW}"]),
     "web page instead of version.txt": (fault_current("html"), ["web page", "open the URL"]),
     "web page instead of the image": (fault(PXE_IMAGE, "html"), ["web page", "open the URL"]),
     "web page that looks like a file": (fault(PXE_IMAGE, "sneaky-html"), ["web page", "open the URL"]),
     "redirect loop": (fault(PXE_IMAGE, "loop", target=f"/stable/{BOARD}/{NEW}/{PXE_IMAGE}"), ["redirects more than"]),
     "server error": (fault(PXE_IMAGE, "status", status=503), ["503", PXE_IMAGE]),
-    "Range ignored after a reset": (fault(PXE_IMAGE, "reset-whole", after=100_000), ["cannot continue a file"]),
+    "Range ignored after a reset": (fault(PXE_IMAGE, "reset-whole", after=100_000), ["cannot resume a file"]),
     "a stall": (fault(PXE_IMAGE, "stall", after=50_000), ["stalled"]),
     "connection reset": (fault(PXE_IMAGE, "reset", after=50_000), ["connection", PXE_IMAGE]),
 }

@@ -60,7 +60,7 @@ def test_failure_tells_what_is_still_served(site, run_module):
     result = run_module()
     assert result["failed"] is True
     assert result["msg"].startswith(
-        "What was served before is still served. The release amd64-usr/4593.2.5 cannot be had"
+        "What was served before is still served. The release amd64-usr/4593.2.5 is not available"
     )
     assert site.tree() == before
 

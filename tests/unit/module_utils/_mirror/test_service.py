@@ -429,5 +429,5 @@ def test_a_missing_tool_is_named(tool, package, site, monkeypatch):
     with pytest.raises(ImageError, match=rf"{tool} not installed.*install the Debian packages {package}"):
         site.run()
     outcome = site.run(check_mode=True)
-    assert f"cannot be told: {tool} not installed" in outcome.warnings[0]
+    assert f"is not known: {tool} not installed" in outcome.warnings[0]
     assert outcome.images[0]["version"] == "current"

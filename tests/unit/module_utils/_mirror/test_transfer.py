@@ -87,7 +87,7 @@ def test_a_redirect_cannot_lead_to_a_local_file(server, tmp_path):
     "url", ["ftp://host/file", "/etc/passwd", "http://host/a b", 'http://host/"\noutput = "/x', "-o/x"]
 )
 def test_only_plain_urls_are_asked_for(url):
-    with pytest.raises(TransferError, match=r"no http, https or file URL"):
+    with pytest.raises(TransferError, match=r"not an http, https or file URL"):
         downloader().read(url)
 
 

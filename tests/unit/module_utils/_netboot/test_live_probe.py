@@ -105,10 +105,10 @@ def test_what_is_missing_is_told_with_its_url(room, boot_host):
     ("path", "content", "says"),
     [
         (f"web/ignition/{TOKEN}/10.9.0.11.ign", None, "Ignition config: the server answers 404"),
-        (f"web/ignition/{TOKEN}/10.9.0.11.ign", "<html>", "what is served as its Ignition config is none"),
+        (f"web/ignition/{TOKEN}/10.9.0.11.ign", "<html>", "what is served as its Ignition config is not one"),
         ("tftp/snponly.efi", None, "tftp://10.9.0.1/snponly.efi: the TFTP server says"),
         ("web/boot.ipxe", None, "http://10.9.0.1/boot.ipxe: the server answers 404"),
-        ("web/boot.ipxe", "#!ipxe\nfly\n", "the script says 'fly', which this probe does not know"),
+        ("web/boot.ipxe", "#!ipxe\nfly\n", "the script uses 'fly', which this probe does not know"),
     ],
 )
 def test_what_is_wrong_is_found(room, boot_host, path, content, says):
@@ -156,7 +156,7 @@ def test_another_address_than_its_own(room, boot_host):
     room.stop(boot_host.dnsmasq)
     room.host("site", "10.9.0.2/24")
     room.dnsmasq("site", "--dhcp-range=10.9.0.100,10.9.0.199,1h", "--dhcp-boot=x,,10.9.0.2")
-    assert "and not its own address 10.9.0.11" in verdict(by_code(probe(room, "ram"))[7])
+    assert "instead of its own address 10.9.0.11" in verdict(by_code(probe(room, "ram"))[7])
 
 
 def test_a_host_elsewhere_sees_nothing(room, boot_host):

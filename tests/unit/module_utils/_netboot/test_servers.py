@@ -13,9 +13,7 @@ def server(address="10.0.0.254", proxy=False):
 
 def test_the_stop_names_the_modes_and_what_each_needs():
     said = stop([server()])
-    assert said.startswith(
-        "eth1: 10.0.0.254 (52:54:00:00:00:fe) answers DHCP, and offers 10.0.0.100. Machines would be"
-    )
+    assert said.startswith("eth1: 10.0.0.254 (52:54:00:00:00:fe) answers DHCP, and offers 10.0.0.100. Either might")
     assert "Nothing was changed" in said
     ways = [line.removeprefix("  - ") for line in said.splitlines()[1:]]
     assert [way.partition(":")[0] for way in ways] == [
@@ -30,7 +28,7 @@ def test_the_stop_names_the_modes_and_what_each_needs():
     assert "without a relay" in proxy
     assert none.startswith("mode: none: ")
     assert "playbooks/dhcp_options.yml" in none
-    assert ways[3].endswith("say other_dhcp_servers: [10.0.0.254]")
+    assert ways[3].endswith("set other_dhcp_servers: [10.0.0.254]")
 
 
 def test_beside_another_proxy_there_is_no_other_mode():

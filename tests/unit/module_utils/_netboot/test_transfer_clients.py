@@ -62,10 +62,10 @@ def test_a_server_without_options():
     ("answers", "says"),
     [
         ([b"\0\5\0\1File not found\0"], "the TFTP server says: File not found"),
-        ([OPTIONS, data(1, b"short")], "5 bytes came by TFTP, the server spoke of 2000"),
-        ([b""], "the TFTP server's answer is none"),
-        ([b"\0\4\0\1"], "the TFTP server's answer is none"),
-        ([b"\0\5"], "the TFTP server's answer is none"),
+        ([OPTIONS, data(1, b"short")], "5 bytes arrived by TFTP, the server announced 2000"),
+        ([b""], "the TFTP server's answer is not valid"),
+        ([b"\0\4\0\1"], "the TFTP server's answer is not valid"),
+        ([b"\0\5"], "the TFTP server's answer is not valid"),
     ],
 )
 def test_what_the_server_says_or_hides(answers, says):
@@ -117,7 +117,7 @@ def test_http_by_its_head_and_whole():
         (b"rubbish\r\n", "no answer"),
         (b"", "no answer"),
         (b"HTTP/1.0 200 OK\r\n" + b"X: y\r\n" * 200 + b"\r\n", "no answer"),
-        (b"HTTP/1.0 200 OK\r\nContent-Length: 99\r\n\r\nhello", "5 of 99 bytes came"),
+        (b"HTTP/1.0 200 OK\r\nContent-Length: 99\r\n\r\nhello", "only 5 of 99 bytes arrived"),
     ],
 )
 def test_http_that_is_none(answer, says):

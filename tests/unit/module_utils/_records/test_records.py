@@ -472,7 +472,7 @@ def test_a_log_that_was_cut_is_gone_on_with_and_that_is_said_once(log, take, boo
     take()
     log.entries.clear()
     log.boot(program="other.efi")
-    assert take() == ["The log has no longer the line up to which it was recorded: going on with what there is"]
+    assert take() == ["The log no longer has the last line that was recorded: continuing with what there is"]
     assert take() == []
     log.entries.clear()
     assert len(take()) == 1
@@ -507,7 +507,7 @@ def test_files_are_for_nobody_else(log, take, tmp_path):
 
 def test_a_damaged_state_is_named_with_what_to_do(log, take, tmp_path):
     (tmp_path / records.STATE).write_text("{}")
-    with pytest.raises(records.RecordsError, match=r"state\.json is not what was written there: remove it"):
+    with pytest.raises(records.RecordsError, match=r"state\.json is damaged: remove it"):
         take()
 
 

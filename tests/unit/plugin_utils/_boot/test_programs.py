@@ -120,12 +120,12 @@ def test_a_changed_file_is_refused(tmp_path):
     (tmp_path / "x.efi").write_bytes(uefi(0xAA64))
     ((subject, path, message),) = messages(node(flatcar_boot_program=choice))
     assert (subject, path) == ("n1", "flatcar_boot_program")
-    assert message.endswith("it is another file, or a changed one")
+    assert message.endswith("it is a different file, or it was changed")
 
 
 def test_a_missing_file_and_a_relative_one_say_what_to_do(tmp_path):
     choice = {"file": "x.efi", "sha256": "0" * 64}
-    assert "below fleet_files_dir, which is not set" in messages(node(flatcar_boot_program=choice))[0][2]
+    assert "needs fleet_files_dir, which is not set" in messages(node(flatcar_boot_program=choice))[0][2]
     (found,) = messages(node(flatcar_boot_program=choice), files_dir=str(tmp_path))
     assert found[2] == f"{tmp_path}/x.efi cannot be read on the controller: No such file or directory"
 
@@ -133,7 +133,7 @@ def test_a_missing_file_and_a_relative_one_say_what_to_do(tmp_path):
 def test_a_program_for_another_machine_is_refused(tmp_path):
     choice = own(tmp_path / "x.efi", uefi(0xAA64))
     (found,) = messages(node(flatcar_boot_program=choice))
-    assert found[2] == f"{tmp_path}/x.efi is for efi-arm64, and the machine is amd64-usr"
+    assert found[2] == f"{tmp_path}/x.efi is for efi-arm64, but the machine is amd64-usr"
 
 
 ARM = {"flatcar_board": "arm64-usr", "flatcar_boot_mode": "ram"}
@@ -142,7 +142,7 @@ ARM = {"flatcar_board": "arm64-usr", "flatcar_boot_mode": "ram"}
 def test_debian_12_has_nothing_for_arm64_and_the_ways_out_are_named():
     ((_, path, message),) = messages(node(**ARM), debian=12)
     assert path == "flatcar_boot_program"
-    assert "Make the boot host one with Debian 13, or give the machine a file of your own" in message
+    assert "Use a boot host with Debian 13, or give the machine a file of your own" in message
 
 
 def test_the_ways_out_are_ways_out(tmp_path):

@@ -134,9 +134,9 @@ def test_changes_that_are_in_no_commit_are_said(repository, boot_host):
     repository.commit("one")
     repository.write("mine", "inventory/host_vars/new.yml")
     boot_host.publish(repository.inventory)
-    assert "with changes that are in no commit" in publishings.in_words(boot_host.known["served"])
+    assert "with uncommitted changes" in publishings.in_words(boot_host.known["served"])
     shutil.rmtree(repository.inventory / "host_vars")
-    assert "those changes go, unless this checkout has them" in boot_host.judge(repository.inventory).note
+    assert "those changes are lost unless this checkout has them" in boot_host.judge(repository.inventory).note
 
 
 def test_changes_elsewhere_in_the_repository_are_none_of_the_inventorys(repository, boot_host):
@@ -207,7 +207,7 @@ def test_a_shallow_clone_goes_on_and_says_so(repository, boot_host, tmp_path):
     shallow = repository.clone(tmp_path / "shallow", "--depth=1")
     judgement = boot_host.judge(shallow.inventory)
     assert judgement.older == ""
-    assert "Nobody can tell whether this checkout is older: it is at commit" in judgement.note
+    assert "It cannot be determined whether this checkout is older: it is at commit" in judgement.note
     assert "shallow" in judgement.note
     assert not judgement.confirms
 
@@ -276,7 +276,8 @@ def test_a_copy_of_what_was_published_before_is_refused(plain, boot_host, tmp_pa
     told = boot_host.judge(old).older
     assert "(number 2)" in told
     assert (
-        "This checkout is, file by file, what was published under the number 1, and has no file as new as that" in told
+        "This checkout is, file by file, what was published under the number 1, and no file in it is as new as that"
+        in told
     )
     boot_host.publish(old, older=True)
     assert boot_host.known["served"]["number"] == 3

@@ -126,7 +126,7 @@ def test_no_git_and_no_answer(repository, tmp_path, monkeypatch):
     slow = tmp_path / "bin"
     slow.mkdir()
     monkeypatch.setenv("PATH", str(slow))
-    with pytest.raises(GitError, match="there is no git on this controller"):
+    with pytest.raises(GitError, match="git is not installed on this controller"):
         Git(repository.path).top()
     (slow / "git").write_text("#!/bin/sh\nkill -STOP $$\n")
     (slow / "git").chmod(0o755)

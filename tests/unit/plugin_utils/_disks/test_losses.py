@@ -77,7 +77,7 @@ def test_in_ram_a_disk_loses_data_only_if_the_node_names_it(config):
     ((path, message),) = refused(**config)
     assert path.startswith(("storage.", "ignition.config.merge.0"))
     assert message.startswith(f"in RAM, Ignition runs at every boot: {'/dev/disk/by-id/'}")
-    assert "say so of this machine alone, in host_vars/n1.yml: flatcar_ram_disks: [/dev/disk/by-id/" in message
+    assert "allow it for this machine alone, in host_vars/n1.yml: flatcar_ram_disks: [/dev/disk/by-id/" in message
     assert refused(**config, flatcar_ram_disks=DATA) == []
     assert len(refused(**config, flatcar_ram_disks=[OTHER])) == 1
 
@@ -180,7 +180,9 @@ def test_a_partition_that_the_config_makes_is_its_disks():
 
 def test_the_kernels_names_are_other_disks_at_another_boot():
     ((_, message),) = refused(**storage(filesystems=[{"device": "/dev/sdb1", "format": "xfs"}]))
-    assert message.endswith("/dev/sdb is another disk at another boot: name it by id, here and in flatcar_ram_disks")
+    assert message.endswith(
+        "/dev/sdb may be another disk at the next boot: name it by id, here and in flatcar_ram_disks"
+    )
 
 
 @pytest.mark.parametrize("kind", ["merge", "replace"])

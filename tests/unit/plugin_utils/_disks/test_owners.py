@@ -94,7 +94,7 @@ def ipmi(address, **more):
 def test_a_service_processor_switches_one_machine(one, other):
     ((name, path, message),) = problems(node(11, **one), node(12, **other))
     assert (name, path) == ("n12", "flatcar_bmc.address")
-    assert "is n11's service processor already: n12 would switch n11 off and on" in message
+    assert "is already n11's service processor: n12 would switch n11 off and on" in message
 
 
 @pytest.mark.parametrize(
@@ -150,7 +150,7 @@ def test_a_service_processor_has_an_address_of_its_own(address, whose, kind):
         relay="10.1.0.253",
     )
     assert found == [
-        ("n12", "flatcar_bmc.address", f"{address} is {whose}: a service processor has an address of its own")
+        ("n12", "flatcar_bmc.address", f"{address} is {whose}: a service processor needs an address of its own")
     ]
 
 

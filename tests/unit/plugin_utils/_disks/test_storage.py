@@ -67,7 +67,7 @@ def test_the_installed_system_is_no_part_of_anything_else(kind, device):
     ((path, message),) = refused(flatcar_install_disk_serial="S3EXAMPLE0003", **on(device, kind))
     assert path.startswith(f"flatcar_butane: $.storage.{'filesystems' if kind == 'swap' else kind}.0.device")
     assert f"flatcar_install_disk ({WWN})" in message or f"{WWN} is flatcar_install_disk" in message
-    assert "Free for a config are its partitions from 9 on" in message
+    assert "A config may use its partitions from 9 on" in message
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -101,7 +101,7 @@ def test_a_partition_of_ones_own_making_is_known_by_its_label():
 def test_a_config_does_not_wipe_the_disk_that_it_starts_from():
     ((path, message),) = refused(flatcar_disks=[{"device": WWN, "wipe": True}])
     assert path == "flatcar_disks: $.storage.disks.0.wipe_table"
-    assert message.startswith(f"{WWN} is flatcar_install_disk, with the system that this config is for.")
+    assert message.startswith(f"{WWN} is flatcar_install_disk, which holds the system that this config is for.")
 
 
 def test_the_kernels_name_of_the_disk_is_known_by_the_partition_that_only_it_has():

@@ -384,12 +384,12 @@ def test_files_of_nobody_are_warnings_with_near_names(checked):
     told = checked(files)
     assert told.problems == {}
     assert {
-        place.split(":")[0]: message.partition(", so nobody has these variables")[2]
+        place.split(":")[0]: message.partition(", so nothing uses these variables")[2]
         for place, message in told.warnings.items()
     } == {
         "group_vars/flatcar_node.yml": ": did you mean flatcar_nodes?",
         "host_vars/n3.yml": "",
-        "host_vars/flatcar_nodes.yml": ", but a group of that name: its file belongs into group_vars",
+        "host_vars/flatcar_nodes.yml": ", but a group of that name: its file belongs in group_vars",
     }
 
 
@@ -428,10 +428,10 @@ def test_an_inventory_in_ini_is_read_as_ansible_reads_it(checked, name):
 @pytest.mark.parametrize(
     ("content", "place", "message"),
     [
-        (b"flatcar_rack: a\n\tflatcar_domain: b\n", "2:1", "a tab indents this line"),
+        (b"flatcar_rack: a\n\tflatcar_domain: b\n", "2:1", "this line is indented with a tab"),
         (b"flatcar_rack: a\nflatcar_domain: [b\n", "3:1", "this is not YAML"),
-        (b"flatcar_rack: {{ a }}\n", "1:15", "has to be in quotes"),
-        (b"flatcar_rack: a: b\n", "1:16", "has to be in quotes"),
+        (b"flatcar_rack: {{ a }}\n", "1:15", "must be quoted"),
+        (b"flatcar_rack: a: b\n", "1:16", "must be quoted"),
         (b"flatcar_rack: a\n---\nflatcar_rack: b\n", "2:1", "this is not YAML"),
         (b"flatcar_rack: *nowhere\n", "1:15", "undefined alias"),
         ("flatcar_rack: caf\u00e9\n".encode("latin-1"), "1:18", "is not UTF-8"),

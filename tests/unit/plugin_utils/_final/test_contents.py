@@ -118,8 +118,8 @@ def file_at(path, text):
     ("text", "message"),
     [
         ("/etc/ssl/rack.pem", "expected a certificate in PEM"),
-        (BROKEN, "block 1 of the PEM is no certificate"),
-        (PEM + BROKEN, "block 2 of the PEM is no certificate"),
+        (BROKEN, "block 1 of the PEM is not a certificate"),
+        (PEM + BROKEN, "block 2 of the PEM is not a certificate"),
         (PEM[:-30], "expected a certificate in PEM"),
         (PEM + PEM[:-30], "a part of it is missing"),
         (PRIVATE, "has a private key in it"),
@@ -153,8 +153,8 @@ def test_right_certificates_are_taken(wrong, butane):
 
 
 def test_a_certificate_of_a_service_is_whole_too(wrong):
-    assert "no certificate" in wrong(file_at("/etc/app/tls.crt", BROKEN))[0][1]
-    assert "no certificate" in wrong(file_at("/etc/app/config", f"a: |\n{BROKEN}"))[0][1]
+    assert "not a certificate" in wrong(file_at("/etc/app/tls.crt", BROKEN))[0][1]
+    assert "not a certificate" in wrong(file_at("/etc/app/config", f"a: |\n{BROKEN}"))[0][1]
 
 
 @pytest.mark.parametrize(("text", "word"), [(OLD, "ended"), (SOON, "ends")])

@@ -149,7 +149,7 @@ def test_a_file_is_the_same_by_its_other_path(wrong):
         ({"passwd": {"users": [{"name": "ops", "sshAuthorizedKeys": ["~/.ssh/id.pub"]}]}}, "not the name of its file"),
         (
             {"storage": {"files": [{"path": "/etc/a", "contents": {"source": "data:,x", "compression": "gzip"}}]}},
-            "the contents are not what compression: gzip says",
+            "the contents are not gzip, as compression says",
         ),
         (
             {"storage": {"filesystems": [{"device": "/dev/vdb", "format": "ext4", "label": "OEM"}]}},
@@ -179,7 +179,7 @@ def test_two_configs_do_not_write_one_file(wrong):
 @pytest.mark.parametrize(
     ("source", "message"),
     [
-        ("data:,not%20json", "no Ignition config: expected JSON"),
+        ("data:,not%20json", "not an Ignition config: expected JSON"),
         ("data:;base64,//8=", "expected JSON"),
         ("data:,%5B1%5D", "no Ignition config"),
         ("data:,%7B%7D", "expected ignition.version to be 3.0.0 or newer"),

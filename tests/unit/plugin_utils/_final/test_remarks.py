@@ -129,8 +129,8 @@ def test_no_updates_are_had_by_their_variable(told, key):
     [
         ({"groups": ["sudo", "developers"]}, "groups.1", "no group developers"),
         ({"primary_group": "staff"}, "primary_group", "no group staff"),
-        ({"shell": "/bin/zsh"}, "shell", "no /bin/zsh, and sshd lets nobody in"),
-        ({"shell": "/usr/bin/fish"}, "shell", "take /bin/bash"),
+        ({"shell": "/bin/zsh"}, "shell", "no /bin/zsh, and sshd refuses users"),
+        ({"shell": "/usr/bin/fish"}, "shell", "use /bin/bash"),
     ],
 )
 def test_an_account_needs_what_the_image_has_not(told, key, more, path, message):

@@ -84,6 +84,6 @@ def test_what_does_not_contradict_is_taken(wrong, variables, butane):
 def test_a_name_that_no_variable_says_is_a_warning(told, key):
     ((path, message, placeholder),) = told(file("/etc/hostname", "mine\n"), authorized_keys=[key])
     assert path == "flatcar_butane: $.storage.files.0.contents"
-    assert "will call itself mine, and DHCP and DNS call it n1" in message
+    assert "will call itself mine, but DHCP and DNS call it n1" in message
     assert not placeholder
     assert told(file("/etc/hostname", "n1.rack.test\n"), authorized_keys=[key]) == []

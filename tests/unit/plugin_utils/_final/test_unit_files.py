@@ -29,10 +29,10 @@ def wrong_unit(wrong):
         (
             "a.service",
             "ExecStart=/opt/bin/a\n[Service]\nExecStart=/opt/bin/a\n",
-            "before the first section, here 'ExecStart=",
+            "precedes the first section, here 'ExecStart=",
         ),
-        ("a.service", "# a\n\n  hello\n[Service]\nExecStart=/opt/bin/a\n", "before the first section, here 'hello'"),
-        ("a.service", "hello\n", "before the first section"),
+        ("a.service", "# a\n\n  hello\n[Service]\nExecStart=/opt/bin/a\n", "precedes the first section, here 'hello'"),
+        ("a.service", "hello\n", "precedes the first section"),
         ("a.service", "[Unit]\nDescription=a\n", "does not start a.service: [Service] has none of ExecStart="),
         ("a.service", "[Unit]\nExecStart=/opt/bin/a\n", "does not start a.service"),
         ("a@.service", "[Service]\nType=oneshot\n", "does not start a@.service"),

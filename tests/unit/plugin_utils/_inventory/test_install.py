@@ -82,7 +82,7 @@ def test_nobody_arms_or_disarms_a_room_by_accident(play, playbook, limit):
     status, output = play(playbook, *limit)
     assert status != 0
     assert "for all of the inventory's nodes (4)" in output
-    assert "say of which nodes: --limit a01,a02" in output
+    assert "Say which nodes you mean: --limit a01,a02" in output
     assert "Nothing was armed or disarmed" in output
 
 
@@ -136,7 +136,7 @@ def test_whom_nobody_can_switch_on_is_told_before_anything_is_armed(play, tmp_pa
     (collections / "flatcar").symlink_to(ROOT)
     status, output = play("install.yml", "--limit", "n4", ANSIBLE_COLLECTIONS_PATH=str(tmp_path / "alone"))
     assert status != 0
-    assert "n4 would be switched on by flatcar_bmc" in output
+    assert "n4 would be powered on by flatcar_bmc" in output
     assert "community.general" in output
 
 
@@ -181,7 +181,7 @@ def test_a_boot_host_that_cannot_be_reached_is_said_of_its_nodes(play):
         "status.yml", "-e", "ansible_connection=ssh", "-e", "ansible_host=192.0.2.1", "-e", "ansible_ssh_timeout=1"
     )
     assert status == 0, output
-    assert output.count("unknown: no boot host of it answers") == 4
+    assert output.count("unknown: none of its boot hosts answers") == 4
 
 
 def test_disarming_takes_a_node_and_all_of_them(play):
@@ -215,4 +215,4 @@ def test_a_boot_host_that_a_limit_left_out_and_that_cannot_be_reached_is_said(pl
         *("-e", "ansible_connection=ssh", "-e", "ansible_host=192.0.2.1", "-e", "ansible_ssh_timeout=1"),
     )
     assert status == 0, output
-    assert output.count("unknown: no boot host of it answers") == 1
+    assert output.count("unknown: none of its boot hosts answers") == 1

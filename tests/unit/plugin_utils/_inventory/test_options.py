@@ -44,12 +44,12 @@ flatcar_nodes:
 RUNS = {
     "validate": ([], "2 nodes of 1 boot host: 0 problems"),
     "status": (["--limit", "n1"], "1 node: 0 armed, 1 drifting"),
-    "explain": (["--limit", "n1"], "# n1 stands in a, is served by boot-a"),
+    "explain": (["--limit", "n1"], "# n1 is in a, is served by boot-a"),
     "disarm": (["--limit", "n1"], "changed=0"),
     "dhcp_options": ([], "unreachable=0 failed=0"),
     "rollback": (["-e", "rollback_list=true"], "there is no generation"),
     "install": (["--limit", "n1"], "n1: it is not published"),
-    "acceptance": (["--limit", "n1", "-e", "acceptance_host=boot-a"], "boot-a can look at no network"),
+    "acceptance": (["--limit", "n1", "-e", "acceptance_host=boot-a"], "boot-a can probe no network"),
     "check": (["-e", "site_hold=true"], "boot-a serves nothing yet, so there is nothing to hold"),
 }
 
@@ -142,7 +142,7 @@ def test_names_of_before_fail_with_those_of_now_also_where_the_inventory_has_the
 def test_what_is_no_option_and_no_value_is_refused_all_at_once(play):
     status, said = play("install", "-e", "install_agian=true install_all=maybe install_batch=0 install_expires=")
     assert status != 0
-    assert "-e install_agian is no option of install.yml; the nearest is install_again." in said
+    assert "-e install_agian is not an option of install.yml; the nearest is install_again." in said
     assert "-e install_all=maybe: expected true or false." in said
     assert "-e install_batch=0: expected a number" in said
     assert "-e install_expires=: expected a whole number." in said
@@ -170,7 +170,7 @@ def test_an_option_is_refused_wherever_in_the_inventory_it_stands_unless_it_is_g
     assert status != 0
     for name, place in (places | {"install_again": "hosts.yml"}).items():
         assert re.search(
-            rf"{place}(:\d+)?: {name} is not obeyed in the inventory: remove it, and give -e {name}=", said
+            rf"{place}(:\d+)?: {name} has no effect in the inventory: remove it, and pass -e {name}=", said
         )
     assert "ok=0" in said
     given = dict.fromkeys((*places, "install_again"), True) | {"install_batch": 1}
@@ -191,7 +191,7 @@ def test_what_makes_a_run_more_dangerous_is_refused_in_the_inventory(room, play,
     status, said = play(playbook)
     assert status != 0
     for name in dangerous:
-        assert re.search(rf"group_vars/all\.yml:\d: {name} is not obeyed in the inventory", said)
+        assert re.search(rf"group_vars/all\.yml:\d: {name} has no effect in the inventory", said)
     assert "Nothing was done." in said
     assert "ok=0" in said
 
@@ -201,7 +201,7 @@ def test_disarming_is_stopped_by_nothing_in_the_inventory_and_does_no_more_for_i
     status, said = play("disarm", "--limit", "n1")
     assert status == 0, said
     for name in ("disarm_forget", "disarm_all", "disarm_machines"):
-        assert re.search(rf"\[WARNING\]: \S+/group_vars/all\.yml:\d: {name} is not obeyed in the inventory", said)
+        assert re.search(rf"\[WARNING\]: \S+/group_vars/all\.yml:\d: {name} has no effect in the inventory", said)
     status, said = play("disarm")
     assert status != 0
     assert "for all of the inventory's nodes (2)" in said
@@ -211,8 +211,8 @@ def test_a_harmless_option_in_the_inventory_is_not_obeyed_either(room, play):
     write(room, {option.name: "json" for option in OPTIONS["explain"]})
     status, said = play("explain", "--limit", "n1")
     assert status == 0, said
-    assert "explain_format is not obeyed in the inventory" in said
-    assert "# n1 stands in a" in said
+    assert "explain_format has no effect in the inventory" in said
+    assert "# n1 is in a" in said
 
 
 def test_what_stands_in_other_files_is_not_the_inventory(room, play):

@@ -50,7 +50,7 @@ def test_a_file_that_ansible_cannot_read_is_a_line_before_ansible_fails_of_it(ex
     (example / "group_vars" / "all.yml").write_text("flatcar_channel: stable\n\tx: 1\n")
     code, said = play("validate.yml", example)
     assert code == 1
-    assert f"{example.name}/group_vars/all.yml:2:1: the inventory: this file: a tab indents this line" in said
+    assert f"{example.name}/group_vars/all.yml:2:1: the inventory: this file: this line is indented with a tab" in said
     assert "Traceback" not in said
     assert "Origin" not in said
 

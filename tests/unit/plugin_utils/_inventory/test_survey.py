@@ -440,7 +440,7 @@ def test_work_is_spread_over_processes_and_comes_back_in_order(monkeypatch):
 
 def test_a_process_that_is_killed_is_no_silent_loss(monkeypatch):
     monkeypatch.setattr(parallel, "_cores", lambda: 2)
-    with pytest.raises(AnsibleError, match="was killed, for want of memory perhaps"):
+    with pytest.raises(AnsibleError, match="was killed, perhaps for lack of memory"):
         parallel.parallel_map(lambda item: os.kill(os.getpid(), signal.SIGKILL) if item == 150 else item, range(200))
 
 
@@ -567,5 +567,5 @@ def test_in_ram_a_disk_that_a_group_names_does_not_count(inventory, group, own, 
     assert (place, name) == ("hosts.yml:7", "n1")
     assert path == "flatcar_filesystems: $.storage.filesystems.0.device"
     assert message.endswith(
-        "flatcar_ram_disks: [/dev/disk/by-id/wwn-0x5000c500000000aa]; that a group says so does not count"
+        "flatcar_ram_disks: [/dev/disk/by-id/wwn-0x5000c500000000aa]; a group's value does not count"
     )

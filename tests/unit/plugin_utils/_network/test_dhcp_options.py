@@ -75,7 +75,7 @@ def test_beside_a_proxy_a_server_is_told_reservations_and_nothing_to_boot(server
         assert told not in text, told
     said = printed(network_of(mode="proxy"), [node("n1", 11, flatcar_boot_program="ipxe")], DEFAULTS, server)
     assert "# Reservations alone: what to boot is told by this boot host" in said
-    assert "Not told below" not in said
+    assert "Not included below" not in said
 
 
 @pytest.mark.parametrize("server", ["opnsense", "pfsense", "unifi"])
@@ -130,7 +130,7 @@ def test_what_has_to_be_reserved_is_told_with_what_prints_it(mode, boots):
         ["52:54:00:77:00:12", "10.77.0.12", "n2"],
     ]
     assert end.startswith("playbooks/dhcp_options.yml prints them")
-    assert ("what it has to tell them to boot" in end) == boots
+    assert ("what it has to announce for booting" in end) == boots
 
 
 def test_of_many_machines_the_first_are_listed():
@@ -155,5 +155,5 @@ def test_what_cannot_be_told_is_named():
     (network,) = read_networks("boot", [NETWORK])
     text = printed(network, [node("n1", 11, flatcar_boot_program="ipxe"), node("n2", 12)], DEFAULTS, "dnsmasq")
     assert text.startswith("# 10.77.0.0/24: a, mode none\n")
-    assert "# Not told below: n1 chose a boot program of their own (flatcar_boot_program)" in text
+    assert "# Not included below: n1 chose a boot program of their own (flatcar_boot_program)" in text
     assert "Kea" not in text

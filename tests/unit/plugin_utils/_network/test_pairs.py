@@ -51,16 +51,20 @@ def test_two_that_agree_are_a_pair():
     [
         (first(peer="boot-a"), network(racks=["b"]), [("boot-a", "[0].peer", "boot-a is this boot host itself")]),
         (first(peer="boot-c"), network(racks=["b"]), [("boot-a", "[0].peer", "boot-c is not in the group boot_hosts")]),
-        (first(), network(), [("boot-a", "[0].peer", "boot-b does not name boot-a as its peer for a: say so on both")]),
+        (first(), network(), [("boot-a", "[0].peer", "boot-b does not name boot-a as its peer for a: set it on both")]),
         (
             first(),
             second(racks=["b"]),
             [
-                ("boot-a", "[0].peer", "boot-b does not name boot-a as its peer for a: say so on both"),
-                ("boot-b", "[0].peer", "boot-a does not name boot-b as its peer for b: say so on both"),
+                ("boot-a", "[0].peer", "boot-b does not name boot-a as its peer for a: set it on both"),
+                ("boot-b", "[0].peer", "boot-a does not name boot-b as its peer for b: set it on both"),
             ],
         ),
-        (first(), second(standby=False), [("boot-b and boot-a are both first: set it to true on one", "[0].standby")]),
+        (
+            first(),
+            second(standby=False),
+            [("boot-b and boot-a are both first: set it to true on only one", "[0].standby")],
+        ),
         (first(standby=True), second(), [("boot-a and boot-b are both on standby", "[0].standby")]),
         (
             first(),
@@ -73,7 +77,7 @@ def test_two_that_agree_are_a_pair():
         (
             first(),
             second(address="10.1.0.1"),
-            [("10.1.0.1 is boot-b's too: each of a pair has its own", "[0].address")],
+            [("10.1.0.1 is also boot-b's: each of a pair needs its own", "[0].address")],
         ),
     ],
 )

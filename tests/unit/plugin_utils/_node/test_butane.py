@@ -220,19 +220,19 @@ def test_a_containers_environment_volumes_and_ports():
         (
             {"environment": {"A": True}},
             ".environment.A",
-            "expected a text of one line, in quotes; one of several lines goes",
+            "expected a string of one line, in quotes; longer text goes",
         ),
         ({"environment": {"A": "x\ny"}}, ".environment.A", "goes into a file by flatcar_butane"),
         ({"environment": {"A B": "x"}}, ".environment.A B", "expected the name of an environment variable"),
         ({"environment": ["A=x"]}, ".environment", "expected a mapping"),
-        ({"volumes": ["data"]}, ".volumes[0]", "expected a volume as docker takes it, in quotes"),
+        ({"volumes": ["data"]}, ".volumes[0]", "expected a volume in docker's form, in quotes"),
         ({"volumes": ["./data:/data"]}, ".volumes[0]", "expected a volume"),
         ({"volumes": ["/a:/b:ro\nUser=x"]}, ".volumes[0]", "expected a volume"),
         ({"ports": [1342]}, ".ports[0]", "in quotes, such as 8080:80"),  # what YAML makes of 22:22
         ({"ports": ["80"]}, ".ports[0]", "expected a port of the machine and one of the container"),
         ({"ports": ["0:80"]}, ".ports[0]", "expected ports from 1 to 65535"),
-        ({"ports": ["80-82:80-81"]}, ".ports[0]", "as many of the machine as of the container"),
-        ({"user": "x"}, ".user", "What docker knows beside goes into arguments"),
+        ({"ports": ["80-82:80-81"]}, ".ports[0]", "equally many of the machine and of the container"),
+        ({"user": "x"}, ".user", "Other options of docker go into arguments"),
     ],
 )
 def test_wrong_words_for_containers_are_refused(options, path, message):
@@ -256,7 +256,7 @@ def test_wrong_words_for_containers_are_refused(options, path, message):
 def test_a_port_of_the_machine_is_one_containers(first, second, collides):
     two = [CONTAINER | {"ports": [first]}, CONTAINER | {"name": "api", "ports": [second]}]
     _, problems = read_node("n1", RIGHT | {"flatcar_containers": two})
-    said = f"{second} takes a port of the machine that web has already"
+    said = f"{second} uses a port of the machine that web already has"
     assert [(problem.path, problem.message) for problem in problems] == (
         [("flatcar_containers[1].ports[0]", said)] if collides else []
     )
@@ -327,7 +327,7 @@ def test_disks_are_never_wiped_unless_they_say_so():
         (
             {"flatcar_disks": [{"device": DEVICE, "partitions": [{"label": "x"}]}]},
             "flatcar_disks[0].partitions[0].number",
-            "missing: its number in the table; never left to chance",
+            "missing: its number in the partition table",
         ),
         (
             {"flatcar_disks": [{"device": DEVICE, "partitions": [{"number": 0, "label": "x"}]}]},
@@ -409,7 +409,7 @@ def test_contents_in_the_way_are_told_with_the_layer_that_gave_them():
     _, (problem,) = merge_layers(node)
     assert problem.path == "flatcar_butane: storage.files[/etc/hostname].contents.source"
     assert problem.message == (
-        "inline is inherited, and cannot stand beside it: take it away by `inline: ~`. It is inherited from flatcar_hostname"
+        "inline is inherited, and cannot be combined with it: remove it with `inline: ~`. It is inherited from flatcar_hostname"
     )
     assert (problem.value, problem.other) == ("data:,mine", "n1")
     made = butane(flatcar_butane=hostname_from(source="data:,mine", inline=None))
@@ -423,7 +423,7 @@ def test_a_hash_of_other_contents_is_told_with_the_fragment_that_gave_it():
     node, _ = read_node("n1", RIGHT | {"flatcar_butane_10_site": site, "flatcar_butane_30_role": role})
     _, (problem,) = merge_layers(node)
     assert problem.path == "flatcar_butane_30_role: storage.files[/etc/hostname].contents.source"
-    assert "take it away by `verification: {hash: ~}`. It is inherited from flatcar_butane_10_site" in problem.message
+    assert "remove it with `verification: {hash: ~}`. It is inherited from flatcar_butane_10_site" in problem.message
     assert (problem.value, problem.other) == ("http://b.test/y", digest)
 
 

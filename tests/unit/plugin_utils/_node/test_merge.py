@@ -130,7 +130,7 @@ def test_merge(earlier, later, merged):
             {"kernel_arguments": {"should_exist": ["a"]}},
             {"kernel_arguments": {"should_exist": [{"$delete": "b"}]}},
             "kernel_arguments.should_exist",
-            "'b' is not in the list",
+            "'b' is not in the inherited list",
         ),
         (
             {"kernel_arguments": {"should_exist": ["a"]}},
@@ -138,7 +138,7 @@ def test_merge(earlier, later, merged):
             "kernel_arguments.should_exist",
             "and nothing else",
         ),
-        ({}, files({"path": "/a"}, {"path": "/a", "mode": 1}), "storage.files[/a]", "stands twice in one list"),
+        ({}, files({"path": "/a"}, {"path": "/a", "mode": 1}), "storage.files[/a]", "occurs twice in one list"),
     ],
 )
 def test_misuse_is_refused_and_left_out(earlier, later, place, message):
@@ -267,7 +267,7 @@ def test_contents_said_in_another_way_are_refused_until_the_inherited_ones_are_t
     assert merged == earlier
     ((place, message, entry, inherited),) = found
     assert place == f"storage.files[/a].contents.{after}"
-    assert message == f"{before} is inherited, and cannot stand beside it: take it away by `{before}: ~`"
+    assert message == f"{before} is inherited, and cannot be combined with it: remove it with `{before}: ~`"
     assert (entry, inherited) == ("y", "x")
     assert merge(earlier, contents(**{after: "y", before: None})) == contents(**{before: None, after: "y"})
 
@@ -285,7 +285,7 @@ def test_a_unit_of_a_local_file_over_one_of_text_is_refused():
 @pytest.mark.parametrize("way", ["inline", "local", "source"])
 def test_what_is_said_of_contents_is_not_inherited_by_others(way, fact, value, away):
     earlier = contents(**{way: "x", fact: value})
-    with pytest.raises(MergeError, match=f"{way}: {fact}.* is inherited, and is that of other contents"):
+    with pytest.raises(MergeError, match=f"{way}: {fact}.* is inherited, and belongs to other contents"):
         merge(earlier, contents(**{way: "y"}))
     assert merge(earlier, contents(**{way: "y", fact: away}))
     assert merge(earlier, contents(**{way: "x"})) == earlier

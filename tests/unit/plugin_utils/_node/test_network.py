@@ -138,11 +138,11 @@ def test_a_bridge_without_members_has_no_address_of_a_nic():
 @pytest.mark.parametrize(
     ("interfaces", "path", "message"),
     [
-        ([{"name": "a"}], "[0]", "expected one of mac, bond, vlan, bridge, which says what it is; got none"),
+        ([{"name": "a"}], "[0]", "expected one of mac, bond, vlan, bridge, which gives its type; got none"),
         ([{**NIC_A, "bridge": {}}], "[0]", "got mac and bridge"),
         ([{**NIC_A, "name": "A"}], "[0].name", "expected a name of at most 15"),
-        ([NIC_A, {**NIC_B, "name": "a"}], "[1].name", "a is there twice"),
-        ([NIC_A, {**NIC_A, "name": "b"}], "[1].mac", "is there twice: a NIC has one entry"),
+        ([NIC_A, {**NIC_B, "name": "a"}], "[1].name", "a occurs twice"),
+        ([NIC_A, {**NIC_A, "name": "b"}], "[1].mac", "occurs twice: a NIC has one entry"),
         ([NIC_A, BOND], "[1].bond.members[1]", "expected the name of an interface above it in the list; they are a"),
         ([BOND, NIC_A, NIC_B], "[0].bond.members[0]", "they are none"),
         ([{"name": "v", "vlan": {"id": 4095, "link": "a"}}], "[0].vlan.id", "expected a whole number from 1 to 4094"),
@@ -153,7 +153,7 @@ def test_a_bridge_without_members_has_no_address_of_a_nic():
             "[3].bridge.members[0]",
             "member of bond0",
         ),
-        ([{**NIC_A, "addresses": ["10.1.0.11"]}], "[0].addresses[0]", "with the length of its network"),
+        ([{**NIC_A, "addresses": ["10.1.0.11"]}], "[0].addresses[0]", "with its prefix length"),
         ([{**NIC_A, "mtu": 90}], "[0].mtu", "expected a whole number from 576"),
         ([{**NIC_A, "dhpc": True}], "[0].dhpc", "unknown option; did you mean dhcp?"),
         (
@@ -164,15 +164,15 @@ def test_a_bridge_without_members_has_no_address_of_a_nic():
         (
             [{**NIC_A, "addresses": ["10.1.0.11/24"], "gateway": ["10.1.0.1", "10.1.0.2"]}],
             "[0].gateway",
-            "one IPv4 and one IPv6 gateway at most: make the other one a route with a metric",
+            "at most one IPv4 and one IPv6 gateway: make the other one a route with a metric",
         ),
         (
             [{**NIC_A, "addresses": ["10.1.0.11/24"], "gateway": "10.9.0.1"}],
             "[0].gateway",
-            "is reached all the same by {address: '10.9.0.1', on_link: true}",
+            "can still be reached with {address: '10.9.0.1', on_link: true}",
         ),
         ([{**NIC_A, "addresses": ["10.1.0.11/24"], "gateway": "10.1.0.11"}], "[0].gateway", "on the network of one"),
-        ([{**NIC_A, "addresses": ["fd00::1/64"], "gateway": "fe80::1%a"}], "[0].gateway", "without its %"),
+        ([{**NIC_A, "addresses": ["fd00::1/64"], "gateway": "fe80::1%a"}], "[0].gateway", "without %"),
         (
             [{**NIC_A, "addresses": ["10.1.0.11/24"], "gateway": "0.0.0.0"}],
             "[0].gateway",
@@ -204,16 +204,16 @@ def test_a_bridge_without_members_has_no_address_of_a_nic():
             "[0].routes[0]",
             "expected via",
         ),
-        ([{**NIC_A, "dhcp": True, "domains": ["Rack"]}], "[0].domains[0]", "whose names alone are asked for here"),
+        ([{**NIC_A, "dhcp": True, "domains": ["Rack"]}], "[0].domains[0]", "so that only its names are looked up here"),
         (
             [{**NIC_A, "dhcp": True, "zz": 1}],
             "[0].zz",
-            "unknown option; inventories/README.md lists all. Anything else that systemd-networkd knows goes into a file",
+            "unknown option; inventories/README.md lists all. Anything else that systemd-networkd knows goes into a drop-in file",
         ),
         (
             [NIC_A, {"name": "x", "bond": {"members": "a", "mode": "balance-rr"}}],
             "[1].bond.mode",
-            "balance-xor; anything else that systemd-networkd knows goes into a file of flatcar_butane",
+            "balance-xor; anything else that systemd-networkd knows goes into a drop-in file by flatcar_butane",
         ),
         (
             [{**NIC_A, "dns": "10.1.0.1", "domains": "a.test"}, NIC_B, BOND],
@@ -223,7 +223,7 @@ def test_a_bridge_without_members_has_no_address_of_a_nic():
         (
             [NIC_A, {"name": "x", "bond": {"members": "a", "mode": "active-backup", "lacp_rate": "fast"}}],
             "[1]",
-            "expected lacp_rate with the mode 802.3ad alone",
+            "expected lacp_rate only with the mode 802.3ad",
         ),
     ],
 )

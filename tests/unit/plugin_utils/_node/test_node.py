@@ -118,7 +118,7 @@ def test_an_exact_version_knows_its_channel(variables, channel):
         (
             {"flatcar_bmc": {"address": "10.1.0.201"}},
             "flatcar_bmc.type",
-            "missing: what the machine's service processor",
+            "missing: the protocol of the machine's service processor",
         ),
         ({"flatcar_bmc": {"type": "ilo"}}, "flatcar_bmc.type", "expected redfish or ipmi or wol"),
         (
@@ -140,7 +140,7 @@ def test_an_exact_version_knows_its_channel(variables, channel):
         ({"flatcar_time_zone": "Europe/Berln"}, "flatcar_time_zone", "expected a time zone such as Europe/Berlin"),
         ({"flatcar_ntp": "a b"}, "flatcar_ntp", "expected the name or the address of a host"),
         ({"flatcar_update_strategy": "of"}, "flatcar_update_strategy", "expected reboot or etcd-lock or off"),
-        ({"flatcar_update_window": "04:00"}, "flatcar_update_window_length", "a window has a start and a length"),
+        ({"flatcar_update_window": "04:00"}, "flatcar_update_window_length", "a window needs a start and a length"),
         (
             {"flatcar_update_strategy": False, "flatcar_update_window": "04:00", "flatcar_update_window_length": "1h"},
             "flatcar_update_window",

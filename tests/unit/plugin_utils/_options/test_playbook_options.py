@@ -124,7 +124,7 @@ WRONG = [
     *(("disarm_machines", value, "expected") for value in ("", "a01,", 7, {"a": 1}, ["a\x1b"], "a b")),
     *(("rollback_generation", value, "a generation's name") for value in ("", "gen10", True, "../x")),
     *(("status_format", value, "expected text or json") for value in ("", "xml", 1)),
-    *(("status_output", value, "expected a text of one line") for value in ("", "a\nb", 7)),
+    *(("status_output", value, "expected a non-empty string of one line") for value in ("", "a\nb", 7)),
     *(("acceptance_interface", value, "name of an interface") for value in ("", "a b")),
     *(
         ("dhcp_options_server", value, "expected isc, kea, dnsmasq, mikrotik, windows, opnsense, pfsense or unifi")
@@ -164,7 +164,7 @@ def test_no_option_takes_a_mapping_and_none_repeats_what_is_long_or_moves_a_curs
         ("explain", {"node": "b01"}, "-e node=b01 is now --limit b01"),
         ("acceptance", {"acceptance_nodes": "a01,a02"}, "-e acceptance_nodes=a01,a02 is now --limit a01,a02"),
         ("acceptance", {"acceptance_nodes": "all"}, "-e acceptance_nodes=all is now -e acceptance_all=true"),
-        ("acceptance", {"acceptance_nodes": "few"}, "-e acceptance_nodes=few is now what is done without it"),
+        ("acceptance", {"acceptance_nodes": "few"}, "-e acceptance_nodes=few is now the default"),
         ("validate", {"cross_check": False}, "-e cross_check=false is now -e validate_cross_check=false"),
         ("rollback", {"generation": "5891b5"}, "-e generation=5891b5 is now -e rollback_generation=5891b5"),
         ("rollback", {"fleet_generation": "5891b5"}, "-e fleet_generation=5891b5 is now -e rollback_generation=5891b5"),
@@ -200,7 +200,7 @@ def test_a_name_of_before_is_one_of_its_own_playbook_alone():
 )
 def test_what_looks_like_an_option_and_is_none_is_refused_with_the_nearest(playbook, name, nearest):
     (sentence,) = mistakes(playbook, {name: "true"})
-    assert sentence.startswith(f"-e {name} is no option of {playbook}.yml; {nearest}")
+    assert sentence.startswith(f"-e {name} is not an option of {playbook}.yml; {nearest}")
     assert unknown(playbook, [name, "other", f"x{name}"]) == [name]
     assert mistakes(playbook, {name: "true"}, own={name}) == []
     (other,) = {"status", "install"} - {playbook} if playbook in ("status", "install") else {"status"}
@@ -218,10 +218,10 @@ def test_all_that_is_wrong_is_told_at_once():
 def test_an_option_in_the_inventory_is_told_with_its_place_unless_it_is_given_too():
     stated = {"site_hold": "group_vars/all.yml:3", "fleet_unasked": "hosts.yml:7"}
     assert list(not_obeyed("site", {}, stated)) == [
-        "group_vars/all.yml:3: site_hold is not obeyed in the inventory: remove it, and give -e site_hold=… to each run of "
-        "site.yml that it is meant for",
-        "hosts.yml:7: fleet_unasked is not obeyed in the inventory: remove it, and give -e site_unasked=… to each run of "
-        "site.yml that it is meant for",
+        "group_vars/all.yml:3: site_hold has no effect in the inventory: remove it, and pass -e site_hold=… to each run of "
+        "site.yml that it is intended for",
+        "hosts.yml:7: fleet_unasked has no effect in the inventory: remove it, and pass -e site_unasked=… to each run of "
+        "site.yml that it is intended for",
     ]
     assert list(not_obeyed("site", {"site_hold": "x", "site_unasked": "x"}, stated)) == []
 

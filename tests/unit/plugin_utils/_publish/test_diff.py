@@ -89,8 +89,8 @@ def test_every_change_says_when_it_acts():
     found = compare(before, after)
     assert list(found) == [
         "n1: DHCP and DNS, at once",
-        "n1: iPXE script, when it boots from the network next",
-        "n1: Ignition config, when it boots into RAM next",
+        "n1: iPXE script, at its next network boot",
+        "n1: Ignition config, when it next boots into RAM",
     ]
     dhcp, script, config = found.values()
     assert dhcp == [
@@ -111,7 +111,7 @@ def test_every_change_says_when_it_acts():
 def test_only_what_changed_of_a_config_is_shown():
     found = compare(build(node("n1", 1, flatcar_time_zone="Etc/UTC")), build(node("n1", 1, flatcar_time_zone="UTC")))
     zone = "      target: ../usr/share/zoneinfo/"
-    assert found == {"n1: Ignition config, when it boots into RAM next": [f"-{zone}Etc/UTC", f"+{zone}UTC"]}
+    assert found == {"n1: Ignition config, when it next boots into RAM": [f"-{zone}Etc/UTC", f"+{zone}UTC"]}
 
 
 INSTALL = {"flatcar_boot_mode": "install", "flatcar_install_disk": "/dev/disk/by-id/x"}
@@ -140,7 +140,7 @@ def test_a_machine_that_leaves_ram_is_shown_with_its_config():
     assert not any("hostname" in line for line in lines), "what stays is not shown"
     assert "+      target: ../usr/share/zoneinfo/UTC" in lines
     title, lines = compare(disk, ram).popitem()
-    assert title == "n1: Ignition config, when it boots into RAM next"
+    assert title == "n1: Ignition config, when it next boots into RAM"
     assert "-      target: ../usr/share/zoneinfo/UTC" in lines
     assert not any("hostname" in line for line in lines)
 
@@ -170,20 +170,20 @@ def test_a_token_that_changed_is_told():
     (token,) = tokens(before)
     files = {path.replace(token, "x" * 43): text.replace(token, "x" * 43) for path, text in before.files.items()}
     found = compare(before, before._replace(files=files))
-    assert found["n1: iPXE script, when it boots from the network next"] == ["+(changed: its token)"]
+    assert found["n1: iPXE script, at its next network boot"] == ["+(changed: its token)"]
 
 
 def test_another_config_has_another_token_without_a_word():
     before, after = build(node("n1", 1)), build(node("n1", 1, flatcar_time_zone="UTC"))
     assert tokens(before) != tokens(after)
-    assert list(compare(before, after)) == ["n1: Ignition config, when it boots into RAM next"]
+    assert list(compare(before, after)) == ["n1: Ignition config, when it next boots into RAM"]
 
 
 def test_nodes_come_and_go():
     found = compare(build(node("n1", 1), node("n2", 2)), build(node("n1", 1), node("n3", 3)))
     assert found == {
         "n3: added; DHCP answers them at once": ["+n3: ram, a, 10.1.0.4"],
-        "n2: removed; DHCP answers them no more": ["-n2: ram, a, 10.1.0.3"],
+        "n2: removed; DHCP no longer answers them": ["-n2: ram, a, 10.1.0.3"],
     }
 
 
@@ -202,9 +202,8 @@ def test_what_many_nodes_have_alike_is_shown_once():
     )
     first = "n0, n1, n10, n100, n101, n102, n103, n104, n105, n106"
     assert list(found) == [
-        "n0, n1, n10, n100, n101, n102, n103, n104, n105, n106 and 110 more: "
-        "iPXE script, when it boots from the network next",
-        f"{first} and 110 more: Ignition config, when it boots into RAM next",
+        "n0, n1, n10, n100, n101, n102, n103, n104, n105, n106 and 110 more: iPXE script, at its next network boot",
+        f"{first} and 110 more: Ignition config, when it next boots into RAM",
     ]
 
 

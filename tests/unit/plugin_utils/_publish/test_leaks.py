@@ -61,7 +61,7 @@ def test_a_config_may_have_lists_of_words():
 
 
 def test_it_is_found_in_the_kernels_line():
-    assert found({}, "hunter2", words=["quiet", "password=hunter2"]) == ["the kernel's line"]
+    assert found({}, "hunter2", words=["quiet", "password=hunter2"]) == ["the kernel command line"]
 
 
 def test_a_key_that_a_template_has_indented_is_found():

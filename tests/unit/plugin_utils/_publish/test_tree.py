@@ -77,7 +77,7 @@ def test_right_nodes_have_no_problems():
 @pytest.mark.parametrize(
     ("address", "message"),
     [
-        ("10.2.0.11", "10.2.0.11 is outside of a's network 10.1.0.0/24"),
+        ("10.2.0.11", "10.2.0.11 is outside a's network 10.1.0.0/24"),
         ("10.1.0.0", "10.1.0.0 is the network's own address: choose another"),
         ("10.1.0.255", "10.1.0.255 is the network's broadcast address: choose another"),
         ("10.1.0.1", "10.1.0.1 is the boot host's address: choose another"),
@@ -300,7 +300,7 @@ def test_where_another_server_gives_addresses_all_nics_may_ask():
 def test_the_addresses_of_other_nics_are_checked_as_the_first_is():
     macs = ["52:54:00:00:00:0b", "52:54:00:00:00:1b"]
     one = node("n1", 11, flatcar_mac=macs, flatcar_more_addresses="10.2.0.21")
-    assert problems(one) == [("n1", "flatcar_more_addresses", "10.2.0.21 is outside of a's network 10.1.0.0/24")]
+    assert problems(one) == [("n1", "flatcar_more_addresses", "10.2.0.21 is outside a's network 10.1.0.0/24")]
     one = node("n1", 11, flatcar_mac=macs, flatcar_more_addresses="10.1.0.12")
     assert len(problems(one, node("n2", 12))) == len(problems(node("n2", 12), one)) == 1
 

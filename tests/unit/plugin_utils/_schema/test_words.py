@@ -89,7 +89,7 @@ READ = " ;{}$`\"'\\|&<>%#,\n"
 
 @pytest.mark.parametrize("character", READ)
 def test_a_path_has_nothing_that_a_configuration_reads(character):
-    with pytest.raises(ValueError, match="a whole path"):
+    with pytest.raises(ValueError, match="an absolute path"):
         words.read("path", f"/srv/a{character}b")
 
 
@@ -97,7 +97,7 @@ def test_a_path_has_nothing_that_a_configuration_reads(character):
     "path", ["srv", "", "/", "//", "/srv//x", "/srv/..", "/srv/../etc", "/srv/./x", "~/x", "$HOME"]
 )
 def test_a_path_is_whole_and_goes_straight_there(path):
-    with pytest.raises(ValueError, match="a whole path"):
+    with pytest.raises(ValueError, match="an absolute path"):
         words.read("path", path)
 
 
@@ -260,14 +260,14 @@ def test_a_key_that_ssh_keygen_makes_is_taken(kind, tmp_path):
         (ED25519[:-4], "is not whole"),
         (f"{ED25519[:-8]}AAAAAAAA", None),
         (ED25519.replace("ssh-ed25519", "ssh-rsa"), "is a key of another type: 'ssh-ed25519'"),
-        (key_of("ssh-ed25519", b"k" * 31), "has not the length of such a key"),
-        (key_of("ssh-ed25519", b"k" * 32, b"k"), "has not the length of such a key"),
-        (key_of("ssh-rsa", b"\1\0\1"), "has not the length of such a key"),
+        (key_of("ssh-ed25519", b"k" * 31), "does not have the length of such a key"),
+        (key_of("ssh-ed25519", b"k" * 32, b"k"), "does not have the length of such a key"),
+        (key_of("ssh-rsa", b"\1\0\1"), "does not have the length of such a key"),
         (key_of("ssh-rsa", b"\1\0\1", b"\0" + b"k" * 64), "fewer than 1,024 bits"),
-        (key_of("ssh-dss", b"k", b"k", b"k", b"k"), "takes no keys of the type ssh-dss"),
+        (key_of("ssh-dss", b"k", b"k", b"k", b"k"), "does not accept keys of the type ssh-dss"),
         (key_of("ssh-ed25519-cert-v01@openssh.com", b"k"), "this is a certificate"),
         (f"{ED25519}\n{RSA}", "one key in each entry"),
-        (f"{ED25519}\n", "without the line's end"),
+        (f"{ED25519}\n", "without a newline"),
         (f'"{ED25519}"', "without quotes of its own"),
         (f"{ED25519} \x1b[2J", "on one line"),
         ("~/.ssh/id_ed25519.pub", "not the name of its file"),
@@ -499,8 +499,8 @@ FILE = {"contents": {"inline": "own\x1bcontents\n"}}
             "kernel_arguments.should_exist.0",
             "Kindling",
         ),
-        ({"kernel_arguments": {"should_not_exist": ["a|b"]}}, "kernel_arguments.should_not_exist.0", "by a pattern"),
-        ({"systemd": {"units": [{"name": "a b.service"}]}}, "systemd.units.0.name", "as systemd takes it"),
+        ({"kernel_arguments": {"should_not_exist": ["a|b"]}}, "kernel_arguments.should_not_exist.0", "as a pattern"),
+        ({"systemd": {"units": [{"name": "a b.service"}]}}, "systemd.units.0.name", "as systemd accepts it"),
     ],
 )
 def test_what_a_fragment_says_is_checked_alike(fragment, place, message):

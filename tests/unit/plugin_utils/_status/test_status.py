@@ -94,7 +94,7 @@ def test_of_a_pair_that_which_answers_is_believed():
 def test_a_boot_host_that_does_not_answer_is_said_of_its_nodes():
     status = status_of("n", INSTALL, {"boot-a": "cannot be reached", "boot-b": told()})
     assert status["unreachable"] == ["boot-a: cannot be reached"]
-    assert status["drift"] == ["unknown: no boot host of it answers"]
+    assert status["drift"] == ["unknown: none of its boot hosts answers"]
     assert status["config"]["wanted"] == "c" * 64
 
 
@@ -143,9 +143,7 @@ def test_a_node_whose_address_was_put_aside_is_named_with_the_way_out():
         "put_aside": {"10.0.0.11": 1_800_000_600, "10.0.0.12": 1_800_000_000}
     }
     (_, found) = status_of("n", INSTALL, {"boot-a": answer})["drift"]
-    assert found.startswith(
-        "somebody said that its address is taken: boot-a gives it to nobody until 2027-01-15 08:10,"
-    )
+    assert found.startswith("its address was reported as taken: boot-a gives it to nobody until 2027-01-15 08:10,")
     assert "systemctl reload kindling-dnsmasq" in found
 
 
@@ -189,7 +187,7 @@ def test_of_a_boot_host_that_noted_nothing_that_is_said_and_of_one_that_does_not
     noted = served_by({**told(), "generation": "5891b5", "published": None})
     assert (noted["generation"], noted["commit"]) == ("5891b5", None)
     lines = list(served_lines({"boot-a": noted, "boot-b": served_by("unreachable"), "boot-c": served_by(told())}))
-    assert lines == ["boot-a serves 5891b5, published before anybody noted by whom"]
+    assert lines == ["boot-a serves 5891b5, published before publishers were recorded"]
 
 
 def test_a_machine_with_another_address_is_told_with_both():
@@ -198,7 +196,7 @@ def test_a_machine_with_another_address_is_told_with_both():
     }
     drift = status_of("n", INSTALL, {"boot-a": answer})["drift"]
     assert (
-        "its machine has the address 10.0.0.77 (2027-01-15 08:00), and is served at its flatcar_address 10.0.0.11 alone: have the "
+        "its machine has the address 10.0.0.77 (2027-01-15 08:00), but is served only at its flatcar_address 10.0.0.11: have the "
         "DHCP server reserve that for its MAC address"
     ) in drift
 

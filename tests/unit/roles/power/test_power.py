@@ -194,13 +194,13 @@ def test_a_machine_that_knows_http_boot_alone_boots_by_it(room, name, device):
 @pytest.mark.parametrize(
     ("name", "message"),
     [
-        ("by-disk", "it can be told to boot from Hdd, Cd, and not from the network"),
-        ("blades", "it has several systems: say in flatcar_bmc which is this machine, by system: one of 1, blade-2"),
+        ("by-disk", "it can be set to boot from Hdd, Cd, but not from the network"),
+        ("blades", "it has several systems: set system in flatcar_bmc to the one that is this machine, of 1, blade-2"),
     ],
 )
 def test_what_a_service_processor_has_is_named(room, name, message):
     assert room.has_failed(name), room.output
-    assert message in room.said.partition(f"{name}: its flatcar_bmc (redfish) did not do it: ")[2]
+    assert message in room.said.partition(f"{name}: its flatcar_bmc (redfish) failed: ")[2]
     assert room.processors[name].did == []
 
 
@@ -215,8 +215,8 @@ def test_a_machine_starts_as_its_firmware_is_set(room):
 )
 def test_a_refusal_is_told_with_its_reason(room, name, message):
     assert room.has_failed(name), room.output
-    reason = room.said.partition(f"{name}: its flatcar_bmc (redfish) did not do it: ")[2]
-    assert message in reason.partition("did not do it: ")[0]
+    reason = room.said.partition(f"{name}: its flatcar_bmc (redfish) failed: ")[2]
+    assert message in reason.partition(") failed: ")[0]
     assert room.processors[name].did == []
 
 

@@ -50,6 +50,12 @@ http {
   default_type application/octet-stream;
   access_log {log};
   gzip on;
+  # Debian's own places lie in /var/lib, which is an empty one here
+  client_body_temp_path {scratch}/body;
+  proxy_temp_path {scratch}/proxy;
+  fastcgi_temp_path {scratch}/fastcgi;
+  uwsgi_temp_path {scratch}/uwsgi;
+  scgi_temp_path {scratch}/scgi;
   server { listen 10.9.0.1:8080; root {root}; }
 }
 """
@@ -269,7 +275,12 @@ def download(room, url: str, size: int) -> float:
 
 def image(room, host, size: int, rounds: int) -> tuple[float, float]:
     """Our nginx and Debian's, in turns, each first in every other round: the median of each."""
-    config = DEBIANS_NGINX.replace("{log}", str(room.directory / "plain.log")).replace("{root}", str(host.images))
+    scratch = room.directory / "plain"
+    room.run("mkdir", scratch)
+    given = {"{log}": room.directory / "plain.log", "{root}": host.images, "{scratch}": scratch}
+    config = DEBIANS_NGINX
+    for word, path in given.items():
+        config = config.replace(word, str(path))
     host.put(room.directory / "plain.conf", config)
     room.start(
         *("/usr/sbin/nginx", "-c", room.directory / "plain.conf", "-g", "daemon off; pid /run/plain.pid;"), host="boot"

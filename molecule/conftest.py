@@ -1,5 +1,6 @@
 """What the scenarios' tests share: playbooks and the lab, run as their user would."""
 
+import functools
 import os
 import re
 import subprocess
@@ -50,13 +51,14 @@ def environment():
 
 
 @pytest.fixture(scope="module")
-def play(inventory, environment):
-    """Runs a playbook, by its path in the project; what it said. It may not fail unless that is *expected*."""
+def play_with(environment):
+    """Runs a playbook, by its path in the project, with these inventories; what it said. It may fail if that is *expected*."""
     older = ("-e", "site_older=true")  # tests publish more than the scenario's own inventory, and then that again
 
-    def run(playbook, *arguments, expected=0):
+    def run(inventories, playbook, *arguments, expected=0):
+        given = [word for inventory in inventories for word in ("-i", str(inventory))]
         done = subprocess.run(
-            ["ansible-playbook", "-i", str(inventory), *older, *map(str, arguments), str(PROJECT / playbook)],
+            ["ansible-playbook", *given, *older, *map(str, arguments), str(PROJECT / playbook)],
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
@@ -67,6 +69,12 @@ def play(inventory, environment):
         return done.stdout
 
     return run
+
+
+@pytest.fixture(scope="module")
+def play(inventory, play_with):
+    """Runs a playbook with the scenario's inventory, as `play_with` does."""
+    return functools.partial(play_with, [inventory])
 
 
 @pytest.fixture(scope="session")

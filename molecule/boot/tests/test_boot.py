@@ -1,5 +1,6 @@
 """Machines boot from boot hosts that the roles made, beside a hostile one; what they are is read from inside of them."""
 
+import functools
 import json
 import os
 import re
@@ -8,6 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import yaml
 from repetition import is_long
 
 
@@ -15,7 +17,7 @@ from repetition import is_long
 def boot(lab, play, state):
     """Powers machines of a rack on; what became of each, by name, and what was printed."""
 
-    def run(rack, limit, *arguments):
+    def run(rack, limit, *arguments, play=play):
         expected, report = state / rack / "nodes.json", state / rack / "report.json"
         play("tests/lab/expect.yml", "--limit", limit, "-e", f"expected={expected}", *arguments)
         done = lab("boot", rack, "--nodes", expected, "--report", report)
@@ -113,3 +115,37 @@ def test_a_changed_variable_is_seen_in_the_machine_at_its_next_boot(first, boot,
     assert results["bios-12"]["verdict"] == "ok"
     expected = json.loads((state / "boot12" / "nodes.json").read_text())["nodes"][0]
     assert (expected["hostname"], expected["users"]) == ("renamed", ["core", "newcomer"])
+
+
+@pytest.fixture
+def lab_settings(inventory, tmp_path):
+    """An inventory of only what an emulated rack needs beside a user's own: the lab's keys, release, console and Ignition."""
+    own = {path.stem: yaml.safe_load(path.read_text()) for path in (inventory.parent / "group_vars").glob("*.yml")}
+    login = ("ansible_ssh_private_key_file", "ansible_ssh_common_args")
+    images = ("flatcar_images_mirrors", "flatcar_images_key", "flatcar_images_key_fingerprint")
+    wanted = {"boot_hosts": (*login, *images), "flatcar_nodes": ("flatcar_kernel_arguments",)}
+    groups = {group: {"vars": {name: own[group][name] for name in names}} for group, names in wanted.items()}
+    groups["flatcar_nodes"]["vars"] |= {"flatcar_butane": {"version": "1.0.0"}, "lab_firmware": "bios"}
+    groups["all"] = {"vars": {"lab_dir": str(PROJECT / ".cache" / "lab")}}
+    (tmp_path / "lab.yml").write_text(yaml.safe_dump(groups))
+    return tmp_path / "lab.yml"
+
+
+def test_a_new_inventory_boots_its_machine(play_with, boot, lab_settings, tmp_path):
+    mine = tmp_path / "mine"
+    answers = {
+        "new_inventory": mine,
+        "new_reached_at": "10.89.77.22",
+        "new_user": "operator",
+        "new_interface": "lan0",
+        "new_subnet": "10.77.0.0/24",
+        "new_key_file": PROJECT / ".cache/lab/operator.pub",
+        "new_machines": "a01,52:54:00:77:00:11",
+    }
+    options = [word for name, value in answers.items() for word in ("-e", f"{name}={value}")]
+    play_with(["localhost,"], "playbooks/new.yml", *options)
+    assert "1 node of 1 boot host: 0 problems" in play_with([mine], "playbooks/validate.yml")
+    play = functools.partial(play_with, [lab_settings, mine])
+    play("playbooks/site.yml")
+    results, _ = boot("boot12", "flatcar_nodes", play=play)
+    assert {name: node["verdict"] for name, node in results.items()} == {"a01": "ok"}

@@ -287,7 +287,7 @@ class ActionModule(HostAction):
                 time.sleep(_POLL)
         if states:
             self._module(state="settled")
-            self._display.display(f"\n{_outcome(states)}\n{self._left(states, options)}")
+            self._display.display(f"\n{self._left(states, options)}{_outcome(states)}\n")
         return {"changed": False, "nodes": states}
 
     def _left(self, states: Mapping[str, Mapping[str, Any]], options: Mapping[str, Any]) -> str:
@@ -586,5 +586,5 @@ def _outcome(states: Mapping[str, Mapping[str, Any]]) -> str:
     rows += [
         (name, s["state"], str(s.get("seconds", "")), s["message"].replace("\n", " ")) for name, s in states.items()
     ]
-    logs = [f"\nThe end of {name}'s log:\n{state['log']}" for name, state in states.items() if state.get("log")]
-    return "\n".join((table(rows), *logs))
+    logs = [f"The end of {name}'s log:\n{state['log']}\n" for name, state in states.items() if state.get("log")]
+    return "\n".join((*logs, table(rows)))

@@ -67,7 +67,7 @@ class ActionModule(ActionBase):
         told = "".join(f"{line}\n" for line in (*served_lines(served), *images))
         emit(
             options,
-            f"{table(text(statuses))}\n\n{told}{summary}",
+            f"{told}\n{table(text(statuses))}\n\n{summary}",
             {"nodes": statuses, "boot_hosts": served, "images": images, "summary": summary},
         )
         return {"changed": False, "msg": summary}

@@ -147,7 +147,7 @@ class Screen:
 def all_stages(stages: list[Stage], directory: Path) -> Finished:
     """Run one stage after another, up to the first one in which something failed."""
     finished = Finished()
-    with _sigterm_as_ctrl_c():
+    with _ended_as_by_ctrl_c():
         for stage in stages:
             try:
                 _one_stage(stage, directory, finished)
@@ -205,10 +205,12 @@ def _end_all(running: list[Running], finished: Finished) -> None:
 
 
 @contextmanager
-def _sigterm_as_ctrl_c() -> Iterator[None]:
-    """Whoever ends us by ``kill`` has everything put away, too."""
-    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+def _ended_as_by_ctrl_c() -> Iterator[None]:
+    """Whoever ends us by ``kill`` has everything put away, too; also in the background, where a shell has us ignore Ctrl-C."""
+    signs = (signal.SIGINT, signal.SIGTERM)
+    before = [signal.signal(sign, signal.default_int_handler) for sign in signs]
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for sign, handler in zip(signs, before, strict=True):
+            signal.signal(sign, handler)

@@ -98,9 +98,14 @@ sys.exit(__main__.main([]))
 def start_suite(directory, **scripts):
     tests = str(Path(suite.__file__).parents[1])
     program = SUITE.format(tests=tests, hooks=str(HOOKS), directory=str(directory), scripts=scripts)
-    return subprocess.Popen(
-        [sys.executable, "-c", program], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
-    )
+    # As `make test &` in a script has it: without Ctrl-C, neither for itself nor for what it starts
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        return subprocess.Popen(
+            [sys.executable, "-c", program], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        )
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def wait_for(path):

@@ -127,7 +127,7 @@ def test_an_arming_lasts_from_a_minute_to_a_day(play, seconds):
     for check in ((), ("--check",)):
         status, output = play("install.yml", "--limit", "n1", "-e", f"install_expires={seconds}", *check)
         assert status != 0
-        assert f"install_expires is {seconds}: machines are armed for 60 seconds to 86400 (a day)" in output
+        assert f"install_expires is {seconds}: machines are armed for 60 to 86400 seconds (a day)" in output
 
 
 def test_whom_nobody_can_switch_on_is_told_before_anything_is_armed(play, tmp_path):

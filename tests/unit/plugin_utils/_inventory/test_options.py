@@ -222,7 +222,7 @@ def test_what_stands_in_other_files_is_not_the_inventory(room, play):
     write(room, {"note": "install_all: true", "nested": {"install_all": True}})
     _, said = play("install", "--limit", "n1")
     assert "n1: it is not published" in said
-    assert "not obeyed" not in said
+    assert "has no effect in the inventory" not in said
 
 
 def test_options_given_as_json_a_file_and_a_template_are_taken(room, play):

@@ -278,7 +278,7 @@ def _loss_of_raid(raid: Object) -> str:
 
 def _loss_of_luks(luks: Object) -> str:
     if luks.get("wipe_volume"):
-        return f"it is re-encrypted as {luks.get('name')}, whatever is there"
+        return f"it is formatted as the LUKS volume {luks.get('name')}, whatever is there"
     return f"it is encrypted as {luks.get('name')} where it is not yet, and what is there is lost"
 
 

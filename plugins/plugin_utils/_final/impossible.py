@@ -221,8 +221,8 @@ def _names(config: Config, entries: Iterable[Written]) -> Found:
         if len(name) > facts.LONGEST_NAME:
             yield config.at(
                 f"{one.place}.contents",
-                f"a machine's own name, with its domain, may have {facts.LONGEST_NAME} characters, and {name} has {len(name)}: "
-                "shorten flatcar_hostname, or leave flatcar_domain out: DNS uses the network's",
+                f"a machine's own name, with its domain, may have at most {facts.LONGEST_NAME} characters, and {name} has "
+                f"{len(name)}: shorten flatcar_hostname, or leave flatcar_domain out: DNS uses the network's",
             )
 
 

@@ -215,7 +215,7 @@ INTERFACE = Record(
         Field(
             "domains",
             fields.one_or_more(_search_domain),
-            "domains in which short names are looked up, such as `rack.example.com`; after `~`, domains whose names are asked "
+            "domains in which short names are looked up, such as `rack.example.com`; after `~`, domains whose names are looked "
             "up only here",
             default=(),
         ),

@@ -154,7 +154,7 @@ def test_a_variable_of_the_inventory_that_looks_like_an_option_may_be_given(room
     write(room, {"site_city": "Berlin"}, "host_vars/n1.yml")
     said = ("-e", "site_domain=other.test site_city=Bonn site_hold=true")
     _, told = play("check", *said)
-    assert "is no option" not in told
+    assert "is not an option" not in told
     assert "there is nothing to hold" in told
 
 

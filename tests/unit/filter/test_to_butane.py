@@ -21,7 +21,7 @@ def test_a_nodes_variables_become_its_config():
     [
         ("text", "expects a node's variables"),
         ({**RIGHT, "flatcar_typo": 1}, "flatcar_typo: unknown variable"),
-        ({**RIGHT, "flatcar_butane": {"$delete": True}}, r"flatcar_butane: \$delete stands where"),
+        ({**RIGHT, "flatcar_butane": {"$delete": True}}, r"flatcar_butane: \$delete is used where"),
     ],
 )
 def test_what_is_wrong_is_told(value, message):

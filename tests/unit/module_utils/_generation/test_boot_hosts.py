@@ -156,7 +156,7 @@ def test_one_boot_host_alone_is_held_against_all_others(site):
     twin = NODES | {"b9": NODES["a1"] | {"flatcar_rack": "b", "flatcar_address": "10.2.0.19"}}
     status, said = site.play("--limit", "boot-a", nodes=twin)
     assert status != 0
-    assert "52:54:00:00:01:01 belongs to a1 already" in said
+    assert "52:54:00:00:01:01 already belongs to a1" in said
     assert "changed=0" in said
 
 

@@ -69,7 +69,7 @@ def test_what_is_neither_is_refused_with_its_own_line(tmp_path, text, message, l
 def test_json_that_is_no_config_of_this_ignition_is_refused(tmp_path, text):
     _, (problem,) = build(tmp_path, text)
     assert problem.path == "flatcar_butane: $.ignition.config.merge.0"
-    assert "no Ignition config" in problem.message
+    assert "not an Ignition config" in problem.message
 
 
 @pytest.mark.parametrize(

@@ -35,11 +35,11 @@ def test_nodes_that_share_nothing_are_right():
 def test_a_disk_is_installed_for_one_machine_whatever_it_is_called():
     san = "/dev/disk/by-id/dm-uuid-mpath-35000c500a1b2c3d4"
     assert problems(node(11, install_disk=WWN), node(12, install_disk=WWN), node(13, install_disk=san)) == [
-        ("n12", "flatcar_install_disk", f"{WWN} belongs to n11 already: a disk is installed for one machine"),
+        ("n12", "flatcar_install_disk", f"{WWN} already belongs to n11: a disk is installed for one machine"),
         (
             "n13",
             "flatcar_install_disk",
-            f"{san} belongs to n11 already, which calls it {WWN}: a disk is installed for one machine",
+            f"{san} already belongs to n11, which calls it {WWN}: a disk is installed for one machine",
         ),
     ]
 
@@ -51,13 +51,13 @@ def test_a_serial_number_and_a_name_that_ends_in_it_are_one_disk():
     assert found[:2] == ("n12", "flatcar_install_disk")
     (found,) = problems(node(11, **by_name), node(12, **by_serial))
     assert found[:2] == ("n12", "flatcar_install_disk_serial")
-    assert "S3EXAMPLE0003 belongs to n11 already" in found[2]
+    assert "S3EXAMPLE0003 already belongs to n11" in found[2]
 
 
 def test_two_nodes_with_one_serial_number_are_told_once():
     serial = {"install_disk_serial": "S1"}
     assert problems(node(11, **serial, install_disk=WWN), node(12, **serial, install_disk=OTHER_WWN), node(13)) == [
-        ("n12", "flatcar_install_disk_serial", "S1 belongs to n11 already")
+        ("n12", "flatcar_install_disk_serial", "S1 already belongs to n11")
     ]
 
 
@@ -118,12 +118,12 @@ def wakes(mac):
 def test_a_packet_wakes_the_machine_that_is_meant():
     own = "52:54:00:00:00:0b"
     assert problems(node(12, **wakes(own)), node(11, **wakes(own))) == [
-        ("n12", "flatcar_bmc.mac", f"{own} belongs to n11 already: n11 would wake instead of this one")
+        ("n12", "flatcar_bmc.mac", f"{own} already belongs to n11: n11 would wake instead of this one")
     ]
     spare = "52:54:00:00:01:01"
     ((name, path, message),) = problems(node(11, **wakes(spare)), node(12, **wakes(spare)))
     assert (name, path) == ("n12", "flatcar_bmc.mac")
-    assert "belongs to n11 already" in message
+    assert "already belongs to n11" in message
 
 
 @pytest.mark.parametrize(

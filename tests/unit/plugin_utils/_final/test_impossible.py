@@ -103,7 +103,7 @@ def test_what_the_image_has_is_replaced_on_purpose_only(wrong, row):
     entry = {"path": row.path, **TEXT}
     place, message = only(wrong(storage(files=[entry])))
     assert place.endswith("path")
-    assert f"Flatcar's image has {row.path} already" in message
+    assert f"Flatcar's image already has {row.path} (" in message
     assert "overwrite: true" in message
     assert row.instead in message
     assert wrong(storage(files=[{**entry, "overwrite": True}])) == []
@@ -124,7 +124,7 @@ def test_a_file_is_the_same_by_its_other_path(wrong):
         "/etc/flatcar/update.conf is the same file as /etc/coreos/update.conf"
         in only(wrong(storage(files=[one, two])))[1]
     )
-    assert "image has /etc/coreos/update.conf already" in only(wrong(storage(files=[{**one, "overwrite": False}])))[1]
+    assert "image already has /etc/coreos/update.conf (" in only(wrong(storage(files=[{**one, "overwrite": False}])))[1]
 
 
 # Configs in a config ----------------------------------------------------------------------------------------------------------
@@ -137,7 +137,7 @@ def test_a_file_is_the_same_by_its_other_path(wrong):
         ({"Storage": {"FILES": [{"Path": "/usr/x"}]}}, "/usr/x cannot be written"),
         (
             {"storage": {"files": [{"path": "/etc/hosts", "contents": {"source": "data:,x"}}]}},
-            "image has /etc/hosts already",
+            "image already has /etc/hosts (",
         ),
         (
             {"systemd": {"units": [{"name": "docker.service", "contents": UNIT}]}},
@@ -169,11 +169,11 @@ def test_two_configs_do_not_write_one_file(wrong):
     inner = within({"storage": {"files": files}})
     assert wrong(inner | storage(files=[{"path": "/etc/a", "contents": {"inline": "one"}}])) == []
     found = wrong(inner | storage(files=[{"path": "/etc/a", **TEXT}]))
-    assert "/etc/a stands in the node's own config too, with other contents" in only(found)[1]
+    assert "/etc/a is in the node's own config too, with other contents" in only(found)[1]
     named = within(
         {"storage": {"files": [{"path": "/etc/hostname", "overwrite": True, "contents": {"source": "data:,x"}}]}}
     )
-    assert "/etc/hostname stands in" in only(wrong(named))[1]
+    assert "/etc/hostname is in the node's own config too" in only(wrong(named))[1]
 
 
 @pytest.mark.parametrize(
@@ -181,7 +181,7 @@ def test_two_configs_do_not_write_one_file(wrong):
     [
         ("data:,not%20json", "not an Ignition config: expected JSON"),
         ("data:;base64,//8=", "expected JSON"),
-        ("data:,%5B1%5D", "no Ignition config"),
+        ("data:,%5B1%5D", "not an Ignition config: json: cannot unmarshal"),
         ("data:,%7B%7D", "expected ignition.version to be 3.0.0 or newer"),
         ('data:,{"ignition":{"version":"2.3.0"}}', "such as 3.3.0, got '2.3.0'"),
         ('data:,{"ignition":{"version":"3.9.0"}}', "reads up to 3.5"),

@@ -155,7 +155,7 @@ def test_a_root_file_system_that_is_none_is_a_warning(told, key):
     disk = INSTALLED["install_disk"]
     ((path, message, _),) = told(swap=f"{disk}-part9", authorized_keys=[key], **INSTALLED)
     assert path == "flatcar_swap: $.storage.filesystems.0.device"
-    assert "is the root file system of the installed system, and swap is none" in message
+    assert "is the root file system of the installed system, and swap cannot be" in message
     assert told(swap=f"{disk}-part10", authorized_keys=[key], **INSTALLED) == []
     raid = {"name": "root", "level": "raid1", "devices": ["/dev/disk/by-partlabel/a", "/dev/disk/by-partlabel/b"]}
     elsewhere = {"device": "/dev/md/root", "format": "ext4", "label": "ROOT"}

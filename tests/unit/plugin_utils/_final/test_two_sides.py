@@ -15,27 +15,35 @@ def file(path, text, **more):
 @pytest.mark.parametrize(
     ("variables", "butane", "message"),
     [
-        ({"hostname": "a01"}, file("/etc/hostname", "b01\n"), "/etc/hostname is made by flatcar_hostname already"),
-        ({"domain": "rack.test"}, file("/etc/hostname", "n1\n"), "made by flatcar_domain already"),
+        (
+            {"hostname": "a01"},
+            file("/etc/hostname", "b01\n"),
+            "/etc/hostname is already made by flatcar_hostname, and this replaces it",
+        ),
+        (
+            {"domain": "rack.test"},
+            file("/etc/hostname", "n1\n"),
+            "is already made by flatcar_domain, and this replaces it",
+        ),
         (
             {"update_strategy": "off"},
             file(UPDATE_CONF, "GROUP=beta\n"),
-            f"{UPDATE_CONF} is made by flatcar_update_strategy already",
+            f"{UPDATE_CONF} is already made by flatcar_update_strategy, and this replaces it",
         ),
         (
             {"update_strategy": "off", "update_group": "beta"},
             file(UPDATE_CONF, "GROUP=stable\n", overwrite=True),
-            "made by flatcar_update_strategy and flatcar_update_group already",
+            "is already made by flatcar_update_strategy and flatcar_update_group, and this replaces it",
         ),
         (
             {"ntp": "ntp.test"},
             file("/etc/systemd/timesyncd.conf.d/10-kindling.conf", "[Time]\nNTP=x\n"),
-            "made by flatcar_ntp",
+            "is already made by flatcar_ntp, and this replaces it",
         ),
         (
             {"time_zone": "UTC"},
             {"storage": {"links": [{"path": "/etc/localtime", "target": "../usr/share/zoneinfo/Europe/Berlin"}]}},
-            "/etc/localtime is made by flatcar_time_zone already",
+            "/etc/localtime is already made by flatcar_time_zone, and this replaces it",
         ),
         (
             {"containers": [{"name": "web", "image": "nginx"}]},
@@ -44,7 +52,7 @@ def file(path, text, **more):
                     "units": [{"name": "web.service", "contents": f"[Service]\nExecStart=/opt/bin/web\n{INSTALL}"}]
                 }
             },
-            "web.service is made by flatcar_containers already",
+            "web.service is already made by flatcar_containers, and this replaces it",
         ),
     ],
 )
@@ -52,7 +60,7 @@ def test_a_fragment_does_not_take_a_variables_place(wrong, variables, butane, me
     ((path, said),) = wrong(butane, **variables)
     assert path.startswith("flatcar_butane: $.")
     assert message in said
-    assert f"`{said.partition('made by ')[2].split()[0]}: ~`" in said
+    assert f"`{said.partition('made by ')[2].split()[0].rstrip(',')}: ~`" in said
 
 
 @pytest.mark.parametrize(

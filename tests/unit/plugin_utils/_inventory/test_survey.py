@@ -174,7 +174,7 @@ flatcar_nodes:
     n2: {flatcar_mac: "52:54:00:00:00:02", flatcar_address: 10.1.0.12}
 """
     assert inventory({"hosts.yml": hosts}).mistakes() == [
-        ("hosts.yml:5", "n2", "flatcar_hostname", "a belongs to n1 already")
+        ("hosts.yml:5", "n2", "flatcar_hostname", "a already belongs to n1")
     ]
 
 
@@ -246,7 +246,7 @@ def test_two_boot_hosts_with_the_same_addresses_are_refused_with_the_lines_of_bo
 
 def test_a_machine_stands_behind_one_boot_host(inventory):
     ((_, node, path, message),) = inventory({"hosts.yml": TWO_RACKS.replace("00:02", "00:01")}).mistakes()
-    assert (node, path, message) == ("n2", "flatcar_mac", "52:54:00:00:00:01 belongs to n1 already")
+    assert (node, path, message) == ("n2", "flatcar_mac", "52:54:00:00:00:01 already belongs to n1")
 
 
 TAKEN = """\

@@ -395,7 +395,7 @@ def test_what_is_no_storage_at_all_is_left_to_the_transpiler(storage):
 def test_a_release_has_to_know_the_spec():
     ((path, message),) = refused(flatcar_butane={"version": "1.2.0-experimental"}, flatcar_version="4593.2.5")
     assert path == "version"
-    assert "the Ignition 2.24.0 of release 4593.2.5 reads up to 3.5" in message
+    assert "but Ignition 2.24.0 of release 4593.2.5 reads up to 3.5" in message
     assert refused(flatcar_butane={"version": "1.2.0-experimental"}, flatcar_version="4820.0.0") == []
 
 

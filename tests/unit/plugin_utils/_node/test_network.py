@@ -192,7 +192,7 @@ def test_a_bridge_without_members_has_no_address_of_a_nic():
         (
             [{**NIC_A, "dhcp": "ipv6", "routes": [{"to": "10.2.0.0/16", "via": "10.1.0.1"}]}],
             "[0].routes[0]",
-            "or on_link: true, to reach 10.1.0.1 all the same",
+            "or on_link: true, to reach 10.1.0.1 anyway",
         ),
         (
             [{**NIC_A, "dhcp": True, "routes": [{"to": "10.2.0.0/16", "via": "fe80::1"}]}],

@@ -46,9 +46,9 @@ def test_stable_versions_of_butane_fit_every_supported_release(version):
 @pytest.mark.parametrize(
     ("version", "channel", "message"),
     [
-        ("4081.3.10", "lts", "the Ignition 2.19.0 of release 4081.3.10 reads up to 3.4 and 3.5.0-experimental"),
-        ("4593.2.5", "stable", "the Ignition 2.24.0 of release 4593.2.5 reads up to 3.5 and 3.6.0-experimental"),
-        ("current", "alpha", "the Ignition 2.24.0 of alpha's current release"),
+        ("4081.3.10", "lts", "but Ignition 2.19.0 of release 4081.3.10 reads up to 3.4 and 3.5.0-experimental"),
+        ("4593.2.5", "stable", "but Ignition 2.24.0 of release 4593.2.5 reads up to 3.5 and 3.6.0-experimental"),
+        ("current", "alpha", "but Ignition 2.24.0 of alpha's current release reads up to"),
     ],
 )
 def test_the_experimental_one_fits_only_the_newest(version, channel, message):

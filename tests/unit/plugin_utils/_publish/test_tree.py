@@ -92,9 +92,9 @@ def test_an_address_has_to_be_free_on_the_racks_network(address, message):
 def test_nothing_belongs_to_two_nodes():
     twin = node("n2", 12, flatcar_mac="52-54-00-00-00-0B", flatcar_address="10.1.0.11", flatcar_hostname="n1")
     assert problems(node("n1", 11), twin) == [
-        ("n2", "flatcar_mac", "52:54:00:00:00:0b belongs to n1 already"),
-        ("n2", "flatcar_address", "10.1.0.11 belongs to n1 already"),
-        ("n2", "flatcar_hostname", "n1 belongs to n1 already"),
+        ("n2", "flatcar_mac", "52:54:00:00:00:0b already belongs to n1"),
+        ("n2", "flatcar_address", "10.1.0.11 already belongs to n1"),
+        ("n2", "flatcar_hostname", "n1 already belongs to n1"),
     ]
 
 
@@ -106,9 +106,9 @@ def test_what_interfaces_have_counts_too():
     first = node("n1", 11, flatcar_interfaces=nic("52:54:00:00:01:01", "10.1.0.20/24", "fd00::1/64"))
     second = node("n2", 12, flatcar_interfaces=nic("52:54:00:00:01:01", "10.1.0.11/24", "10.1.0.1/24"))
     assert sorted(problems(first, second)) == [
-        ("n2", "flatcar_address", "10.1.0.11 belongs to n1 already"),
+        ("n2", "flatcar_address", "10.1.0.11 already belongs to n1"),
         ("n2", "flatcar_interfaces", "10.1.0.1 is the boot host's address: choose another"),
-        ("n2", "flatcar_mac", "52:54:00:00:01:01 belongs to n1 already"),
+        ("n2", "flatcar_mac", "52:54:00:00:01:01 already belongs to n1"),
     ]
 
 

@@ -304,7 +304,7 @@ def test_a_boot_host_that_is_not_in_the_inventory_is_nobody(box):
 @pytest.mark.parametrize(
     ("setting", "problem"),
     [
-        ("KINDLING_ADDRESS=10.99.0.1", "kindling_networks[0].address: outside of 10.77.0.0/24"),
+        ("KINDLING_ADDRESS=10.99.0.1", "kindling_networks[0].address: outside 10.77.0.0/24"),
         ("KINDLING_INTERFACE=lan9", "lan9"),
     ],
 )

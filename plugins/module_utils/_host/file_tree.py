@@ -189,7 +189,7 @@ def _content(entry: Entry, awaited: bool) -> bytes:
             raise TreeError(
                 f"{entry.path}: {missing.filename} is not on this host. What was there before stays"
             ) from None
-        return f"what packages build that are not installed yet ({missing.filename})\n".encode()
+        return f"what packages that are not installed yet will provide ({missing.filename})\n".encode()
 
 
 def _build(entry: Entry) -> bytes:
@@ -207,7 +207,7 @@ def _build(entry: Entry) -> bytes:
 def _lay_once(entry: Entry, dry: bool) -> Iterator[Change]:
     path, access = entry.path, entry.access
     if entry.content is None:
-        raise TreeError(f"{path}: a file that is written once needs a content")
+        raise TreeError(f"{path}: a file that is written once needs content")
     found = _look(path)
     if found is None:
         if not dry:

@@ -201,7 +201,7 @@ def test_what_a_package_brings_is_awaited_in_check_mode_alone(entry, tree, missi
         with pytest.raises(TreeError, match="/nosuch/file is not on this host"):
             lay_down([made], **mode)
     (change,) = lay_down([made], dry=True, awaited=True)
-    assert change.after == "what packages build that are not installed yet (/nosuch/file)\n"
+    assert change.after == "what packages that are not installed yet will provide (/nosuch/file)\n"
     assert tree() == {}
 
 
@@ -325,5 +325,5 @@ def test_what_roles_lay_down_is_what_the_module_takes(role):
 
 
 def test_a_secret_without_a_content_is_refused(entry):
-    with pytest.raises(TreeError, match="needs a content"):
+    with pytest.raises(TreeError, match="a file that is written once needs content"):
         lay_down([entry("a", src="/etc/hostname", once=True)])

@@ -26,17 +26,10 @@ from ansible_collections.kindling.flatcar.plugins.plugin_utils._install.terms im
     terms_of,
 )
 from ansible_collections.kindling.flatcar.plugins.plugin_utils._inventory.action import InventoryAction, read_whole
-from ansible_collections.kindling.flatcar.plugins.plugin_utils._inventory.boot_hosts import (
-    HostFacts,
-    racks_of,
-)
+from ansible_collections.kindling.flatcar.plugins.plugin_utils._inventory.boot_hosts import HostFacts, racks_of
 from ansible_collections.kindling.flatcar.plugins.plugin_utils._inventory.hostvars import Variables
 from ansible_collections.kindling.flatcar.plugins.plugin_utils._inventory.mistakes import count
-from ansible_collections.kindling.flatcar.plugins.plugin_utils._inventory.reader import (
-    NODES,
-    Fleet,
-    fleet_of,
-)
+from ansible_collections.kindling.flatcar.plugins.plugin_utils._inventory.reader import NODES, Fleet, fleet_of
 from ansible_collections.kindling.flatcar.plugins.plugin_utils._node import Node
 from ansible_collections.kindling.flatcar.plugins.plugin_utils._publish.places import name_of, network_of
 from ansible_collections.kindling.flatcar.plugins.plugin_utils._publish.tree import report_token_of

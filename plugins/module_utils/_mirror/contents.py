@@ -35,11 +35,7 @@ def check_contents(target: Target, kernel: Path, pxe_image: Path, work: Path) ->
     running = read_kernel(kernel)
     problems = [
         f"{PXE_IMAGE}: its os-release has {key}={told.get(key)!r}, expected {expected!r}"
-        for key, expected in (
-            ("ID", "flatcar"),
-            ("VERSION_ID", str(target.version)),
-            ("FLATCAR_BOARD", target.board),
-        )
+        for key, expected in (("ID", "flatcar"), ("VERSION_ID", str(target.version)), ("FLATCAR_BOARD", target.board))
         if told.get(key) != expected
     ]
     if running.board != target.board:

@@ -13,9 +13,10 @@ import time
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol, TypeVar
+from typing import TypeVar
 
 from .errors import ImageError, IncompleteError, MismatchError, TransferError, UnknownKeyError, VerificationError
+from .keyfile import KeyFile
 from .release import SIGNED_AS, VERSION_FILE, Channel, Target, Version, parse_sha512, parse_version_file, release_url
 from .signature import Keyring, Signature, check_signer, verify_bytes
 from .transfer import Downloader, without_password
@@ -71,34 +72,19 @@ class ReleasePlan:
     signature: Signature
 
 
-class Signer(Protocol):
-    """Where the keyring comes from."""
-
-    def keyring(self) -> Keyring:
-        """The keyring on hand."""
-
-    def refresh(self, stale: Keyring) -> bool:
-        """Fetch the key file again, once; False if nothing newer than the stale one is available."""
-
-
 class Mirrors:
     """The mirrors in order of preference; *spread_days* is how many days apart the signatures of one release may be. Safe to use
     from several threads.
     """
 
     def __init__(
-        self,
-        templates: Sequence[str],
-        downloader: Downloader,
-        signer: Signer,
-        scratch: Path,
-        spread_days: int,
+        self, templates: Sequence[str], downloader: Downloader, key: KeyFile, scratch: Path, spread_days: int
     ) -> None:
         self._templates = tuple(dict.fromkeys(templates))
         self._reports = {mirror: MirrorReport(without_password(mirror)) for mirror in self._templates}
         self._reports_lock = threading.Lock()
         self._downloader = downloader
-        self._signer = signer
+        self._key = key
         self._scratch = scratch
         self._spread = spread_days * DAY
 
@@ -144,12 +130,7 @@ class Mirrors:
         self.note_given(newest.mirror, f"the current version of {board} {channel.name}")
         return newest
 
-    def inspect(
-        self,
-        target: Target,
-        names: Sequence[str],
-        without: Collection[str] = (),
-    ) -> ReleasePlan:
+    def inspect(self, target: Target, names: Sequence[str], without: Collection[str] = ()) -> ReleasePlan:
         """Find a mirror that has all these files of a release, and learn their digests and signatures.
 
         The mirrors *without* are not asked, since their files of the release were refused. Raises ``IncompleteError`` if no mirror
@@ -234,7 +215,7 @@ class Mirrors:
         return tuple(plans)
 
     def _file(self, base: str, name: str, reference: Signature) -> FilePlan:
-        size = self._downloader.probe(f"{base}/{name}").size
+        size = self._downloader.probe(f"{base}/{name}")
         signed_as = name
         try:
             signature = self._downloader.read(f"{base}/{name}.sig")
@@ -271,14 +252,14 @@ class Mirrors:
 
     def _with_key(self, where: str, check: Callable[[Keyring], _Result]) -> _Result:
         """Check a signature; if its key is unknown, once more with the key file as it is published now."""
-        keyring = self._signer.keyring()
+        keyring = self._key.keyring()
         try:
             try:
                 return check(keyring)
             except UnknownKeyError:
-                if not self._signer.refresh(keyring):
+                if not self._key.refresh(keyring):
                     raise
-                return check(self._signer.keyring())
+                return check(self._key.keyring())
         except UnknownKeyError as error:
             raise UnknownKeyError(
                 f"{where}: {error}. If the Flatcar project has a new signing subkey, set flatcar_images_key to its"
@@ -287,12 +268,7 @@ class Mirrors:
         except VerificationError as error:
             raise type(error)(f"{where}: {error}") from error
 
-    def _answers(
-        self,
-        what: str,
-        mirrors: Sequence[str],
-        ask: Callable[[str], _Result],
-    ) -> Iterator[_Result]:
+    def _answers(self, what: str, mirrors: Sequence[str], ask: Callable[[str], _Result]) -> Iterator[_Result]:
         """The usable answers of the mirrors, one after the other; if there are none, what each of them did wrong."""
         problems: list[TransferError | VerificationError] = []
         usable = False

@@ -23,12 +23,7 @@ class Present:
 
 
 def removable(
-    present: Iterable[Present],
-    wanted: Collection[tuple[str, Version]],
-    *,
-    keep: int,
-    keep_days: int,
-    now: float,
+    present: Iterable[Present], wanted: Collection[tuple[str, Version]], *, keep: int, keep_days: int, now: float
 ) -> list[Present]:
     """The releases that are neither wanted, nor served lately, nor among the newest of their channel and board.
 

@@ -63,13 +63,6 @@ class TransferSettings:
     no_proxy: str = ""
 
 
-@dataclass(frozen=True)
-class Remote:
-    """What a server says about a file before it is downloaded; the size is bytes, None if it does not report it."""
-
-    size: int | None
-
-
 class RateLimit:
     """A bandwidth limit of *rate* bytes a second, 0 for none. All parallel transfers share it; one that ends leaves its share to
     the others.
@@ -151,13 +144,13 @@ class Downloader:
 
         return self.retry(attempt)
 
-    def probe(self, url: str) -> Remote:
-        """Ask whether a file exists and how large it is, without its content.
+    def probe(self, url: str) -> int | None:
+        """Ask whether a file exists and how many bytes it has, if the server reports that, without its content.
 
         Servers that refuse HEAD are asked for the file itself, and the transfer is dropped after the headers.
         """
 
-        def attempt() -> Remote:
+        def attempt() -> int | None:
             try:
                 return self._headers(url, {"head": True})
             except TransferError as error:
@@ -167,7 +160,7 @@ class Downloader:
 
         return self.retry(attempt)
 
-    def _headers(self, url: str, options: dict[str, Any]) -> Remote:
+    def _headers(self, url: str, options: dict[str, Any]) -> int | None:
         headers = b""
         try:
             with self._curl(url, options) as output:
@@ -176,7 +169,7 @@ class Downloader:
         except TransferError:
             if b"HTTP/" not in headers or "max-filesize" not in options:
                 raise
-        return _read_headers(headers.decode("latin-1"), url)
+        return _size_in_headers(headers.decode("latin-1"), url)
 
     @contextlib.contextmanager
     def stream(self, url: str, offset: int) -> Iterator[Source]:
@@ -292,16 +285,12 @@ def _transfer_error(code: int, report: str, url: str) -> TransferError:
     )
 
 
-def _read_headers(text: str, url: str) -> Remote:
+def _size_in_headers(text: str, url: str) -> int | None:
     """Take the size from the last answer's headers (redirects come before it, a body may follow)."""
     size: int | None = None
-    headers: list[str] = []
     if "HTTP/" in text:
-        blocks = [block for block in re.split(r"\r?\n\r?\n", text) if block.startswith("HTTP/")]
-        headers = blocks[-1].splitlines()
-    else:
-        headers = text.splitlines()
-    for line in headers:
+        text = [block for block in re.split(r"\r?\n\r?\n", text) if block.startswith("HTTP/")][-1]
+    for line in text.splitlines():
         name, _colon, value = line.partition(":")
         value = value.strip()
         if name.lower() == "content-type" and value.lower().startswith(("text/html", "application/xhtml")):
@@ -310,7 +299,7 @@ def _read_headers(text: str, url: str) -> Remote:
             size = int(value)
         if name.lower() == "content-range" and value.rpartition("/")[2].isdigit():
             size = int(value.rpartition("/")[2])
-    return Remote(size)
+    return size
 
 
 def html_message(url: str) -> str:

@@ -415,8 +415,8 @@ class ActionModule(InventoryAction):
         """What was reported; None if the boot host does not answer now: machines go on without us."""
         try:
             return self._info(names)["armings"]
-        except (AnsibleConnectionFailure, Refused) as failure:
-            self._display.display(f"{self._host} does not answer, trying again: {failure}", stderr=True)
+        except (AnsibleConnectionFailure, Refused) as error:
+            self._display.display(f"{self._host} does not answer, trying again: {error}", stderr=True)
             return None
 
     def _tell(self, name: str, what: str) -> None:

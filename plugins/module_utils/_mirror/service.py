@@ -26,9 +26,6 @@ from .retention import Present, removable
 from .store import Store
 from .transfer import Downloader, RateLimit, TransferSettings, without_password
 
-#: What has to stay free on the file system after everything is fetched.
-RESERVE = 256 << 20  # bytes
-
 #: Space to plan for if a mirror does not report a file's size.
 _UNKNOWN_SIZE = 1 << 30  # bytes
 
@@ -52,28 +49,30 @@ _EARLIER = 3
 
 @dataclass(frozen=True)
 class Settings:
-    """What a run works with. Times are seconds unless the name says days, sizes are bytes."""
+    """What a run works with, by the names of the module's options. Times are seconds unless the name says days, sizes are bytes;
+    ``reserve`` has to stay free on the file system after everything is fetched.
+    """
 
     images_dir: Path
     work_dir: Path
     mirrors: tuple[str, ...]
     key: str
     key_fingerprint: str
-    transfer: TransferSettings = field(default_factory=TransferSettings)
-    bandwidth: int = 0
-    parallel: int = 2
-    keep: int = 2
-    keep_days: int = 14
-    key_warning_days: int = 60
-    signature_spread_days: int = 3
-    stale_days: int = 30
-    stale_days_lts: int = 90
-    allow_older: bool = False
-    lock_timeout: float = 0
-    reserve: int = RESERVE
-    check_mode: bool = False
-    progress_file: Path | None = None
-    fetch: bool = True
+    transfer: TransferSettings
+    bandwidth: int
+    parallel: int
+    keep: int
+    keep_days: int
+    key_warning_days: int
+    signature_spread_days: int
+    stale_days: int
+    stale_days_lts: int
+    allow_older: bool
+    lock_timeout: float
+    reserve: int
+    check_mode: bool
+    progress_file: Path | None
+    fetch: bool
 
 
 @dataclass

@@ -43,10 +43,8 @@ from ansible_collections.kindling.flatcar.plugins.plugin_utils._status.installs 
     signed_by,
     table,
     who,
+    words_of,
 )
-
-#: How an installation ends.
-DONE = ("running", "failed")
 
 _POLL = 3.0  # seconds
 
@@ -326,7 +324,7 @@ class ActionModule(InventoryAction):
         return served
 
     def _read(self, names: Iterable[str], plan: Mapping[str, Any]) -> dict[str, Any]:
-        return self._info([word for name in names for word in _words(plan["wanted"][name]["terms"])])
+        return self._info([word for name in names for word in words_of(plan["wanted"][name]["terms"])])
 
     def _under_way(
         self, names: list[str], plan: Mapping[str, Any], served: Mapping[str, Any]
@@ -334,11 +332,7 @@ class ActionModule(InventoryAction):
         """The armings under which machines are being installed, by node, whatever its name was then."""
         running = [one for one in served["armings"] if one["under_way"]]
         return {
-            name: one
-            for name in names
-            for one in running
-            if _words(plan["wanted"][name]["terms"])
-            & {one["node"], one["address"], *one["more_addresses"], *one["macs"]}
+            name: one for name in names for one in running if words_of(plan["wanted"][name]["terms"]) & words_of(one)
         }
 
     def _orders(self, names: list[str], served: Mapping[str, Any], options: Mapping[str, Any]) -> list[arming.Order]:
@@ -463,10 +457,6 @@ def _waited_for(options: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
     long ago, and they are not installed again."""
     nodes = (item for checked in options["checked"] for item in checked["nodes"].items())
     return {name: node["under_way"] for name, node in nodes if node["under_way"]}
-
-
-def _words(terms: Mapping[str, Any]) -> set[str]:
-    return {terms["node"], terms["address"], *terms["more_addresses"], *terms["macs"]}
 
 
 def _expected_serial(terms: Mapping[str, Any], former: str | None, new_disk: bool) -> str:

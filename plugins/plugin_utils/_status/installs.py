@@ -109,6 +109,11 @@ def who() -> str:
     return f"{user} on {socket.gethostname()}"
 
 
+def words_of(machine: Mapping[str, Any]) -> set[str]:
+    """By what an arming, or the terms of an order, know their machine."""
+    return {machine["node"], machine["address"], *machine["more_addresses"], *machine["macs"]}
+
+
 def last_report(reports: Mapping[str, Mapping[str, Any]]) -> tuple[str, Mapping[str, Any]] | None:
     """The latest report, with its stage."""
     return max(reports.items(), key=lambda item: (item[1]["when"], routes.STAGES.index(item[0])), default=None)
@@ -131,4 +136,5 @@ __all__ = (
     "signed_by",
     "table",
     "who",
+    "words_of",
 )

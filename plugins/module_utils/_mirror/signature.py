@@ -29,10 +29,7 @@ _VERDICTS = ("GOODSIG", "EXPSIG", "EXPKEYSIG", "REVKEYSIG", "BADSIG", "ERRSIG")
 #: Hash algorithms (RFC 4880, 9.4) with practical collisions: MD5, SHA-1, RIPEMD-160.
 _BROKEN_HASHES = {"1", "2", "3"}
 
-_REFUSALS = {
-    "EXPSIG": "the signature itself has expired",
-    "REVKEYSIG": "the signature is by a revoked key",
-}
+_REFUSALS = {"EXPSIG": "the signature itself has expired", "REVKEYSIG": "the signature is by a revoked key"}
 
 
 @dataclass(frozen=True)

@@ -32,12 +32,7 @@ _IDLE = {
     *("console", "colour", "color", "cpair", "time", "show", "ntp", "clear"),
 }
 
-_ENDS = {
-    "sanboot": "its own disk",
-    "shell": "iPXE's shell",
-    "reboot": "a restart",
-    "poweroff": "is powered off",
-}
+_ENDS = {"sanboot": "its own disk", "shell": "iPXE's shell", "reboot": "a restart", "poweroff": "is powered off"}
 NEXT_ENTRY = "the firmware's next boot entry"
 LOOP = "waits, and asks again"
 

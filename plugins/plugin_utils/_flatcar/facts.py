@@ -176,8 +176,7 @@ class ImageUnits(NamedTuple):
 
 UNITS = (
     ImageUnits(
-        "scripts: app-containers (in the image's extensions)",
-        ("containerd.service", "docker.service", "docker.socket"),
+        "scripts: app-containers (in the image's extensions)", ("containerd.service", "docker.service", "docker.socket")
     ),
     ImageUnits("scripts: net-misc/openssh", ("sshd.service", "sshd.socket", "sshd@.service")),
     ImageUnits(

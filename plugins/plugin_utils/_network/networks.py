@@ -43,9 +43,7 @@ NETWORK = (
     Field("address", fields.address, "the boot host's address here; as found on the interface when not given"),
     Field("gateway", fields.address, "the router that nodes are given; the relay, or none, when not given"),
     Field(
-        "dns",
-        fields.one_or_more(fields.address),
-        "the name servers that nodes are given; the boot host when not given",
+        "dns", fields.one_or_more(fields.address), "the name servers that nodes are given; the boot host when not given"
     ),
     Field("ntp", fields.one_or_more(fields.address), "the time servers that nodes are given", default=()),
     Field("domain", fields.domain, "the domain of the nodes' names"),

@@ -5,15 +5,13 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from typing import Any
+from typing import Any, ClassVar
 
-from ansible.plugins.action import ActionBase
 from ansible_collections.kindling.flatcar.plugins.module_utils._netboot.architectures import codes_of_board
 from ansible_collections.kindling.flatcar.plugins.plugin_utils._ansible.refusal import Refused
-from ansible_collections.kindling.flatcar.plugins.plugin_utils._inventory.boot_hosts import BOOT_HOSTS, HostFacts
+from ansible_collections.kindling.flatcar.plugins.plugin_utils._inventory.action import InventoryAction, read_whole
 from ansible_collections.kindling.flatcar.plugins.plugin_utils._inventory.hostvars import Variables
-from ansible_collections.kindling.flatcar.plugins.plugin_utils._inventory.mistakes import describe
-from ansible_collections.kindling.flatcar.plugins.plugin_utils._inventory.reader import Fleet, read_inventory
+from ansible_collections.kindling.flatcar.plugins.plugin_utils._inventory.reader import Fleet
 from ansible_collections.kindling.flatcar.plugins.plugin_utils._node import Node
 from ansible_collections.kindling.flatcar.plugins.plugin_utils._output.output import OUTPUT_OPTIONS, emit
 from ansible_collections.kindling.flatcar.plugins.plugin_utils._output.probe_report import (
@@ -23,32 +21,21 @@ from ansible_collections.kindling.flatcar.plugins.plugin_utils._output.probe_rep
     verdict,
 )
 from ansible_collections.kindling.flatcar.plugins.plugin_utils._publish.places import network_of
-from ansible_collections.kindling.flatcar.plugins.plugin_utils._schema.problem import InventoryError
 
 
-class ActionModule(ActionBase):
+class ActionModule(InventoryAction):
     _requires_connection = True
+    arguments: ClassVar = {
+        **OUTPUT_OPTIONS,
+        "hosts": {"type": "list", "elements": "str"},
+        "all_nodes": {"type": "bool", "default": False},
+        "interface": {"type": "str"},
+        "seconds": {"type": "float", "default": 5},
+    }
 
-    def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
-        super().run(tmp, task_vars)
-        _validation, options = self.validate_argument_spec(
-            argument_spec={
-                **OUTPUT_OPTIONS,
-                "hosts": {"type": "list", "elements": "str"},
-                "all_nodes": {"type": "bool", "default": False},
-                "interface": {"type": "str"},
-                "seconds": {"type": "float", "default": 5},
-            }
-        )
+    def act(self, options: Mapping[str, Any], task_vars: dict[str, Any]) -> dict[str, Any]:
         own = self._task.delegate_to or task_vars["inventory_hostname"]
-        groups = task_vars["groups"]
-        try:
-            found = read_inventory(
-                Variables(task_vars, self._loader), {host: HostFacts() for host in groups.get(BOOT_HOSTS, ())}
-            )
-            fleets = found.checked().fleets
-        except InventoryError as invalid:
-            raise Refused(describe(invalid.problems)) from None
+        fleets = read_whole(Variables(task_vars, self._loader)).checked().fleets
         _check_names(options["hosts"] or (), fleets)
         # A boot host does not receive what it sends itself
         others = [(host, fleet) for host, fleet in fleets.items() if host != own]

@@ -12,7 +12,7 @@ import base64
 import json
 import secrets
 import time
-import typing
+from typing import Any
 
 from ansible.plugins.action import ActionBase
 from ansible_collections.kindling.flatcar.plugins.module_utils._mirror.progress import (
@@ -30,7 +30,7 @@ _AGAIN = "What was served before is still served; run again to resume the downlo
 class ActionModule(ActionBase):
     """See the documentation of the module."""
 
-    def run(self, tmp: None = None, task_vars: dict[str, typing.Any] | None = None) -> dict[str, typing.Any]:
+    def run(self, tmp: None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         result = super().run(tmp, task_vars)
         args = dict(self._task.args)
         interval = float(args.get("progress_interval", 5))
@@ -50,27 +50,25 @@ class ActionModule(ActionBase):
         result.update(self._wait(job["ansible_job_id"], args, interval, task_vars))
         return self._told(result, task_vars)
 
-    def _told(self, result: dict[str, typing.Any], task_vars: dict[str, typing.Any]) -> dict[str, typing.Any]:
+    def _told(self, result: dict[str, Any], task_vars: dict[str, Any]) -> dict[str, Any]:
         """The result, after reporting which mirrors delivered what."""
         if not self._task.check_mode and result.get("fetched"):
             for line in describe_mirrors(result["mirrors"]):
                 self._tell(line, task_vars)
         return result
 
-    def _tell(self, line: str, task_vars: dict[str, typing.Any]) -> None:
+    def _tell(self, line: str, task_vars: dict[str, Any]) -> None:
         """Not to stdout: unless that is a terminal, lines only appear when they have filled a buffer."""
         self._display.display(f"{task_vars['inventory_hostname']}: {line}", stderr=True)
 
-    def _start(self, args: dict[str, typing.Any], task_vars: dict[str, typing.Any]) -> dict[str, typing.Any]:
+    def _start(self, args: dict[str, Any], task_vars: dict[str, Any]) -> dict[str, Any]:
         self._task.async_val = int(args.get("time_limit", _TIME_LIMIT))
         try:
             return self._execute_module(module_name=MODULE, module_args=args, task_vars=task_vars, wrap_async=True)
         finally:
             self._task.async_val = 0
 
-    def _wait(
-        self, job: str, args: dict[str, typing.Any], interval: float, task_vars: dict[str, typing.Any]
-    ) -> dict[str, typing.Any]:
+    def _wait(self, job: str, args: dict[str, Any], interval: float, task_vars: dict[str, Any]) -> dict[str, Any]:
         """Poll until the job has ended; its result, without the job's own fields."""
         before = None
         shown = ""
@@ -105,7 +103,7 @@ class ActionModule(ActionBase):
             status.pop("stderr", None)
         return status
 
-    def _job(self, job: str, mode: str, task_vars: dict[str, typing.Any]) -> dict[str, typing.Any]:
+    def _job(self, job: str, mode: str, task_vars: dict[str, Any]) -> dict[str, Any]:
         directory = self._remote_expand_user(self.get_shell_option("async_dir", default="~/.ansible_async"))
         return self._execute_module(
             module_name="ansible.legacy.async_status",
@@ -113,7 +111,7 @@ class ActionModule(ActionBase):
             task_vars=task_vars,
         )
 
-    def _read_progress(self, path: str, task_vars: dict[str, typing.Any]) -> dict[str, typing.Any] | None:
+    def _read_progress(self, path: str, task_vars: dict[str, Any]) -> dict[str, Any] | None:
         answer = self._execute_module(
             module_name="ansible.legacy.slurp", module_args={"src": path}, task_vars=task_vars
         )

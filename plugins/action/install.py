@@ -10,13 +10,12 @@ import hmac
 import secrets
 import time
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 from ansible.errors import AnsibleConnectionFailure
 from ansible.inventory.manager import split_host_pattern
 from ansible.plugins.loader import module_loader
 from ansible_collections.kindling.flatcar.plugins.module_utils._arming import arming
-from ansible_collections.kindling.flatcar.plugins.plugin_utils._ansible.host_action import HostAction
 from ansible_collections.kindling.flatcar.plugins.plugin_utils._ansible.refusal import Refused
 from ansible_collections.kindling.flatcar.plugins.plugin_utils._install import config_digest
 from ansible_collections.kindling.flatcar.plugins.plugin_utils._install.order import TIMEOUT, key_text, order, witness
@@ -26,24 +25,15 @@ from ansible_collections.kindling.flatcar.plugins.plugin_utils._install.terms im
     is_left_half_written,
     terms_of,
 )
-from ansible_collections.kindling.flatcar.plugins.plugin_utils._inventory.boot_hosts import (
-    BOOT_HOSTS,
-    HostFacts,
-    racks_of,
-)
+from ansible_collections.kindling.flatcar.plugins.plugin_utils._inventory.action import InventoryAction, read_whole
+from ansible_collections.kindling.flatcar.plugins.plugin_utils._inventory.boot_hosts import HostFacts, racks_of
 from ansible_collections.kindling.flatcar.plugins.plugin_utils._inventory.hostvars import Variables
-from ansible_collections.kindling.flatcar.plugins.plugin_utils._inventory.mistakes import count, describe
-from ansible_collections.kindling.flatcar.plugins.plugin_utils._inventory.reader import (
-    NODES,
-    Fleet,
-    fleet_of,
-    read_inventory,
-)
+from ansible_collections.kindling.flatcar.plugins.plugin_utils._inventory.mistakes import count
+from ansible_collections.kindling.flatcar.plugins.plugin_utils._inventory.reader import NODES, Fleet, fleet_of
 from ansible_collections.kindling.flatcar.plugins.plugin_utils._node import Node
 from ansible_collections.kindling.flatcar.plugins.plugin_utils._publish.places import name_of, network_of
 from ansible_collections.kindling.flatcar.plugins.plugin_utils._publish.tree import report_token_of
 from ansible_collections.kindling.flatcar.plugins.plugin_utils._schema import limits
-from ansible_collections.kindling.flatcar.plugins.plugin_utils._schema.problem import InventoryError
 from ansible_collections.kindling.flatcar.plugins.plugin_utils._status.installs import (
     clock,
     directories,
@@ -53,10 +43,8 @@ from ansible_collections.kindling.flatcar.plugins.plugin_utils._status.installs 
     signed_by,
     table,
     who,
+    words_of,
 )
-
-#: How an installation ends.
-DONE = ("running", "failed")
 
 _POLL = 3.0  # seconds
 
@@ -72,33 +60,30 @@ _SPEED = 1000
 COMMANDS = ("check_limit", "plan", "check", "show", "draw_seed", "witness", "arm", "wait", "disarm")
 
 
-class ActionModule(HostAction):
+class ActionModule(InventoryAction):
     _requires_connection = True
+    arguments: ClassVar = {
+        "command": {"type": "str", "choices": list(COMMANDS), "required": True},
+        "nodes": {"type": "list", "elements": "str"},
+        "limit": {"type": "str", "default": ""},
+        "plan": {"type": "dict"},
+        "checked": {"type": "list", "elements": "dict", "default": []},
+        "seed": {"type": "str", "no_log": True},
+        "batches": {"type": "list", "elements": "raw", "default": []},
+        "expires": {"type": "int", "default": 7200},
+        "again": {"type": "bool", "default": False},
+        "new_disk": {"type": "bool", "default": False},
+        "without_peer": {"type": "bool", "default": False},
+        "timeout": {"type": "int", "default": 2700},
+        "armings": {"type": "dict"},
+        "all_nodes": {"type": "list", "elements": "str", "default": []},
+        "max_fail_percentage": {"type": "float", "default": 0},
+        "machines": {"type": "list", "elements": "str", "default": []},
+        "forget": {"type": "bool", "default": False},
+        "power": {"type": "bool", "default": True},
+    }
 
-    def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
-        super().run(tmp, task_vars)
-        _validation, options = self.validate_argument_spec(
-            argument_spec={
-                "command": {"type": "str", "choices": list(COMMANDS), "required": True},
-                "nodes": {"type": "list", "elements": "str"},
-                "limit": {"type": "str", "default": ""},
-                "plan": {"type": "dict"},
-                "checked": {"type": "list", "elements": "dict", "default": []},
-                "seed": {"type": "str", "no_log": True},
-                "batches": {"type": "list", "elements": "raw", "default": []},
-                "expires": {"type": "int", "default": 7200},
-                "again": {"type": "bool", "default": False},
-                "new_disk": {"type": "bool", "default": False},
-                "without_peer": {"type": "bool", "default": False},
-                "timeout": {"type": "int", "default": 2700},
-                "armings": {"type": "dict"},
-                "all_nodes": {"type": "list", "elements": "str", "default": []},
-                "max_fail_percentage": {"type": "float", "default": 0},
-                "machines": {"type": "list", "elements": "str", "default": []},
-                "forget": {"type": "bool", "default": False},
-                "power": {"type": "bool", "default": True},
-            }
-        )
+    def act(self, options: Mapping[str, Any], task_vars: dict[str, Any]) -> dict[str, Any]:
         self._task_vars = task_vars
         self._variables = Variables(task_vars, self._loader)
         self._host = self._task.delegate_to or task_vars["inventory_hostname"]
@@ -126,12 +111,7 @@ class ActionModule(HostAction):
                 f"Nothing was armed. install_expires is {options['expires']}: machines are armed for {arming.SHORTEST} to "
                 f"{arming.LONGEST} seconds (a day), and no longer than somebody watches them"
             )
-        try:
-            found = read_inventory(
-                self._variables, {host: HostFacts() for host in self._variables.group(BOOT_HOSTS)}
-            ).checked()
-        except InventoryError as invalid:
-            raise Refused(describe(invalid.problems)) from None
+        found = read_whole(self._variables).checked()
         names, home, peers, wanted = set(options["nodes"]), {}, {}, {}
         for host, fleet in found.fleets.items():
             for node in fleet.nodes:
@@ -344,7 +324,7 @@ class ActionModule(HostAction):
         return served
 
     def _read(self, names: Iterable[str], plan: Mapping[str, Any]) -> dict[str, Any]:
-        return self._info([word for name in names for word in _words(plan["wanted"][name]["terms"])])
+        return self._info([word for name in names for word in words_of(plan["wanted"][name]["terms"])])
 
     def _under_way(
         self, names: list[str], plan: Mapping[str, Any], served: Mapping[str, Any]
@@ -352,11 +332,7 @@ class ActionModule(HostAction):
         """The armings under which machines are being installed, by node, whatever its name was then."""
         running = [one for one in served["armings"] if one["under_way"]]
         return {
-            name: one
-            for name in names
-            for one in running
-            if _words(plan["wanted"][name]["terms"])
-            & {one["node"], one["address"], *one["more_addresses"], *one["macs"]}
+            name: one for name in names for one in running if words_of(plan["wanted"][name]["terms"]) & words_of(one)
         }
 
     def _orders(self, names: list[str], served: Mapping[str, Any], options: Mapping[str, Any]) -> list[arming.Order]:
@@ -396,10 +372,7 @@ class ActionModule(HostAction):
     def _machines(self, names: Collection[str]) -> Iterator[tuple[Node, Fleet, list[str], str]]:
         """The nodes with their fleet, the URLs of this boot host and of its peer, and the name of their network."""
         facts = self._task_vars["hostvars"][self._host]["ansible_facts"]
-        try:
-            fleet = fleet_of(self._host, names, self._variables, HostFacts(facts))
-        except InventoryError as invalid:
-            raise Refused(describe(invalid.problems)) from None
+        fleet = fleet_of(self._host, names, self._variables, HostFacts(facts))
         for node in fleet.nodes:
             network = network_of(node, fleet.networks)
             addresses = [address for address in (network.address, network.peer_address) if address]
@@ -436,8 +409,8 @@ class ActionModule(HostAction):
         """What was reported; None if the boot host does not answer now: machines go on without us."""
         try:
             return self._info(names)["armings"]
-        except (AnsibleConnectionFailure, Refused) as failure:
-            self._display.display(f"{self._host} does not answer, trying again: {failure}", stderr=True)
+        except (AnsibleConnectionFailure, Refused) as error:
+            self._display.display(f"{self._host} does not answer, trying again: {error}", stderr=True)
             return None
 
     def _tell(self, name: str, what: str) -> None:
@@ -484,10 +457,6 @@ def _waited_for(options: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
     long ago, and they are not installed again."""
     nodes = (item for checked in options["checked"] for item in checked["nodes"].items())
     return {name: node["under_way"] for name, node in nodes if node["under_way"]}
-
-
-def _words(terms: Mapping[str, Any]) -> set[str]:
-    return {terms["node"], terms["address"], *terms["more_addresses"], *terms["macs"]}
 
 
 def _expected_serial(terms: Mapping[str, Any], former: str | None, new_disk: bool) -> str:

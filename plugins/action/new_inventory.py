@@ -6,29 +6,27 @@ from __future__ import annotations
 
 import pathlib
 import re
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, ClassVar
 
-from ansible.plugins.action import ActionBase
 from ansible_collections.kindling.flatcar.plugins.plugin_utils._ansible.refusal import Refused
+from ansible_collections.kindling.flatcar.plugins.plugin_utils._inventory.action import InventoryAction
 from ansible_collections.kindling.flatcar.plugins.plugin_utils._inventory.mistakes import describe
 from ansible_collections.kindling.flatcar.plugins.plugin_utils._new.new_inventory import files_of
 from ansible_collections.kindling.flatcar.plugins.plugin_utils._schema.problem import InventoryError
 
 
-class ActionModule(ActionBase):
+class ActionModule(InventoryAction):
     _requires_connection = False
+    arguments: ClassVar = {
+        "path": {"type": "path", "required": True},
+        "answers": {"type": "dict", "required": True},
+        "key_file": {"type": "path"},
+        "machines": {"type": "str", "default": ""},
+        "machines_file": {"type": "path"},
+    }
 
-    def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
-        super().run(tmp, task_vars)
-        _result, options = self.validate_argument_spec(
-            argument_spec={
-                "path": {"type": "path", "required": True},
-                "answers": {"type": "dict", "required": True},
-                "key_file": {"type": "path"},
-                "machines": {"type": "str", "default": ""},
-                "machines_file": {"type": "path"},
-            }
-        )
+    def act(self, options: Mapping[str, Any], task_vars: dict[str, Any]) -> dict[str, Any]:
         place = pathlib.Path(options["path"])
         if place.exists() and (not place.is_dir() or any(place.iterdir())):
             raise Refused(

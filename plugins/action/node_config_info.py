@@ -7,13 +7,12 @@ from __future__ import annotations
 import difflib
 import os
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, ClassVar
 
-from ansible.plugins.action import ActionBase
 from ansible_collections.kindling.flatcar.plugins.plugin_utils._ansible.refusal import Refused
 from ansible_collections.kindling.flatcar.plugins.plugin_utils._butane import dumps
+from ansible_collections.kindling.flatcar.plugins.plugin_utils._inventory.action import InventoryAction
 from ansible_collections.kindling.flatcar.plugins.plugin_utils._inventory.hostvars import Variables
-from ansible_collections.kindling.flatcar.plugins.plugin_utils._inventory.mistakes import describe
 from ansible_collections.kindling.flatcar.plugins.plugin_utils._inventory.origin import origin_of
 from ansible_collections.kindling.flatcar.plugins.plugin_utils._inventory.reader import NODES, Fleet, read_node_alone
 from ansible_collections.kindling.flatcar.plugins.plugin_utils._node import Node, to_butane
@@ -33,7 +32,6 @@ from ansible_collections.kindling.flatcar.plugins.plugin_utils._publish.annotate
 from ansible_collections.kindling.flatcar.plugins.plugin_utils._publish.leaks import SHORTEST
 from ansible_collections.kindling.flatcar.plugins.plugin_utils._publish.places import network_of
 from ansible_collections.kindling.flatcar.plugins.plugin_utils._publish.tree import build_script
-from ansible_collections.kindling.flatcar.plugins.plugin_utils._schema.problem import InventoryError
 
 _BOOTS = {
     "disk": "boots its own disk",
@@ -42,23 +40,20 @@ _BOOTS = {
 }
 
 
-class ActionModule(ActionBase):
+class ActionModule(InventoryAction):
     _requires_connection = False
+    arguments: ClassVar = {
+        **OUTPUT_OPTIONS,
+        "format": {"type": "str", "choices": ["text", "json", "butane", "ignition"], "default": "text"},
+        "nodes": {"type": "list", "elements": "str", "required": True},
+    }
 
-    def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
-        super().run(tmp, task_vars)
-        _validation, options = self.validate_argument_spec(
-            argument_spec={
-                **OUTPUT_OPTIONS,
-                "format": {"type": "str", "choices": ["text", "json", *_PLAIN], "default": "text"},
-                "nodes": {"type": "list", "elements": "str", "required": True},
-            }
-        )
+    def act(self, options: Mapping[str, Any], task_vars: dict[str, Any]) -> dict[str, Any]:
         variables = Variables(task_vars, self._loader)
         for name in options["nodes"]:
             _check_known(name, variables.group(NODES))
         if options["format"] in _PLAIN:
-            return _write_plain(options, [_alone(name, variables) for name in options["nodes"]])
+            return _write_plain(options, [read_node_alone(name, variables) for name in options["nodes"]])
         explained = [_explained(name, variables) for name in options["nodes"]]
         data = [data for data, _text in explained]
         emit(options, "\n\n".join(text for _data, text in explained), data[0] if len(data) == 1 else data)
@@ -68,19 +63,12 @@ class ActionModule(ActionBase):
 
 def _explained(name: str, variables: Variables) -> tuple[dict[str, Any], str]:
     """Everything to report about a node, for programs and for people."""
-    host, fleet = _alone(name, variables)
+    host, fleet = read_node_alone(name, variables)
     (node,) = fleet.nodes
     hidden = [secret.text for secret in variables.secrets(name) if len(secret.text) >= SHORTEST]
     traced = without(traced_butane(node, origin_of), hidden)
     data = _explain(node, host, fleet, traced)
     return data, _text(node, data, traced)
-
-
-def _alone(name: str, variables: Variables) -> tuple[str, Fleet]:
-    try:
-        return read_node_alone(name, variables)
-    except InventoryError as invalid:
-        raise Refused(describe(invalid.problems)) from None
 
 
 def _write_plain(options: Mapping[str, Any], found: list[tuple[str, Fleet]]) -> dict[str, Any]:

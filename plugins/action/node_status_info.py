@@ -7,19 +7,15 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, ClassVar
 
-from ansible.plugins.action import ActionBase
 from ansible_collections.kindling.flatcar.plugins.module_utils._mirror.channels import notes
 from ansible_collections.kindling.flatcar.plugins.plugin_utils._install import config_digest
-from ansible_collections.kindling.flatcar.plugins.plugin_utils._inventory.boot_hosts import BOOT_HOSTS, HostFacts
+from ansible_collections.kindling.flatcar.plugins.plugin_utils._inventory.action import InventoryAction, read_whole
+from ansible_collections.kindling.flatcar.plugins.plugin_utils._inventory.boot_hosts import BOOT_HOSTS
 from ansible_collections.kindling.flatcar.plugins.plugin_utils._inventory.hostvars import Variables
 from ansible_collections.kindling.flatcar.plugins.plugin_utils._inventory.mistakes import count
-from ansible_collections.kindling.flatcar.plugins.plugin_utils._inventory.reader import (
-    NODES,
-    InventoryReading,
-    read_inventory,
-)
+from ansible_collections.kindling.flatcar.plugins.plugin_utils._inventory.reader import NODES, InventoryReading
 from ansible_collections.kindling.flatcar.plugins.plugin_utils._output.output import OUTPUT_OPTIONS, emit
 from ansible_collections.kindling.flatcar.plugins.plugin_utils._publish.places import network_of
 from ansible_collections.kindling.flatcar.plugins.plugin_utils._status.installs import table
@@ -34,22 +30,19 @@ from ansible_collections.kindling.flatcar.plugins.plugin_utils._status.status im
 )
 
 
-class ActionModule(ActionBase):
+class ActionModule(InventoryAction):
     _requires_connection = False
+    arguments: ClassVar = {
+        **OUTPUT_OPTIONS,
+        "register": {"type": "str", "required": True},
+        "asked": {"type": "list", "elements": "dict", "default": []},
+        "hosts": {"type": "list", "elements": "str"},
+    }
 
-    def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
-        super().run(tmp, task_vars)
-        _validation, options = self.validate_argument_spec(
-            argument_spec={
-                **OUTPUT_OPTIONS,
-                "register": {"type": "str", "required": True},
-                "asked": {"type": "list", "elements": "dict", "default": []},
-                "hosts": {"type": "list", "elements": "str"},
-            }
-        )
+    def act(self, options: Mapping[str, Any], task_vars: dict[str, Any]) -> dict[str, Any]:
         variables = Variables(task_vars, self._loader)
         hosts = variables.group(BOOT_HOSTS)
-        wanted = _wanted(read_inventory(variables, {host: HostFacts() for host in hosts}))
+        wanted = _wanted(read_whole(variables))
         asked = {answer["item"]: answer for answer in options["asked"]}
         read = {
             host: _answer(asked.get(host) or task_vars["hostvars"][host].get(options["register"])) for host in hosts

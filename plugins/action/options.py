@@ -5,22 +5,19 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from typing import Any
+from typing import Any, ClassVar
 
-from ansible.plugins.action import ActionBase
 from ansible_collections.kindling.flatcar.plugins.plugin_utils._ansible.refusal import Refused
+from ansible_collections.kindling.flatcar.plugins.plugin_utils._inventory.action import InventoryAction
 from ansible_collections.kindling.flatcar.plugins.plugin_utils._inventory.hostvars import Variables
 from ansible_collections.kindling.flatcar.plugins.plugin_utils._options import playbook_options
 
 
-class ActionModule(ActionBase):
+class ActionModule(InventoryAction):
     _requires_connection = False
+    arguments: ClassVar = {"playbook": {"type": "str", "choices": list(playbook_options.OPTIONS), "required": True}}
 
-    def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
-        super().run(tmp, task_vars)
-        _result, options = self.validate_argument_spec(
-            argument_spec={"playbook": {"type": "str", "choices": list(playbook_options.OPTIONS), "required": True}}
-        )
+    def act(self, options: Mapping[str, Any], task_vars: dict[str, Any]) -> dict[str, Any]:
         playbook = options["playbook"]
         variables = Variables(task_vars, self._loader)
         given = self._templated(playbook_options.given(self._loader), playbook_options.names(playbook))

@@ -7,12 +7,12 @@ from __future__ import annotations
 import dataclasses
 import time
 from collections.abc import Collection, Iterable, Mapping
-from typing import Any
+from typing import Any, ClassVar
 
-from ansible.plugins.action import ActionBase
 from ansible_collections.kindling.flatcar.plugins.plugin_utils._ansible.refusal import Refused
 from ansible_collections.kindling.flatcar.plugins.plugin_utils._disks.losses import Loss, lines, losses, who
-from ansible_collections.kindling.flatcar.plugins.plugin_utils._inventory.boot_hosts import BOOT_HOSTS, HostFacts
+from ansible_collections.kindling.flatcar.plugins.plugin_utils._inventory.action import InventoryAction, read_whole
+from ansible_collections.kindling.flatcar.plugins.plugin_utils._inventory.boot_hosts import BOOT_HOSTS
 from ansible_collections.kindling.flatcar.plugins.plugin_utils._inventory.hostvars import Variables
 from ansible_collections.kindling.flatcar.plugins.plugin_utils._inventory.mistakes import (
     as_data,
@@ -20,7 +20,7 @@ from ansible_collections.kindling.flatcar.plugins.plugin_utils._inventory.mistak
     listed,
     mistakes,
 )
-from ansible_collections.kindling.flatcar.plugins.plugin_utils._inventory.reader import NODES, Fleet, read_inventory
+from ansible_collections.kindling.flatcar.plugins.plugin_utils._inventory.reader import NODES, Fleet
 from ansible_collections.kindling.flatcar.plugins.plugin_utils._inventory.second_opinion import (
     Opinions,
     second_opinions,
@@ -30,23 +30,18 @@ from ansible_collections.kindling.flatcar.plugins.plugin_utils._output.output im
 from ansible_collections.kindling.flatcar.plugins.plugin_utils._schema.problem import INVENTORY, Problem
 
 
-class ActionModule(ActionBase):
+class ActionModule(InventoryAction):
     _requires_connection = False
+    arguments: ClassVar = {
+        **OUTPUT_OPTIONS,
+        "cross_check": {"type": "bool", "default": True},
+        "hosts": {"type": "list", "elements": "str"},
+    }
 
-    def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
-        super().run(tmp, task_vars)
-        _validation, options = self.validate_argument_spec(
-            argument_spec={
-                **OUTPUT_OPTIONS,
-                "cross_check": {"type": "bool", "default": True},
-                "hosts": {"type": "list", "elements": "str"},
-            }
-        )
+    def act(self, options: Mapping[str, Any], task_vars: dict[str, Any]) -> dict[str, Any]:
         started = time.monotonic()
         groups = task_vars["groups"]
-        found = read_inventory(
-            Variables(task_vars, self._loader), {host: HostFacts() for host in groups.get(BOOT_HOSTS, ())}
-        )
+        found = read_whole(Variables(task_vars, self._loader))
         fleets = [_within(fleet, options["hosts"]) for fleet in found.fleets.values()]
         opinions = second_opinions(fleets) if options["cross_check"] else Opinions([], [], [])
         everything = [*_missing_groups(groups), *found.problems, *opinions.problems]

@@ -4,26 +4,23 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, ClassVar
 
-from ansible.plugins.action import ActionBase
-from ansible_collections.kindling.flatcar.plugins.plugin_utils._ansible.refusal import Refused
-from ansible_collections.kindling.flatcar.plugins.plugin_utils._inventory.mistakes import describe
+from ansible_collections.kindling.flatcar.plugins.plugin_utils._inventory.action import InventoryAction
+from ansible_collections.kindling.flatcar.plugins.plugin_utils._schema.problem import InventoryError
 from ansible_collections.kindling.flatcar.plugins.plugin_utils._schema.role_words import ROLES, check, of_role
 
 
-class ActionModule(ActionBase):
+class ActionModule(InventoryAction):
     _requires_connection = False
+    arguments: ClassVar = {"role": {"type": "str", "choices": list(ROLES), "required": True}}
 
-    def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
-        super().run(tmp, task_vars)
-        _validation, options = self.validate_argument_spec(
-            argument_spec={"role": {"type": "str", "choices": list(ROLES), "required": True}}
-        )
+    def act(self, options: Mapping[str, Any], task_vars: dict[str, Any]) -> dict[str, Any]:
         given = {
             name: self._templar.template(task_vars[name]) for name in of_role(options["role"]) if name in task_vars
         }
         problems = check(task_vars["inventory_hostname"], given)
         if problems:
-            raise Refused(describe(problems))
+            raise InventoryError(problems)
         return {"changed": False}

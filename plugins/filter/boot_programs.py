@@ -40,16 +40,9 @@ _value:
   elements: dict
 """
 
-from collections.abc import Mapping
-from typing import Any
-
 from ansible_collections.kindling.flatcar.plugins.plugin_utils._boot.programs import boot_table
 
 
 class FilterModule:
     def filters(self) -> dict:
-        return {"boot_programs": _boot_programs}
-
-
-def _boot_programs(defaults: Mapping[str, str], programs: Any) -> list[dict]:
-    return boot_table(defaults, programs)
+        return {"boot_programs": boot_table}

@@ -79,8 +79,8 @@ def cross_check(butane: Mapping | str | bytes, files_dir: str | None = None, str
     result = translate(source, files_dir=files_dir, strict=boolean(strict))
     try:
         found = differences_with(source, result, files_dir=files_dir, strict=boolean(strict), program=program)
-    except CrossCheckError as failure:
-        raise AnsibleFilterError(f"{_NAME}: {failure}") from failure
+    except CrossCheckError as error:
+        raise AnsibleFilterError(f"{_NAME}: {error}") from error
     return {"butane": program, "differences": [str(difference) for difference in found]}
 
 

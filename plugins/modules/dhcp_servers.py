@@ -100,10 +100,7 @@ def main() -> None:
     strangers = servers.unwelcome(found, networks, module.params["peers"])
     listed = [server.as_data() for server in found]
     if strangers:
-        module.fail_json(
-            msg=servers.stop(strangers),
-            servers=listed,
-        )
+        module.fail_json(msg=servers.stop(strangers), servers=listed)
     module.exit_json(changed=False, servers=listed)
 
 

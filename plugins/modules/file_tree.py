@@ -161,12 +161,7 @@ def main() -> None:
     result = {"changed": bool(changes), "paths": [change.path for change in changes]}
     if module._diff:
         result["diff"] = [
-            {
-                "before_header": change.path,
-                "after_header": change.path,
-                "before": change.before,
-                "after": change.after,
-            }
+            {"before_header": change.path, "after_header": change.path, "before": change.before, "after": change.after}
             for change in changes
         ]
     module.exit_json(**result)

@@ -244,9 +244,10 @@ pending:
   type: bool
 """
 
-import pathlib
 import tempfile
-import typing
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.kindling.flatcar.plugins.module_utils._mirror.errors import ImageError
@@ -296,36 +297,20 @@ ARGUMENT_SPEC = {
 }
 
 
-def make_settings(params: dict[str, typing.Any], check_mode: bool) -> Settings:
-    """The module's parameters as the pure code takes them."""
-    return Settings(
-        images=pathlib.Path(params["images_dir"]),
-        work=pathlib.Path(params["work_dir"]),
-        mirrors=tuple(mirror for text in params["mirrors"] if (mirror := text.strip())),
-        key=params["key"],
-        fingerprint=params["key_fingerprint"].replace(" ", "").upper(),
-        transfer=TransferSettings(
-            connect_timeout=params["connect_timeout"],
-            stall_timeout=params["stall_timeout"],
-            retries=params["retries"],
-            proxy=params["proxy"],
-            no_proxy=params["no_proxy"],
-        ),
-        bandwidth=params["bandwidth"],
-        parallel=params["parallel"],
-        keep=params["keep"],
-        keep_days=params["keep_days"],
-        key_warning_days=params["key_warning_days"],
-        spread_days=params["signature_spread_days"],
-        stale_days=params["stale_days"],
-        stale_days_lts=params["stale_days_lts"],
-        allow_older=params["allow_older"],
-        lock_timeout=params["lock_timeout"],
-        reserve=params["reserve"],
-        check_mode=check_mode,
-        progress_file=pathlib.Path(params["progress_file"]) if params["progress_file"] else None,
-        fetch=params["fetch"],
-    )
+def make_settings(params: dict[str, Any], check_mode: bool) -> Settings:
+    """Turn the module's parameters, which are checked by then, into the service's settings, which have the same names."""
+    given = params | {
+        "mirrors": tuple(mirror for text in params["mirrors"] if (mirror := text.strip())),
+        "key_fingerprint": params["key_fingerprint"].replace(" ", "").upper(),
+        "transfer": TransferSettings(**_known(params, TransferSettings)),
+        "check_mode": check_mode,
+    }
+    paths = {name: Path(params[name]) for name in ("images_dir", "work_dir", "progress_file") if params[name]}
+    return Settings(**_known(given | paths, Settings))
+
+
+def _known(params: dict[str, Any], settings: type) -> dict[str, Any]:
+    return {field.name: params[field.name] for field in fields(settings) if field.name in params}
 
 
 def make_diff(outcome: Outcome) -> dict[str, str]:
@@ -343,25 +328,15 @@ def main() -> None:
     try:
         requests = parse_requests(module.params["wanted"])
         with tempfile.TemporaryDirectory(prefix="images-", dir=module.tmpdir) as scratch:
-            outcome = mirror_images(requests, make_settings(module.params, module.check_mode), pathlib.Path(scratch))
-    except ImageError as problem:
-        module.fail_json(msg=str(problem))
-    except OSError as problem:
-        module.fail_json(msg=f"{problem.filename or module.params['work_dir']}: {problem.strerror or problem}")
+            outcome = mirror_images(requests, make_settings(module.params, module.check_mode), Path(scratch))
+    except ImageError as error:
+        module.fail_json(msg=str(error))
+    except OSError as error:
+        module.fail_json(msg=f"{error.filename or module.params['work_dir']}: {error.strerror or error}")
     for warning in outcome.warnings:
         module.warn(warning)
-    result = {
-        "changed": outcome.changed,
-        "images": outcome.images,
-        "fetched": outcome.fetched,
-        "links": outcome.links,
-        "removed": outcome.removed,
-        "confirmed": outcome.confirmed,
-        "channels": outcome.channels,
-        "mirrors": outcome.mirrors,
-        "downloaded": outcome.downloaded,
-        "pending": outcome.pending,
-    }
+    result = {name: value for name, value in vars(outcome).items() if name not in ("warnings", "problems")}
+    result["changed"] = outcome.changed
     if module._diff:
         result["diff"] = make_diff(outcome)
     if outcome.problems:

@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import base64
 import contextlib
-import errno
 import gzip
 import hashlib
 import json
@@ -26,11 +25,12 @@ import stat
 import tempfile
 import time
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
 from .._host import durable
+from .._host.foreign import NO_FILE, plain_file
 from .._host.locks import locked
 from .._routes import routes
 from .gates import Gates, new_batch
@@ -52,8 +52,6 @@ _SECRET = re.compile(r'^set \$secure_link_secret "?([A-Za-z0-9]{32,})"?;$', re.M
 _PATIENCE = 60  # seconds to wait for another run that arms or disarms
 _REPORT_BYTES = 16 << 10
 _TEXT, _LOG = 200, 4000  # characters that are kept of a report's values
-#: Nothing is there, or a link or a socket, which is no report. What cannot be read for another reason may be one.
-_NO_REPORT = (errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENXIO)
 _KEYS = ("hostname", "version", "config", "serial", "lost", "secure_boot", "message", "log")
 
 
@@ -79,52 +77,51 @@ class Places:
         return self.installs / routes.REPORTS
 
 
-@dataclass(frozen=True)
-class Order:
-    """One machine to arm. ``files`` are contents by name; ``script`` is what the machine gets instead of its own.
+@dataclass(frozen=True, kw_only=True)
+class _Machine:
+    """What an order and its arming have in common: the machine, and what was ordered for it.
 
-    ``macs`` are written with hyphens; ``digest`` covers everything that matters to the order; ``network`` is the node's, from which
-    reports are accepted, such as ``10.0.0.0-24``; ``limit`` is the number of seconds after which a started install has ended, one
-    way or the other. The other boot host of a pair is a ``witness``: it serves no installer, and accepts the reports.
-    ``about`` is kept with the arming, for people and for `status`. ``serial`` is the serial number that the disk has to have, as
-    found by the last installation.
+    ``macs`` are written with hyphens; ``limit`` is the number of seconds after which a started install has ended, one way or the
+    other. The other boot host of a pair is a ``witness``: it serves no installer, and accepts the reports. ``about`` is kept for
+    people and for `status`. ``serial`` is the serial number that the disk has to have, as found by the last installation.
     """
 
     token: str
     node: str
     address: str
     macs: tuple[str, ...]
-    digest: str
-    network: str
-    limit: int
-    script: str
-    files: Mapping[str, str]
-    about: Mapping[str, Any]
-    witness: bool = False
-    more_addresses: tuple[str, ...] = ()
-    serial: str | None = None
-
-
-@dataclass(frozen=True)
-class Arming:
-    """An arming as it was recorded. ``number`` counts all armings of the boot host: clocks jump, it does not. ``boot`` and
-    ``offset`` later show how far the clock has jumped since."""
-
-    token: str
-    number: int
-    node: str
-    address: str
-    macs: tuple[str, ...]
-    who: str
-    when: int
-    until: int
     about: Mapping[str, Any]
     limit: int = 0
     witness: bool = False
     more_addresses: tuple[str, ...] = ()
+    serial: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Order(_Machine):
+    """One machine to arm. ``files`` are contents by name; ``script`` is what the machine gets instead of its own.
+
+    ``digest`` covers everything that matters to the order; ``network`` is the node's, from which reports are accepted, such as
+    ``10.0.0.0-24``.
+    """
+
+    digest: str
+    network: str
+    script: str
+    files: Mapping[str, str]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Arming(_Machine):
+    """An arming as it was recorded. ``number`` counts all armings of the boot host: clocks jump, it does not. ``boot`` and
+    ``offset`` later show how far the clock has jumped since."""
+
+    number: int
+    who: str
+    when: int
+    until: int
     boot: str = ""
     offset: int = 0
-    serial: str | None = None
 
 
 # --- shipping ------------------------------------------------------------------------------------------------------
@@ -237,23 +234,8 @@ def _check(places: Places, armings: Iterable[Arming], orders: Collection[Order],
 
 def _recorded(order: Order, number: int, who: str, now: int, until: int) -> Arming:
     boot, offset = _clock_offset()
-    return Arming(
-        token=order.token,
-        number=number,
-        node=order.node,
-        address=order.address,
-        macs=order.macs,
-        who=who,
-        when=now,
-        until=until,
-        about=dict(order.about),
-        limit=order.limit,
-        witness=order.witness,
-        more_addresses=order.more_addresses,
-        boot=boot,
-        offset=offset,
-        serial=order.serial,
-    )
+    ordered = {field.name: getattr(order, field.name) for field in fields(_Machine)}
+    return Arming(**ordered, number=number, who=who, when=now, until=until, boot=boot, offset=offset)
 
 
 def disarm(places: Places, words: Collection[str] | None, who: str, forget: bool = False) -> dict[str, str]:
@@ -304,7 +286,7 @@ def settle(places: Places) -> None:
         _settle(places)
 
 
-def _words(machine: Order | Arming) -> tuple[str, ...]:
+def _words(machine: _Machine) -> tuple[str, ...]:
     """Everything by which somebody may know a machine."""
     return (machine.node, machine.address, *machine.more_addresses, *machine.macs)
 
@@ -612,7 +594,7 @@ def _is_report(path: Path) -> bool:
     try:
         mode = path.lstat().st_mode
     except OSError as error:
-        if error.errno not in _NO_REPORT:
+        if error.errno not in NO_FILE:
             raise
         return False
     return stat.S_ISREG(mode) and not mode & stat.S_IXUSR
@@ -621,7 +603,7 @@ def _is_report(path: Path) -> bool:
 # --- the log -------------------------------------------------------------------------------------------------------
 
 
-def _entry(what: str, who: str, when: int, machine: Order | Arming) -> dict[str, Any]:
+def _entry(what: str, who: str, when: int, machine: _Machine) -> dict[str, Any]:
     """A line of the log. It contains nothing that would get anybody served: no token."""
     return {
         "when": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(when)),
@@ -690,18 +672,10 @@ def read_reports(places: Places, token: str) -> dict[str, dict[str, Any]]:
     """
     reports = {}
     for stage in routes.STAGES:
-        try:
-            handle = os.open(places.reports / token / stage, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
-        except OSError as error:
-            if error.errno not in _NO_REPORT:
-                raise
-            continue
-        try:
-            status = os.fstat(handle)
-            if stat.S_ISREG(status.st_mode) and not status.st_mode & stat.S_IXUSR:  # else it is a placeholder
+        with plain_file(places.reports / token / stage) as handle:
+            status = None if handle is None else os.fstat(handle)
+            if status and not status.st_mode & stat.S_IXUSR:  # else it is a placeholder
                 reports[stage] = {**_believed(os.read(handle, _REPORT_BYTES + 1)), "when": int(status.st_ctime)}
-        finally:
-            os.close(handle)
     return reports
 
 
@@ -729,18 +703,11 @@ def _printable(text: str, longest: int) -> str:
 # --- files ---------------------------------------------------------------------------------------------------------
 
 
-@contextlib.contextmanager
-def _locked(places: Places) -> Iterator[None]:
+def _locked(places: Places) -> contextlib.AbstractContextManager[None]:
     """One run at a time: each takes a moment."""
     path = places.installs / ".lock"
-    with contextlib.ExitStack() as stack:
-        try:
-            stack.enter_context(locked(path, _PATIENCE))
-        except BlockingIOError:
-            raise ArmingError(
-                f"another run has held {path} for more than {_PATIENCE} s: let it end (`fuser -v {path}` names it), then run again"
-            ) from None
-        yield
+    message = f"another run has held {path} for more than {_PATIENCE} s: let it end (`fuser -v {path}` names it), then run again"
+    return locked(path, _PATIENCE, lambda: ArmingError(message))
 
 
 def _write(path: Path, text: str, mode: int, gid: int = -1) -> None:

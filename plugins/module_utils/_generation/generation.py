@@ -19,7 +19,7 @@ import shutil
 import stat
 import tarfile
 import tempfile
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -327,14 +327,9 @@ def releases_of(generation: Path) -> list[tuple[str, str]]:
     return sorted({(node["board"], node["version"]) for node in nodes if node["mode"] == "ram"})
 
 
-@contextlib.contextmanager
-def _locked(root: Path) -> Iterator[None]:
-    with contextlib.ExitStack() as stack:
-        try:
-            stack.enter_context(locked(root / ".lock"))
-        except BlockingIOError:
-            raise GenerationError(f"another run is publishing below {root}: let it end, then run again") from None
-        yield
+def _locked(root: Path) -> contextlib.AbstractContextManager[None]:
+    message = f"another run is publishing below {root}: let it end, then run again"
+    return locked(root / ".lock", held=lambda: GenerationError(message))
 
 
 def _drop_unfinished(generations: Path) -> None:

@@ -8,35 +8,35 @@ import contextlib
 import fcntl
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 _PAUSE = 0.1  # seconds
 
 
 @contextlib.contextmanager
-def locked(path: Path, patience: float = 0) -> Iterator[None]:
+def locked(path: Path, patience: float = 0, held: Callable[[], Exception] = BlockingIOError) -> Iterator[None]:
     """Hold the lock at *path*, which is released when the process ends, however that happens.
 
-    Waits for *patience* seconds; raises ``BlockingIOError`` after that. Only its owner can read the file: whoever may read a lock
+    Waits for *patience* seconds; raises what *held* makes after that. Only its owner can read the file: whoever may read a lock
     can hold it, and block everybody else.
     """
     handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
     try:
         os.fchmod(handle, 0o600)
-        _acquire(handle, time.monotonic() + patience)
+        _acquire(handle, time.monotonic() + patience, held)
         yield
     finally:
         os.close(handle)
 
 
-def _acquire(handle: int, give_up: float) -> None:
+def _acquire(handle: int, give_up: float, held: Callable[[], Exception]) -> None:
     while True:
         try:
             return fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             if time.monotonic() >= give_up:
-                raise
+                raise held() from None
             time.sleep(_PAUSE)
 
 

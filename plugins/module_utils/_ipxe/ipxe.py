@@ -57,7 +57,7 @@ def first_script() -> str:
     return (
         "#!ipxe\n"
         "echo Kindling: ${netX/mac} has ${netX/ip}\n"
-        f"{_chain('own', routes.OWN_SCRIPT)}"
+        f"{_chain(routes.OWN_SCRIPT)}"
         "echo Kindling: no script for this machine could be fetched; going on to its own disk\n"
         f"{LOCAL_DISK}"
     )
@@ -155,7 +155,7 @@ def over_script() -> str:
     return (
         "#!ipxe\n"
         "echo Kindling: ${netX/mac} is no longer armed, and its disk is whole\n"
-        f"{_chain('own', f'/{routes.PLAIN_SCRIPT}')}"
+        f"{_chain(f'/{routes.PLAIN_SCRIPT}')}"
         f"{LOCAL_DISK}"
     )
 
@@ -229,17 +229,17 @@ def _ask(peer: str) -> str:
     )
 
 
-def _chain(name: str, url: str) -> str:
+def _chain(url: str) -> str:
     """Falls through if the script at *url* could not be fetched in a few tries: one lost packet decides nothing."""
     return (
         "set tries:int32 0\n"
-        f":{name}\n"
+        ":own\n"
         f"chain --replace --timeout {_STALLED} {url} ||\n"
         "inc tries\n"
-        f"iseq ${{tries}} 3 && goto no_{name} ||\n"
+        "iseq ${tries} 3 && goto no_own ||\n"
         "sleep 2\n"
-        f"goto {name}\n"
-        f":no_{name}\n"
+        "goto own\n"
+        ":no_own\n"
     )
 
 

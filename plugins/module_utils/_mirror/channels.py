@@ -9,17 +9,17 @@ is not in use).
 
 from __future__ import annotations
 
-import collections.abc
 import json
-import pathlib
-import typing
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
 
 _DAY = 86400
 
-Entry = collections.abc.Mapping[str, typing.Any]
+Entry = Mapping[str, Any]
 
 
-def read_channels(path: pathlib.Path) -> list[dict[str, typing.Any]]:
+def read_channels(path: Path) -> list[dict[str, Any]]:
     """The entries that a boot host keeps; none if there is no such file, or if it is damaged."""
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
@@ -49,7 +49,7 @@ def stale_warning(entry: Entry, now: float) -> str | None:
     )
 
 
-def notes(entries: collections.abc.Iterable[Entry], now: float) -> list[str]:
+def notes(entries: Iterable[Entry], now: float) -> list[str]:
     """Everything to report about a boot host's channels now, a sentence each."""
     said = []
     for entry in entries:

@@ -10,9 +10,9 @@ tied to the release only by the day of its signature, and an installed node repo
 from __future__ import annotations
 
 import contextlib
-import pathlib
 import shlex
 import tempfile
+from pathlib import Path
 
 from . import squashfs
 from .errors import StorageError, VerificationError
@@ -25,24 +25,17 @@ _OS_RELEASE = "lib/os-release"
 _MODULES = "lib/modules"
 
 
-def check_contents(target: Target, kernel: pathlib.Path, pxe_image: pathlib.Path, work: pathlib.Path) -> str:
+def check_contents(target: Target, kernel: Path, pxe_image: Path, work: Path) -> str:
     """Refuse files that are of another release or another board than *target*; all mistakes are reported at once.
 
-    Only for files whose signatures are verified: they are unpacked here.
-
-    :param work: a directory with temporary room for the unpacked image.
-    :returns: the kernel's version.
-    :raises VerificationError: if the files are something else, or do not say what they are.
+    Only for files whose signatures are verified: they are unpacked here, below *work*. Returns the kernel's version; raises
+    ``VerificationError`` if the files are something else, or do not say what they are.
     """
     told, modules = _read_usr(pxe_image, work)
     running = read_kernel(kernel)
     problems = [
         f"{PXE_IMAGE}: its os-release has {key}={told.get(key)!r}, expected {expected!r}"
-        for key, expected in (
-            ("ID", "flatcar"),
-            ("VERSION_ID", str(target.version)),
-            ("FLATCAR_BOARD", target.board),
-        )
+        for key, expected in (("ID", "flatcar"), ("VERSION_ID", str(target.version)), ("FLATCAR_BOARD", target.board))
         if told.get(key) != expected
     ]
     if running.board != target.board:
@@ -58,20 +51,20 @@ def check_contents(target: Target, kernel: pathlib.Path, pxe_image: pathlib.Path
     return running.version
 
 
-def _read_usr(pxe_image: pathlib.Path, work: pathlib.Path) -> tuple[dict[str, str], list[str]]:
+def _read_usr(pxe_image: Path, work: Path) -> tuple[dict[str, str], list[str]]:
     """The values of the os-release in the PXE image, and the kernels that it has modules of."""
     with tempfile.TemporaryDirectory(prefix="unpacked-", dir=work) as place:
-        usr = pathlib.Path(place, _USR)
+        usr = Path(place, _USR)
         try:
             unpack(pxe_image, _USR, usr)
             text = squashfs.read_file(usr, _OS_RELEASE).decode(errors="replace")
             return parse_os_release(text), squashfs.list_directory(usr, _MODULES)
-        except VerificationError as problem:
-            raise VerificationError(f"{PXE_IMAGE}: {problem}") from problem
-        except OSError as problem:
+        except VerificationError as error:
+            raise VerificationError(f"{PXE_IMAGE}: {error}") from error
+        except OSError as error:
             raise StorageError(
-                f"{work}: {problem.strerror} while {pxe_image.name} was unpacked to be checked; make room and run again"
-            ) from problem
+                f"{work}: {error.strerror} while {pxe_image.name} was unpacked to be checked; make room and run again"
+            ) from error
 
 
 def parse_os_release(text: str) -> dict[str, str]:

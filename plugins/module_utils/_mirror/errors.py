@@ -14,11 +14,8 @@ class RequestError(ImageError):
 
 
 class TransferError(ImageError):
-    """A file did not arrive.
-
-    :param retry: the same request may work a moment later (stall, reset, truncated body, busy server).
-    :param missing: the server says that the file does not exist.
-    :param unreachable: no server was reached that could have answered.
+    """A file did not arrive. *retry*: the same request may work a moment later (stall, reset, truncated body, busy server);
+    *missing*: the server says that the file does not exist; *unreachable*: no server was reached that could have answered.
     """
 
     def __init__(self, message: str, *, retry: bool = False, missing: bool = False, unreachable: bool = False) -> None:

@@ -5,10 +5,10 @@ them. Memory and written bytes are bounded, whatever the archives claim."""
 
 from __future__ import annotations
 
-import collections.abc
-import pathlib
-import typing
 import zlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import BinaryIO
 
 from .errors import VerificationError
 
@@ -22,10 +22,9 @@ _MOST_ENTRIES = 10_000
 _LARGEST = 2 << 30  # bytes of the archives; Flatcar's are below 500 MB
 
 
-def unpack(image: pathlib.Path, name: str, target: pathlib.Path) -> None:
-    """Write the one file *name* of an initrd to *target*.
-
-    :raises VerificationError: if it is not such an initrd, or does not have the file exactly once.
+def unpack(image: Path, name: str, target: Path) -> None:
+    """Write the one file *name* of an initrd to *target*. Raises ``VerificationError`` if it is not such an initrd, or does not
+    have the file exactly once.
     """
     with image.open("rb") as source:
         found = _unpack_archives(_Stream(_pieces_of(source)), name, target)
@@ -36,7 +35,7 @@ def unpack(image: pathlib.Path, name: str, target: pathlib.Path) -> None:
 class _Stream:
     """Bytes that are read once, from the start to the end."""
 
-    def __init__(self, pieces: collections.abc.Iterator[bytes]) -> None:
+    def __init__(self, pieces: Iterator[bytes]) -> None:
         self._pieces = pieces
         self._buffer = b""
         self.position = 0
@@ -54,7 +53,7 @@ class _Stream:
     def exactly(self, size: int) -> bytes:
         return b"".join(self.parts(size))
 
-    def parts(self, size: int) -> collections.abc.Iterator[bytes]:
+    def parts(self, size: int) -> Iterator[bytes]:
         while size:
             piece = self.some(min(size, _CHUNK))
             if not piece:
@@ -76,7 +75,7 @@ class _Stream:
         self.position -= len(piece)
 
 
-def _unpack_archives(stream: _Stream, name: str, target: pathlib.Path, *, packed: bool = False) -> int:
+def _unpack_archives(stream: _Stream, name: str, target: Path, *, packed: bool = False) -> int:
     """How often the archives have the file, which is written each time. Compressed archives are not nested."""
     found = 0
     while start := _next_archive(stream):
@@ -91,7 +90,7 @@ def _unpack_archives(stream: _Stream, name: str, target: pathlib.Path, *, packed
     return found
 
 
-def _pieces_of(source: typing.BinaryIO) -> collections.abc.Iterator[bytes]:
+def _pieces_of(source: BinaryIO) -> Iterator[bytes]:
     while piece := source.read(_CHUNK):
         yield piece
 
@@ -104,7 +103,7 @@ def _next_archive(stream: _Stream) -> bytes:
     return stream.peek(6)
 
 
-def _inflated(stream: _Stream) -> collections.abc.Iterator[bytes]:
+def _inflated(stream: _Stream) -> Iterator[bytes]:
     """What one member of gzip unpacks to."""
     inflate = zlib.decompressobj(wbits=31)
     try:
@@ -114,12 +113,12 @@ def _inflated(stream: _Stream) -> collections.abc.Iterator[bytes]:
                 raise VerificationError("the initrd's gzip archive ends too early")
             if unpacked := inflate.decompress(piece, _CHUNK):
                 yield unpacked
-    except zlib.error as problem:
-        raise VerificationError(f"the initrd's gzip archive is damaged ({problem})") from problem
+    except zlib.error as error:
+        raise VerificationError(f"the initrd's gzip archive is damaged ({error})") from error
     stream.give_back(inflate.unused_data)
 
 
-def _unpack_archive(archive: _Stream, name: str, target: pathlib.Path) -> int:
+def _unpack_archive(archive: _Stream, name: str, target: Path) -> int:
     found = 0
     begin = archive.position
     for _number in range(_MOST_ENTRIES):

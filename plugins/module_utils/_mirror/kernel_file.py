@@ -8,10 +8,10 @@ Image, recognised by its header (``Documentation/arch/arm64/booting.rst``), with
 
 from __future__ import annotations
 
-import dataclasses
-import pathlib
 import re
 import struct
+from dataclasses import dataclass
+from pathlib import Path
 
 from .errors import VerificationError
 
@@ -23,7 +23,7 @@ _OVERLAP = 128  # bytes: longer than what _BANNER matches
 _VERSION = re.compile(rb"(\d[\x21-\x7e]{0,79}) ")
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclass(frozen=True)
 class Kernel:
     """The board that a kernel is built for, and its version as ``uname -r`` prints it."""
 
@@ -31,8 +31,8 @@ class Kernel:
     version: str
 
 
-def read_kernel(path: pathlib.Path) -> Kernel:
-    """Read a kernel's board and version; raises :class:`VerificationError` if it does not contain them."""
+def read_kernel(path: Path) -> Kernel:
+    """Read a kernel's board and version; raises ``VerificationError`` if it does not contain them."""
     with path.open("rb") as file:
         head = file.read(_HEAD)
     if head[0x202:0x206] == b"HdrS":
@@ -52,7 +52,7 @@ def _version_of_bzimage(head: bytes) -> bytes | None:
     return match[1] if match else None
 
 
-def _version_by_banner(path: pathlib.Path) -> bytes | None:
+def _version_by_banner(path: Path) -> bytes | None:
     before = b""
     with path.open("rb") as file:
         for _number in range(_LARGEST // _CHUNK):

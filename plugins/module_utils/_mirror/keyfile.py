@@ -5,8 +5,8 @@
 from __future__ import annotations
 
 import itertools
-import pathlib
 import threading
+from pathlib import Path
 
 from .errors import TransferError, UnknownKeyError, VerificationError
 from .signature import Keyring, make_keyring
@@ -14,17 +14,12 @@ from .transfer import Downloader, without_password
 
 
 class KeyFile:
-    """The pinned key: given inline, or fetched once and kept until a signature needs a newer file.
+    """The pinned *key*: given as text, or by a URL, fetched once and kept until a signature needs a newer file.
 
-    Safe to use from several threads.
+    A fetched key is *kept* there for the next run; None keeps nothing. Safe to use from several threads.
     """
 
-    def __init__(
-        self, key: str, fingerprint: str, kept: pathlib.Path | None, downloader: Downloader, scratch: pathlib.Path
-    ) -> None:
-        """:param key: its text, or a URL.
-        :param kept: where a fetched key is kept for the next run; None to keep nothing.
-        """
+    def __init__(self, key: str, fingerprint: str, kept: Path | None, downloader: Downloader, scratch: Path) -> None:
         self._key = key
         self._fingerprint = fingerprint
         self._kept = kept
@@ -48,8 +43,8 @@ class KeyFile:
     def refresh(self, stale: Keyring) -> bool:
         """Fetch the key file again, at most once a run; a key that was given inline stays as it is.
 
-        :returns: whether the keyring now differs from the stale one.
-        :raises VerificationError: if the file is older than what we have: it may lack a revocation.
+        Returns whether the keyring now differs from the stale one. Raises ``VerificationError`` if the file is older than what we
+        have: it may lack a revocation.
         """
         with self._lock:
             if not self._inline and not self._fetched:
@@ -60,10 +55,8 @@ class KeyFile:
         url = without_password(self._key)
         try:
             fetched = self._fetch()
-        except TransferError as problem:
-            raise UnknownKeyError(
-                f"a signature needs a newer key file, which cannot be fetched: {problem}"
-            ) from problem
+        except TransferError as error:
+            raise UnknownKeyError(f"a signature needs a newer key file, which cannot be fetched: {error}") from error
         if lost := stale.lost_in(fetched):
             raise VerificationError(
                 f"{url}: this key file is older than the one in {self._kept}: it lacks {', '.join(lost)}."
@@ -81,11 +74,11 @@ class KeyFile:
         self._fetched = True
         try:
             content = self._downloader.read(self._key)
-        except TransferError as problem:
+        except TransferError as error:
             raise TransferError(
-                f"the signing key cannot be fetched: {problem}. Set flatcar_images_key to its text or to a file on the"
+                f"the signing key cannot be fetched: {error}. Set flatcar_images_key to its text or to a file on the"
                 " controller; or set flatcar_images_proxy"
-            ) from problem
+            ) from error
         return self._make(content, without_password(self._key))
 
     def _make(self, content: bytes, origin: str) -> Keyring:

@@ -7,15 +7,16 @@ Everything learnt here is signed: versions by ``version.txt.sig``, digests by ``
 
 from __future__ import annotations
 
-import collections.abc
 import concurrent.futures
-import dataclasses
-import pathlib
 import threading
 import time
-import typing
+from collections.abc import Callable, Collection, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TypeVar
 
 from .errors import ImageError, IncompleteError, MismatchError, TransferError, UnknownKeyError, VerificationError
+from .keyfile import KeyFile
 from .release import SIGNED_AS, VERSION_FILE, Channel, Target, Version, parse_sha512, parse_version_file, release_url
 from .signature import Keyring, Signature, check_signer, verify_bytes
 from .transfer import Downloader, without_password
@@ -24,10 +25,10 @@ _SMALL_FILES_AT_ONCE = 6
 
 DAY = 86400
 
-_Result = typing.TypeVar("_Result")
+_Result = TypeVar("_Result")
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclass(frozen=True)
 class Current:
     """A channel's current release as a mirror states and signs it."""
 
@@ -40,16 +41,16 @@ class Current:
         return max(0, int((now - self.signature.made_at) // DAY))
 
 
-@dataclasses.dataclass
+@dataclass
 class MirrorReport:
     """What a mirror delivered in a run, and why it did not deliver the rest."""
 
     mirror: str
-    gave: list[str] = dataclasses.field(default_factory=list)
-    problems: list[str] = dataclasses.field(default_factory=list)
+    gave: list[str] = field(default_factory=list)
+    problems: list[str] = field(default_factory=list)
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclass(frozen=True)
 class FilePlan:
     """What is known of a file before its content is downloaded. The size is bytes, None if the mirror did not report it."""
 
@@ -59,7 +60,7 @@ class FilePlan:
     signature: bytes
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclass(frozen=True)
 class ReleasePlan:
     """A release that a mirror has in full: its files, and its signed ``version.txt``."""
 
@@ -71,42 +72,27 @@ class ReleasePlan:
     signature: Signature
 
 
-class Signer(typing.Protocol):
-    """Where the keyring comes from."""
-
-    def keyring(self) -> Keyring:
-        """The keyring on hand."""
-
-    def refresh(self, stale: Keyring) -> bool:
-        """Fetch the key file again, once; False if nothing newer than the stale one is available."""
-
-
 class Mirrors:
-    """The mirrors in order of preference. Safe to use from several threads."""
+    """The mirrors in order of preference; *spread_days* is how many days apart the signatures of one release may be. Safe to use
+    from several threads.
+    """
 
     def __init__(
-        self,
-        templates: collections.abc.Sequence[str],
-        downloader: Downloader,
-        signer: Signer,
-        scratch: pathlib.Path,
-        spread_days: int,
+        self, templates: Sequence[str], downloader: Downloader, key: KeyFile, scratch: Path, spread_days: int
     ) -> None:
-        """:param spread_days: how many days apart the signatures of one release may be."""
         self._templates = tuple(dict.fromkeys(templates))
         self._reports = {mirror: MirrorReport(without_password(mirror)) for mirror in self._templates}
         self._reports_lock = threading.Lock()
         self._downloader = downloader
-        self._signer = signer
+        self._key = key
         self._scratch = scratch
         self._spread = spread_days * DAY
 
     def current(self, board: str, channel: Channel, served: Version | None, stale_days: int) -> Current:
         """Resolve a channel. A mirror that would take us back to before what is already served is skipped.
 
-        :param served: the version that this host's ``current`` link of the channel points to; None for any.
-        :param stale_days: if a mirror's answer is older, the next mirrors are asked as well, and the newest counts; 0 for
-            never.
+        *served* is the version that this host's ``current`` link of the channel points to; None allows any. If a mirror's answer
+        is older than *stale_days*, the next mirrors are asked as well, and the newest counts; 0 is never.
         """
 
         def ask(mirror: str) -> Current:
@@ -144,16 +130,11 @@ class Mirrors:
         self.note_given(newest.mirror, f"the current version of {board} {channel.name}")
         return newest
 
-    def inspect(
-        self,
-        target: Target,
-        names: collections.abc.Sequence[str],
-        without: collections.abc.Collection[str] = (),
-    ) -> ReleasePlan:
+    def inspect(self, target: Target, names: Sequence[str], without: Collection[str] = ()) -> ReleasePlan:
         """Find a mirror that has all these files of a release, and learn their digests and signatures.
 
-        :param without: mirrors that are not asked, since their files of the release were refused.
-        :raises IncompleteError: if no mirror has all of them, and none lied.
+        The mirrors *without* are not asked, since their files of the release were refused. Raises ``IncompleteError`` if no mirror
+        has all of them, and none lied.
         """
 
         def ask(mirror: str) -> ReleasePlan:
@@ -161,13 +142,13 @@ class Mirrors:
             url = f"{base}/{VERSION_FILE}"
             try:
                 content, raw_signature, signature = self._signed(url)
-            except TransferError as problem:
-                if not problem.missing:
+            except TransferError as error:
+                if not error.missing:
                     raise
                 raise TransferError(
-                    f"{problem}: the release is not there; ask for another version, or wait for the mirror to catch up",
+                    f"{error}: the release is not there; ask for another version, or wait for the mirror to catch up",
                     missing=True,
-                ) from problem
+                ) from error
             version = parse_version_file(content.decode(errors="replace"), without_password(url))
             if version != target.version:
                 raise VerificationError(f"{without_password(url)}: is of release {version}, expected {target.version}")
@@ -176,7 +157,7 @@ class Mirrors:
 
         return next(self._answers(f"The release {target.label} is not available", self.others(without), ask))
 
-    def others(self, without: collections.abc.Collection[str]) -> list[str]:
+    def others(self, without: Collection[str]) -> list[str]:
         """The remaining mirrors."""
         return [mirror for mirror in self._templates if mirror not in without]
 
@@ -214,17 +195,17 @@ class Mirrors:
                 f" ({self._spread // DAY} days are allowed)"
             )
 
-    def _files(self, base: str, names: collections.abc.Sequence[str], reference: Signature) -> tuple[FilePlan, ...]:
+    def _files(self, base: str, names: Sequence[str], reference: Signature) -> tuple[FilePlan, ...]:
         plans: list[FilePlan] = []
         missing: list[str] = []
         with concurrent.futures.ThreadPoolExecutor(_SMALL_FILES_AT_ONCE) as pool:
             for future in [pool.submit(self._file, base, name, reference) for name in names]:
                 try:
                     plans.append(future.result())
-                except TransferError as problem:
-                    if not problem.missing:
+                except TransferError as error:
+                    if not error.missing:
                         raise
-                    missing.append(str(problem))
+                    missing.append(str(error))
         if missing:
             raise TransferError(
                 f"{without_password(base)}: the release is incomplete there ({'; '.join(missing)}). Releases without"
@@ -234,12 +215,12 @@ class Mirrors:
         return tuple(plans)
 
     def _file(self, base: str, name: str, reference: Signature) -> FilePlan:
-        size = self._downloader.probe(f"{base}/{name}").size
+        size = self._downloader.probe(f"{base}/{name}")
         signed_as = name
         try:
             signature = self._downloader.read(f"{base}/{name}.sig")
-        except TransferError as problem:
-            if not problem.missing or name not in SIGNED_AS:
+        except TransferError as error:
+            if not error.missing or name not in SIGNED_AS:
                 raise
             signed_as = SIGNED_AS[name]
             signature = self._downloader.read(f"{base}/{signed_as}.sig")
@@ -269,39 +250,34 @@ class Mirrors:
         except MismatchError:
             return attempt()
 
-    def _with_key(self, where: str, check: collections.abc.Callable[[Keyring], _Result]) -> _Result:
+    def _with_key(self, where: str, check: Callable[[Keyring], _Result]) -> _Result:
         """Check a signature; if its key is unknown, once more with the key file as it is published now."""
-        keyring = self._signer.keyring()
+        keyring = self._key.keyring()
         try:
             try:
                 return check(keyring)
             except UnknownKeyError:
-                if not self._signer.refresh(keyring):
+                if not self._key.refresh(keyring):
                     raise
-                return check(self._signer.keyring())
-        except UnknownKeyError as problem:
+                return check(self._key.keyring())
+        except UnknownKeyError as error:
             raise UnknownKeyError(
-                f"{where}: {problem}. If the Flatcar project has a new signing subkey, set flatcar_images_key to its"
+                f"{where}: {error}. If the Flatcar project has a new signing subkey, set flatcar_images_key to its"
                 " current key file; otherwise do not use this mirror"
-            ) from problem
-        except VerificationError as problem:
-            raise type(problem)(f"{where}: {problem}") from problem
+            ) from error
+        except VerificationError as error:
+            raise type(error)(f"{where}: {error}") from error
 
-    def _answers(
-        self,
-        what: str,
-        mirrors: collections.abc.Sequence[str],
-        ask: collections.abc.Callable[[str], _Result],
-    ) -> collections.abc.Iterator[_Result]:
+    def _answers(self, what: str, mirrors: Sequence[str], ask: Callable[[str], _Result]) -> Iterator[_Result]:
         """The usable answers of the mirrors, one after the other; if there are none, what each of them did wrong."""
         problems: list[TransferError | VerificationError] = []
         usable = False
         for mirror in mirrors:
             try:
                 answer = ask(mirror)
-            except (TransferError, VerificationError) as problem:
-                problems.append(problem)
-                self.note_problem(mirror, str(problem))
+            except (TransferError, VerificationError) as error:
+                problems.append(error)
+                self.note_problem(mirror, str(error))
             else:
                 usable = True
                 yield answer

@@ -6,20 +6,19 @@ from __future__ import annotations
 
 import contextlib
 import json
-import pathlib
 import threading
 import time
-import typing
+from pathlib import Path
+from typing import Any
 
 
 class Progress:
-    """Counts bytes per file. Safe to use from several threads; writes at most once a second."""
+    """Counts bytes per file. Safe to use from several threads; writes to *path*, in a private directory, at most once a second."""
 
-    def __init__(self, path: pathlib.Path | None = None) -> None:
-        """:param path: a file in a private directory, or None to count only."""
+    def __init__(self, path: Path | None = None) -> None:
         self._path = path
         self._lock = threading.Lock()
-        self._files: dict[str, dict[str, typing.Any]] = {}
+        self._files: dict[str, dict[str, Any]] = {}
         self._step = "starting"
         self._written_at = 0.0
         self.downloaded = 0
@@ -60,12 +59,8 @@ class Progress:
             aside.replace(self._path)
 
 
-def describe_progress(now: dict[str, typing.Any], before: dict[str, typing.Any] | None) -> str:
-    """One line on a run's progress.
-
-    :param now: the progress file's content.
-    :param before: its content a while ago, for the speed; None at first.
-    """
+def describe_progress(now: dict[str, Any], before: dict[str, Any] | None) -> str:
+    """One line on a run's progress: by the progress file's content, and its content a while *before*, for the speed."""
     files = now["files"]
     if not files:
         return str(now["step"])
@@ -89,7 +84,7 @@ def describe_progress(now: dict[str, typing.Any], before: dict[str, typing.Any] 
     return f"{text}; {', '.join(under_way)}" if under_way else text
 
 
-def describe_mirrors(mirrors: list[dict[str, typing.Any]]) -> list[str]:
+def describe_mirrors(mirrors: list[dict[str, Any]]) -> list[str]:
     """One line for each mirror that delivered something. Warnings say why others did not."""
     return [f"{mirror['mirror']} gave {', '.join(mirror['gave'])}" for mirror in mirrors if mirror["gave"]]
 

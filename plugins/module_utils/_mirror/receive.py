@@ -4,57 +4,50 @@
 
 from __future__ import annotations
 
-import collections.abc
 import contextlib
-import dataclasses
 import errno
 import hashlib
 import io
 import os
-import pathlib
 import queue
 import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
 
 from .errors import ImageError, RangeIgnored, StorageError, TransferError, VerificationError
 from .progress import Progress
 from .signature import GpgvStream, Keyring, Signature
 from .transfer import CHUNK, Downloader, html_message, looks_like_html, without_password
 
-# A release's files are below 1 GB; a server that never stops sending must not fill the disk.
+#: A release's files are below 1 GB; a server that never stops sending must not fill the disk.
 _MAX_SIZE = 8 << 30
 
 _BUFFERS = 6
 _WRITE_OUT = 32 << 20  # bytes
 
-# Interrupted transfers are resumed as often as needed, as long as each brings at least this much.
+#: Interrupted transfers are resumed as often as needed, as long as each brings at least this much.
 _WORTHWHILE = 1 << 20
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclass(frozen=True)
 class Wanted:
-    """One file to receive.
-
-    :param urls: the same file on each mirror, in the order to try.
-    :param partial: where its bytes are collected; never below a directory that is served.
-    :param size: bytes, None if no mirror reported it.
-    :param sha512: from the signed DIGESTS.
-    :param signature: the content of its ``.sig``.
+    """One file to receive: its *urls* on each mirror in the order to try, where its bytes are collected (*partial*, never below
+    a directory that is served), its size in bytes or None, its digest by the signed DIGESTS, and the content of its ``.sig``.
     """
 
     name: str
     urls: tuple[str, ...]
-    partial: pathlib.Path
+    partial: Path
     size: int | None
     sha512: str
     signature: bytes
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclass(frozen=True)
 class Received:
-    """A file that is complete and verified; it is still where it was collected.
-
-    :param url: where its last bytes came from.
-    :param problems: what went wrong with the URLs that were tried before.
+    """A file that is complete and verified; it is still where it was collected. Its last bytes came from *url*, and *problems*
+    says what went wrong with the URLs that were tried before.
     """
 
     size: int
@@ -70,7 +63,7 @@ class _Checker:
     A few buffers circulate: filled from a source, used by the caller, free again when hashed. They bound the memory.
     """
 
-    def __init__(self, keyring: Keyring, signature: bytes, scratch: pathlib.Path) -> None:
+    def __init__(self, keyring: Keyring, signature: bytes, scratch: Path) -> None:
         self.size = 0
         self._hash = hashlib.sha512()
         self._gpgv = GpgvStream(keyring, signature, scratch)
@@ -87,7 +80,7 @@ class _Checker:
             self._hash.update(memoryview(buffer)[:size])
             self._free.put(buffer)
 
-    def pieces(self, read_into: collections.abc.Callable[[bytearray], int]) -> collections.abc.Iterator[memoryview]:
+    def pieces(self, read_into: Callable[[bytearray], int]) -> Iterator[memoryview]:
         """Yield what a source delivers until its end; each piece is checked when the caller asks for the next one."""
         while True:
             buffer = self._free.get()
@@ -119,15 +112,12 @@ class _Checker:
         self._gpgv.abandon()
 
 
-def receive(
-    wanted: Wanted, downloader: Downloader, keyring: Keyring, scratch: pathlib.Path, progress: Progress
-) -> Received:
+def receive(wanted: Wanted, downloader: Downloader, keyring: Keyring, scratch: Path, progress: Progress) -> Received:
     """Make ``wanted.partial`` the complete, verified and synced file.
 
     What an earlier run left of it is read once and resumed. Mirrors are tried in order; a file that is complete but
-    wrong is dropped and fetched again, once from the same mirror if part of it had come from elsewhere.
-
-    :raises ImageError: with what every mirror did wrong; the partial file is kept if it can still be resumed.
+    wrong is dropped and fetched again, once from the same mirror if part of it had come from elsewhere. Raises ``ImageError``
+    with what every mirror did wrong; the partial file is kept if it can still be resumed.
     """
     problems: list[tuple[str, str]] = []
     for url in wanted.urls:
@@ -138,26 +128,26 @@ def receive(
             try:
                 received = _receive_from(url, wanted, downloader, keyring, scratch, progress)
                 others = (problem for problem in dict.fromkeys(problems) if problem[0] != url)
-                return dataclasses.replace(received, url=url, problems=tuple(others))
-            except _StartAnew as problem:
+                return replace(received, url=url, problems=tuple(others))
+            except _StartAnew as error:
                 wanted.partial.unlink()
                 anew -= 1
                 if anew < 0:
-                    problems.append((url, f"{problem}, again and again, and this server cannot resume a file"))
+                    problems.append((url, f"{error}, again and again, and this server cannot resume a file"))
                     break
-            except TransferError as problem:
-                problems.append((url, str(problem)))
+            except TransferError as error:
+                problems.append((url, str(error)))
                 break
-            except VerificationError as problem:
+            except VerificationError as error:
                 wanted.partial.unlink(missing_ok=True)
-                problems.append((url, f"{shown}: refused and removed: {problem}"))
+                problems.append((url, f"{shown}: refused and removed: {error}"))
                 if not continued:
                     break
     raise ImageError(f"{wanted.name} is not available. " + "; ".join(text for _url, text in dict.fromkeys(problems)))
 
 
 def _receive_from(
-    url: str, wanted: Wanted, downloader: Downloader, keyring: Keyring, scratch: pathlib.Path, progress: Progress
+    url: str, wanted: Wanted, downloader: Downloader, keyring: Keyring, scratch: Path, progress: Progress
 ) -> Received:
     checker = _Checker(keyring, wanted.signature, scratch)
     try:
@@ -178,7 +168,7 @@ class _StartAnew(Exception):  # noqa: N818 - not an error: the partial file cann
 class _PartialFile:
     """The file that is being received: first read to its end, then appended to."""
 
-    def __init__(self, path: pathlib.Path) -> None:
+    def __init__(self, path: Path) -> None:
         flags = os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW
         self._file = io.FileIO(os.open(path, flags, 0o600), "r+")
         self._handed_over = 0
@@ -215,16 +205,16 @@ class _PartialFile:
 
 
 @contextlib.contextmanager
-def _storage_errors(wanted: Wanted) -> collections.abc.Iterator[None]:
+def _storage_errors(wanted: Wanted) -> Iterator[None]:
     try:
         yield
-    except OSError as problem:
-        if problem.errno not in {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EROFS}:
+    except OSError as error:
+        if error.errno not in {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EROFS}:
             raise
         raise StorageError(
-            f"{wanted.partial}: {problem.strerror} while {wanted.name} was written; what arrived is kept, and the next"
+            f"{wanted.partial}: {error.strerror} while {wanted.name} was written; what arrived is kept, and the next"
             " run resumes it. Make room (a smaller flatcar_images_keep, a larger disk) and run again"
-        ) from problem
+        ) from error
 
 
 def _read_again(file: _PartialFile, wanted: Wanted, checker: _Checker, progress: Progress) -> None:
@@ -246,12 +236,12 @@ def _download_rest(
         try:
             _download_part(url, wanted, file, checker, downloader, progress)
             break
-        except RangeIgnored as problem:
-            raise _StartAnew(broke_off) from problem
-        except TransferError as problem:
-            broke_off = str(problem)
+        except RangeIgnored as error:
+            raise _StartAnew(broke_off) from error
+        except TransferError as error:
+            broke_off = str(error)
             failures = 0 if checker.size - start >= _WORTHWHILE else failures + 1
-            if not problem.retry or failures > downloader.settings.retries or downloader.stop.is_set():
+            if not error.retry or failures > downloader.settings.retries or downloader.stop.is_set():
                 raise
             downloader.pause(max(0, failures - 1))
 

@@ -7,14 +7,14 @@ The rules are those of the project's release scripts (flatcar/scripts: build_ima
 
 from __future__ import annotations
 
-import dataclasses
 import re
+from dataclasses import dataclass
 
 from .errors import RequestError, VerificationError
 
 BOARDS = ("amd64-usr", "arm64-usr")
 
-# The middle number of a version names the channel that it was built for.
+#: The middle number of a version names the channel that it was built for.
 CHANNEL_NUMBERS = {"alpha": 0, "beta": 1, "stable": 2, "lts": 3}
 
 CURRENT = "current"
@@ -24,7 +24,7 @@ PXE_IMAGE = "flatcar_production_pxe_image.cpio.gz"
 DISK_IMAGE = "flatcar_production_image.bin.bz2"
 VERSION_FILE = "version.txt"
 
-# In spring 2024 releases had no signature for the PXE kernel, which is identical to the disk image's kernel.
+#: In spring 2024 releases had no signature for the PXE kernel, which is identical to the disk image's kernel.
 SIGNED_AS = {KERNEL: "flatcar_production_image.vmlinuz"}
 
 _VERSION = re.compile(r"(0|[1-9][0-9]{0,5})\.([0-9]{1,2})\.(0|[1-9][0-9]{0,4})")
@@ -32,7 +32,7 @@ _CHANNEL = re.compile(r"(alpha|beta|stable|lts)(?:-(20[0-9][0-9]))?")
 _SHA512 = re.compile(r"[0-9a-fA-F]{128}")
 
 
-@dataclasses.dataclass(frozen=True, order=True)
+@dataclass(frozen=True, order=True)
 class Version:
     """An exact release, ``MAJOR.CHANNEL.REVISION``; versions of one channel sort by age."""
 
@@ -42,7 +42,7 @@ class Version:
 
     @classmethod
     def parse(cls, text: str) -> Version:
-        """Read ``4593.2.5``; raises :class:`RequestError` on anything else."""
+        """Read ``4593.2.5``; raises ``RequestError`` on anything else."""
         match = _VERSION.fullmatch(text)
         if match is None:
             raise RequestError(f"{text!r} is not a Flatcar version; it looks like 4593.2.5, or is the word 'current'")
@@ -60,7 +60,7 @@ class Version:
         return "unknown"
 
 
-@dataclasses.dataclass(frozen=True, order=True)
+@dataclass(frozen=True, order=True)
 class Channel:
     """A release channel, or one stream of the LTS channel (``lts-2024``)."""
 
@@ -104,7 +104,7 @@ class Channel:
             )
 
 
-@dataclasses.dataclass(frozen=True, order=True)
+@dataclass(frozen=True, order=True)
 class Request:
     """What somebody wants: a board and a channel's current release, or an exact one."""
 
@@ -115,7 +115,7 @@ class Request:
 
     @classmethod
     def parse(cls, board: str, channel: str, version: str, install: bool = False) -> Request:
-        """Check the values of one entry of ``wanted``; raises :class:`RequestError`."""
+        """Check the values of one entry of ``wanted``; raises ``RequestError``."""
         if board not in BOARDS:
             raise RequestError(f"{board!r} is not a board; known are {' and '.join(BOARDS)}")
         wanted_channel = Channel(channel)
@@ -124,8 +124,8 @@ class Request:
         exact = Version.parse(version)
         try:
             wanted_channel.require(exact, f"wanted {board} {channel} {version}")
-        except VerificationError as problem:
-            raise RequestError(f"{problem}; correct the channel or the version") from problem
+        except VerificationError as error:
+            raise RequestError(f"{error}; correct the channel or the version") from error
         return cls(board, wanted_channel, exact, install)
 
     @property
@@ -134,7 +134,7 @@ class Request:
         return CURRENT if self.version is None else str(self.version)
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclass(frozen=True)
 class Target:
     """One directory to have: a board, an exact version and the files that it needs."""
 
@@ -161,11 +161,8 @@ def release_url(mirror: str, board: str, channel: Channel, directory: str) -> st
 
 
 def parse_version_file(text: str, where: str) -> Version:
-    """Read the exact version from a release's ``version.txt`` (shell assignments; parsed, never run).
-
-    :param text: the file's content, whose signature has been verified.
-    :param where: its URL, for messages.
-    :raises VerificationError: if it names no version or an unofficial build.
+    """Read the exact version from a release's ``version.txt`` (shell assignments; parsed, never run), whose
+    signature has been verified; *where* is its URL. Raises ``VerificationError`` if it names no version or an unofficial build.
     """
     values: dict[str, str] = {}
     for line in text.splitlines():
@@ -177,17 +174,14 @@ def parse_version_file(text: str, where: str) -> Version:
         raise VerificationError(f"{where}: no FLATCAR_VERSION in it, so it is not a release's version.txt")
     try:
         return Version.parse(found)
-    except RequestError as problem:
-        raise VerificationError(f"{where}: FLATCAR_VERSION is {found!r}, which is not an official release") from problem
+    except RequestError as error:
+        raise VerificationError(f"{where}: FLATCAR_VERSION is {found!r}, which is not an official release") from error
 
 
 def parse_sha512(text: str, basename: str, where: str) -> str:
-    """Find a file's SHA-512 in its ``DIGESTS``, by the section's header and the file's name.
+    """Find a file's SHA-512 in its ``DIGESTS``, whose signature has been verified: 128 lower-case hexadecimal digits.
 
-    :param text: the content, whose signature has been verified.
-    :param basename: the name that the line must have: it ties the digest to this file and no other.
-    :param where: its URL, for messages.
-    :returns: 128 lower-case hexadecimal digits.
+    It is found by the section's header and the file's *basename*, which ties the digest to this file and no other.
     """
     section = ""
     found: set[str] = set()

@@ -5,15 +5,15 @@
 from __future__ import annotations
 
 import collections
-import collections.abc
-import dataclasses
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
 
 from .release import Version
 
 _DAY = 86400
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclass(frozen=True)
 class Present:
     """A release on the disk, and when it was last wanted or a channel's current one (Unix seconds)."""
 
@@ -23,18 +23,12 @@ class Present:
 
 
 def removable(
-    present: collections.abc.Iterable[Present],
-    wanted: collections.abc.Collection[tuple[str, Version]],
-    *,
-    keep: int,
-    keep_days: int,
-    now: float,
+    present: Iterable[Present], wanted: Collection[tuple[str, Version]], *, keep: int, keep_days: int, now: float
 ) -> list[Present]:
     """The releases that are neither wanted, nor served lately, nor among the newest of their channel and board.
 
-    :param wanted: board and version of everything that a node or the operator asks for.
-    :param keep: how many to keep per board and channel, including the wanted ones; LTS streams count separately.
-    :param keep_days: keep what was served within this many days.
+    *wanted* has the board and version of everything that a node or the operator asks for; *keep* is how many to keep per board
+    and channel, including the wanted ones, where LTS streams count separately.
     """
     groups: dict[tuple[str, str, int], list[Present]] = collections.defaultdict(list)
     for release in present:

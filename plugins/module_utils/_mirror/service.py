@@ -4,15 +4,15 @@
 
 from __future__ import annotations
 
-import collections.abc
 import concurrent.futures
 import contextlib
-import dataclasses
-import pathlib
 import re
 import shutil
 import time
-import typing
+from collections.abc import Container, Iterable, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Any
 
 from .channels import age_days, stale_warning
 from .contents import check_contents
@@ -26,15 +26,12 @@ from .retention import Present, removable
 from .store import Store
 from .transfer import Downloader, RateLimit, TransferSettings, without_password
 
-# What has to stay free on the file system after everything is fetched.
-RESERVE = 256 << 20  # bytes
-
-# Space to plan for if a mirror does not report a file's size.
+#: Space to plan for if a mirror does not report a file's size.
 _UNKNOWN_SIZE = 1 << 30  # bytes
 
 _LEAST_BANDWIDTH = 65536  # bytes per second
 
-# The Debian package of each program that is needed.
+#: The Debian package of each program that is needed.
 TOOLS = {
     "curl": "curl",
     "gpg": "gpg",
@@ -43,52 +40,54 @@ TOOLS = {
     "unsquashfs": "squashfs-tools",
 }
 
-# The format of a release's record since its version and board are read from its files.
+#: The format of a release's record since its version and board are read from its files.
 _FORMAT = 2
 
-# How many earlier releases are tried if a boot host has nothing yet and the newest one is incomplete.
+#: How many earlier releases are tried if a boot host has nothing yet and the newest one is incomplete.
 _EARLIER = 3
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclass(frozen=True)
 class Settings:
-    """What a run works with. Times are seconds unless the name says days, sizes are bytes."""
+    """What a run works with, by the names of the module's options. Times are seconds unless the name says days, sizes are bytes;
+    ``reserve`` has to stay free on the file system after everything is fetched.
+    """
 
-    images: pathlib.Path
-    work: pathlib.Path
+    images_dir: Path
+    work_dir: Path
     mirrors: tuple[str, ...]
     key: str
-    fingerprint: str
-    transfer: TransferSettings = dataclasses.field(default_factory=TransferSettings)
-    bandwidth: int = 0
-    parallel: int = 2
-    keep: int = 2
-    keep_days: int = 14
-    key_warning_days: int = 60
-    spread_days: int = 3
-    stale_days: int = 30
-    stale_days_lts: int = 90
-    allow_older: bool = False
-    lock_timeout: float = 0
-    reserve: int = RESERVE
-    check_mode: bool = False
-    progress_file: pathlib.Path | None = None
-    fetch: bool = True
+    key_fingerprint: str
+    transfer: TransferSettings
+    bandwidth: int
+    parallel: int
+    keep: int
+    keep_days: int
+    key_warning_days: int
+    signature_spread_days: int
+    stale_days: int
+    stale_days_lts: int
+    allow_older: bool
+    lock_timeout: float
+    reserve: int
+    check_mode: bool
+    progress_file: Path | None
+    fetch: bool
 
 
-@dataclasses.dataclass
+@dataclass
 class Outcome:
     """What a run did (in check mode: would do), in a form that a playbook can use."""
 
-    images: list[dict[str, typing.Any]] = dataclasses.field(default_factory=list)
-    fetched: list[dict[str, typing.Any]] = dataclasses.field(default_factory=list)
-    links: list[dict[str, str]] = dataclasses.field(default_factory=list)
-    removed: list[str] = dataclasses.field(default_factory=list)
-    confirmed: list[str] = dataclasses.field(default_factory=list)
-    channels: list[dict[str, typing.Any]] = dataclasses.field(default_factory=list)
-    mirrors: list[dict[str, typing.Any]] = dataclasses.field(default_factory=list)
-    warnings: list[str] = dataclasses.field(default_factory=list)
-    problems: list[str] = dataclasses.field(default_factory=list)
+    images: list[dict[str, Any]] = field(default_factory=list)
+    fetched: list[dict[str, Any]] = field(default_factory=list)
+    links: list[dict[str, str]] = field(default_factory=list)
+    removed: list[str] = field(default_factory=list)
+    confirmed: list[str] = field(default_factory=list)
+    channels: list[dict[str, Any]] = field(default_factory=list)
+    mirrors: list[dict[str, Any]] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
+    problems: list[str] = field(default_factory=list)
     downloaded: int = 0
     pending: bool = False
 
@@ -98,15 +97,14 @@ class Outcome:
         return bool(self.fetched or self.links or self.removed or self.confirmed)
 
 
-def mirror_images(requests: collections.abc.Sequence[Request], settings: Settings, scratch: pathlib.Path) -> Outcome:
-    """Have everything that is wanted, verified; the only entry point.
+def mirror_images(requests: Sequence[Request], settings: Settings, scratch: Path) -> Outcome:
+    """Have everything that is wanted, verified; the only entry point. The caller removes *scratch*, a private directory.
 
-    :param scratch: a private directory that the caller removes.
-    :raises ImageError: if nothing could be done at all (lock, key, layout, tools). What went wrong with single
-        releases is in ``problems``; the others were completed.
+    Raises ``ImageError`` if nothing could be done at all (lock, key, layout, tools). What went wrong with single releases is in
+    ``problems``; the others were completed.
     """
     check_settings(settings)
-    store = Store(settings.images, settings.work)
+    store = Store(settings.images_dir, settings.work_dir)
     if absent := [tool for tool in TOOLS if shutil.which(tool) is None]:
         packages = ", ".join(dict.fromkeys(TOOLS[tool] for tool in absent))
         problem = f"{', '.join(absent)} not installed on this host; install the Debian packages {packages}"
@@ -125,23 +123,21 @@ def mirror_images(requests: collections.abc.Sequence[Request], settings: Setting
 class _Run:
     """The steps of a run and what they share."""
 
-    def __init__(
-        self, requests: collections.abc.Sequence[Request], settings: Settings, store: Store, scratch: pathlib.Path
-    ) -> None:
+    def __init__(self, requests: Sequence[Request], settings: Settings, store: Store, scratch: Path) -> None:
         self.requests = sorted(set(requests), key=lambda request: (request.board, request.channel, request.requested))
         self.settings = settings
         self.store = store
         self.scratch = scratch
         self.downloader = Downloader(settings.transfer, RateLimit(settings.bandwidth))
-        kept = settings.work / "key.gpg"
-        self.key = KeyFile(settings.key, settings.fingerprint, kept, self.downloader, scratch)
-        self.mirrors = Mirrors(settings.mirrors, self.downloader, self.key, scratch, settings.spread_days)
+        kept = settings.work_dir / "key.gpg"
+        self.key = KeyFile(settings.key, settings.key_fingerprint, kept, self.downloader, scratch)
+        self.mirrors = Mirrors(settings.mirrors, self.downloader, self.key, scratch, settings.signature_spread_days)
         self.progress = Progress(settings.progress_file)
         self.outcome = Outcome()
         self.planned: dict[tuple[str, Version], ReleasePlan] = {}
         self.failures: dict[Target, list[str]] = {}
         self.refused: dict[Target, set[str]] = {}
-        self.channels: dict[tuple[str, Channel], dict[str, typing.Any]] = {}
+        self.channels: dict[tuple[str, Channel], dict[str, Any]] = {}
         self.now = time.time()
         places = {(request.board, request.channel) for request in self.requests}
         self.links_before = {place: store.link(*place) for place in places}
@@ -190,9 +186,9 @@ class _Run:
         served = None if self.settings.allow_older else self.links_before[board, channel]
         try:
             current = self.mirrors.current(board, channel, served, self.stale_days(channel))
-        except ImageError as problem:
-            self.outcome.problems.append(str(problem))
-            self.channels[board, channel] = {"reason": str(problem)}
+        except ImageError as error:
+            self.outcome.problems.append(str(error))
+            self.channels[board, channel] = {"reason": str(error)}
             return None
         self.warn_of_key(current.signature.key)
         self.channels[board, channel] = {
@@ -222,10 +218,10 @@ class _Run:
         for version in self.candidates(board, channel, newest):
             try:
                 self.look_for(Target(board, channel, version, install))
-            except IncompleteError as problem:
-                reasons.append(str(problem))
-            except ImageError as problem:
-                reasons.insert(0, str(problem))
+            except IncompleteError as error:
+                reasons.append(str(error))
+            except ImageError as error:
+                reasons.insert(0, str(error))
                 break
             else:
                 if reasons:
@@ -244,13 +240,13 @@ class _Run:
         if in_use is not None:
             return [newest, in_use] if in_use < newest else [newest]
         lowest = max(0, newest.revision - _EARLIER)
-        return [dataclasses.replace(newest, revision=number) for number in range(newest.revision, lowest - 1, -1)]
+        return [replace(newest, revision=number) for number in range(newest.revision, lowest - 1, -1)]
 
     def stale_days(self, channel: Channel) -> int:
         return self.settings.stale_days_lts if channel.server == "lts" else self.settings.stale_days
 
     def look_for(self, target: Target) -> None:
-        """Find out where to get what a target lacks, unless that is known; raises :class:`ImageError`."""
+        """Find out where to get what a target lacks, unless that is known; raises ``ImageError``."""
         missing = self.store.missing_files(target)
         known = self.planned.get((target.board, target.version))
         if not missing or (known and {file.name for file in known.files} >= set(missing)):
@@ -265,8 +261,8 @@ class _Run:
         for target in targets:
             try:
                 self.look_for(target)
-            except ImageError as problem:
-                self.outcome.problems.append(str(problem))
+            except ImageError as error:
+                self.outcome.problems.append(str(error))
         return list(self.planned.values())
 
     def confirm(self, targets: list[Target]) -> None:
@@ -279,24 +275,23 @@ class _Run:
                 self.progress.step(f"checking the contents of {target.label}")
                 try:
                     self.store.record(target, manifest | self.read_contents(target))
-                except ImageError as problem:
+                except ImageError as error:
                     self.outcome.problems.append(
-                        f"{target.label}: {problem}. It was published earlier, and is still served: remove"
+                        f"{target.label}: {error}. It was published earlier, and is still served: remove"
                         f" {self.store.release_directory(target.board, target.version)} and run again"
                     )
                     continue
             self.outcome.confirmed.append(target.label)
 
-    def read_contents(self, target: Target, coming: collections.abc.Container[str] = ()) -> dict[str, typing.Any]:
-        """What a release's record says of its files' contents, after they were confirmed to be of this release.
-
-        :param coming: the files that are being assembled; the others are those that are served.
+    def read_contents(self, target: Target, coming: Container[str] = ()) -> dict[str, Any]:
+        """What a release's record says of its files' contents, after they were confirmed to be of this release. The
+        files *coming* are being assembled; the others are those that are served.
         """
         kernel, pxe_image = (
             self.store.prepared(target, name) if name in coming else self.store.served(target, name)
             for name in (KERNEL, PXE_IMAGE)
         )
-        return {"format": _FORMAT, "kernel": check_contents(target, kernel, pxe_image, self.settings.work)}
+        return {"format": _FORMAT, "kernel": check_contents(target, kernel, pxe_image, self.settings.work_dir)}
 
     def has_space(self, plans: list[ReleasePlan], resolved: dict[Request, Version]) -> bool:
         """Do not start what cannot finish. If room is short, what retention would drop in any case is removed first.
@@ -316,7 +311,7 @@ class _Run:
         if need + self.settings.reserve <= free:
             return True
         self.outcome.problems.append(
-            f"{self.settings.work}: {_mib(need)} to fetch and {_mib(self.settings.reserve)} to spare are needed,"
+            f"{self.settings.work_dir}: {_mib(need)} to fetch and {_mib(self.settings.reserve)} to spare are needed,"
             f" {_mib(free)} are free. Nothing was fetched; make room, keep fewer releases (flatcar_images_keep,"
             " flatcar_images_keep_days) or use a larger disk"
         )
@@ -331,9 +326,8 @@ class _Run:
             self.downloader.stop.set()
 
     def fetch_once(self, plans: list[ReleasePlan]) -> list[ReleasePlan]:
-        """Download files, a few at once; publish each release when its last file is verified.
-
-        :returns: what to try next for the releases that were not completed.
+        """Download files, a few at once; publish each release when its last file is verified. Returns what to try
+        next for the releases that were not completed.
         """
         for plan in plans:
             for file in plan.files:
@@ -354,9 +348,9 @@ class _Run:
                         received[plan.target][file.name] = job.result()
                         if len(received[plan.target]) == len(plan.files):
                             self.publish(plan, received[plan.target])
-                    except ImageError as problem:
+                    except ImageError as error:
                         failed[plan.target] = plan
-                        self.note_failure(plan, problem)
+                        self.note_failure(plan, error)
             except BaseException:
                 self.downloader.stop.set()
                 pool.shutdown(cancel_futures=True)
@@ -382,8 +376,8 @@ class _Run:
         if self.mirrors.others(refused) and not self.downloader.stop.is_set():
             try:
                 return self.mirrors.inspect(target, [file.name for file in plan.files], refused)
-            except ImageError as problem:
-                self.failures[target].append(str(problem))
+            except ImageError as error:
+                self.failures[target].append(str(error))
         if target in self.failures:
             self.outcome.problems.append(f"{target.label}: {'; '.join(self.failures[target])}")
         return None
@@ -416,13 +410,13 @@ class _Run:
             self.progress.step(f"reading what {target.label} is")
             try:
                 contents = self.read_contents(target, received)
-            except VerificationError as problem:
+            except VerificationError as error:
                 self.store.drop_ready(target)
                 raise VerificationError(
-                    f"{problem}; refused and removed. Find out who serves them at"
+                    f"{error}; refused and removed. Find out who serves them at"
                     f" {without_password(self.mirrors.base(plan.mirror, target))}, and use another mirror"
                     " (flatcar_images_mirrors)"
-                ) from problem
+                ) from error
         else:
             contents = {"format": _FORMAT, "kernel": manifest["kernel"]}
         self.store.add_ready(target, VERSION_FILE, plan.version_file)
@@ -473,8 +467,8 @@ class _Run:
             self.store.note_served((f"{board}/{version}" for board, version in wanted | self.linked()), self.now)
             if not self.outcome.problems:
                 self.store.clear_remains(targets)
-        except (OSError, StorageError) as problem:
-            self.outcome.problems.append(str(problem))
+        except (OSError, StorageError) as error:
+            self.outcome.problems.append(str(error))
 
     def wanted(self, resolved: dict[Request, Version]) -> set[tuple[str, Version]]:
         return {(request.board, version) for request, version in resolved.items()}
@@ -484,11 +478,7 @@ class _Run:
         return {(place[0], version) for place, version in self.links_before.items() if version is not None}
 
     def remove_old(self, needed: set[tuple[str, Version]], coming: set[tuple[str, Version]]) -> None:
-        """Apply retention.
-
-        :param needed: what must stay.
-        :param coming: what counts as present, even if this is check mode and it is not.
-        """
+        """Apply retention: what is *needed* stays, and what is *coming* counts as present, even in check mode, where it is not."""
         present = {(release.board, release.version): release for release in self.store.releases()}
         for place in coming | (self.linked() & present.keys()):
             present[place] = Present(*place, self.now)
@@ -531,11 +521,11 @@ class _Run:
         for report in reports:
             if untold := [problem for problem in report.problems if problem not in told]:
                 self.outcome.warnings.append(f"The mirror {report.mirror} was skipped: {'; '.join(untold)}")
-        self.outcome.mirrors = [dataclasses.asdict(report) for report in reports]
+        self.outcome.mirrors = [asdict(report) for report in reports]
 
     # Telling -------------------------------------------------------------------------------------------------------
 
-    def describe_plan(self, plan: ReleasePlan) -> dict[str, typing.Any]:
+    def describe_plan(self, plan: ReleasePlan) -> dict[str, Any]:
         return {
             "board": plan.target.board,
             "version": str(plan.target.version),
@@ -543,7 +533,7 @@ class _Run:
             "files": {file.name: file.size for file in plan.files},
         }
 
-    def describe(self, request: Request, version: Version) -> dict[str, typing.Any]:
+    def describe(self, request: Request, version: Version) -> dict[str, Any]:
         """What is reported to the playbook about one request; in check mode the plan stands in for what does not exist yet."""
         manifest = self.store.manifest(request.board, version)
         files = dict(manifest.get("files", {}))
@@ -584,15 +574,15 @@ class _Run:
 
 
 def check_settings(settings: Settings) -> None:
-    """Refuse settings that make no sense; raises :class:`RequestError`."""
-    if not re.fullmatch(r"[0-9A-F]{40}|[0-9A-F]{64}", settings.fingerprint):
+    """Refuse settings that make no sense; raises ``RequestError``."""
+    if not re.fullmatch(r"[0-9A-F]{40}|[0-9A-F]{64}", settings.key_fingerprint):
         raise RequestError(
-            f"flatcar_images_key_fingerprint: {settings.fingerprint!r} is not a primary key's fingerprint (40 hexadecimal"
+            f"flatcar_images_key_fingerprint: {settings.key_fingerprint!r} is not a primary key's fingerprint (40 hexadecimal"
             " digits; a short key id does not identify a key)"
         )
     if not settings.mirrors:
         raise RequestError("flatcar_images_mirrors: give at least one mirror")
-    if min(settings.spread_days, settings.stale_days, settings.stale_days_lts) < 0:
+    if min(settings.signature_spread_days, settings.stale_days, settings.stale_days_lts) < 0:
         raise RequestError(
             "flatcar_images_signature_spread_days, flatcar_images_stale_days and flatcar_images_stale_days_lts must be at least 0"
         )
@@ -607,7 +597,7 @@ def check_settings(settings: Settings) -> None:
         )
 
 
-def unresolved(requests: collections.abc.Iterable[Request], reason: str) -> Outcome:
+def unresolved(requests: Iterable[Request], reason: str) -> Outcome:
     """Check mode on a host that cannot ask a mirror yet: every request stands for itself."""
     images = [
         {
@@ -642,15 +632,15 @@ def merge_targets(resolved: dict[Request, Version]) -> list[Target]:
     return list(targets.values())
 
 
-def parse_requests(entries: collections.abc.Iterable[dict[str, typing.Any]]) -> list[Request]:
-    """Read all entries of ``wanted``; raises :class:`RequestError` with everything that is wrong with them."""
+def parse_requests(entries: Iterable[dict[str, Any]]) -> list[Request]:
+    """Read all entries of ``wanted``; raises ``RequestError`` with everything that is wrong with them."""
     requests: list[Request] = []
     problems: list[str] = []
     for number, entry in enumerate(entries):
         try:
             requests.append(Request.parse(**entry))
-        except RequestError as problem:
-            problems.append(f"wanted[{number}]: {problem}")
+        except RequestError as error:
+            problems.append(f"wanted[{number}]: {error}")
     if problems:
         raise RequestError("; ".join(problems))
     return requests

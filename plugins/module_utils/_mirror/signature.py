@@ -9,12 +9,12 @@ counts is the machine-readable status, as GnuPG's doc/DETAILS describes it.
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 import fcntl
 import itertools
-import pathlib
 import subprocess
 import tempfile
+from dataclasses import dataclass
+from pathlib import Path
 
 from .errors import MismatchError, UnknownKeyError, VerificationError
 
@@ -23,19 +23,16 @@ _ARMOR_BEGIN = "-----BEGIN PGP "
 
 _PIPE = 1 << 20  # bytes; a pipe of the default size costs a process switch for every 64 KiB
 
-# One of these words is the verdict on each signature.
+#: One of these words is the verdict on each signature.
 _VERDICTS = ("GOODSIG", "EXPSIG", "EXPKEYSIG", "REVKEYSIG", "BADSIG", "ERRSIG")
 
-# Hash algorithms (RFC 4880, 9.4) with practical collisions: MD5, SHA-1, RIPEMD-160.
+#: Hash algorithms (RFC 4880, 9.4) with practical collisions: MD5, SHA-1, RIPEMD-160.
 _BROKEN_HASHES = {"1", "2", "3"}
 
-_REFUSALS = {
-    "EXPSIG": "the signature itself has expired",
-    "REVKEYSIG": "the signature is by a revoked key",
-}
+_REFUSALS = {"EXPSIG": "the signature itself has expired", "REVKEYSIG": "the signature is by a revoked key"}
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclass(frozen=True)
 class Signature:
     """A signature that was accepted: who made it, and when (Unix seconds)."""
 
@@ -44,7 +41,7 @@ class Signature:
     made_at: int
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclass(frozen=True)
 class Key:
     """A primary key or subkey of the key file; times are Unix seconds, None is no expiry."""
 
@@ -54,11 +51,11 @@ class Key:
     revoked: bool
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclass(frozen=True)
 class Keyring:
     """A file that gpgv takes as its only keyring: the pinned primary key with its subkeys, and nothing else."""
 
-    path: pathlib.Path
+    path: Path
     primary: str
     keys: tuple[Key, ...]
 
@@ -82,12 +79,8 @@ def judge(status: str, primary: str) -> Signature:
     """Decide by gpgv's status lines whether a file is accepted. Anything unforeseen is refused.
 
     Exactly one good signature is accepted, by a key whose primary is the pinned one; if the signing subkey has expired
-    since, the signature's time must lie within the subkey's life.
-
-    :param status: what gpgv wrote to ``--status-fd``.
-    :param primary: the pinned fingerprint.
-    :raises UnknownKeyError: if the key file does not have the signing key.
-    :raises VerificationError: in every other case of refusal.
+    since, the signature's time must lie within the subkey's life. Raises ``UnknownKeyError`` if the key file does not have the
+    signing key, and ``VerificationError`` in every other case of refusal.
     """
     lines = [line.removeprefix(_PREFIX).split() for line in status.splitlines() if line.startswith(_PREFIX)]
     verdicts = [words for words in lines if words and words[0] in _VERDICTS]
@@ -127,16 +120,14 @@ def _signer(errsig: list[str]) -> str:
     return last if len(last) == 40 else errsig[1]
 
 
-def make_keyring(key: bytes, primary: str, path: pathlib.Path, origin: str) -> Keyring:
+def make_keyring(key: bytes, primary: str, path: Path, origin: str) -> Keyring:
     """Write a key file as a binary keyring, after a check that it holds the pinned primary key and nothing else.
 
-    :param key: the file's content, armored or binary.
-    :param primary: the pinned fingerprint, 40 upper-case hexadecimal digits.
-    :param path: where to write the keyring; replaced as a whole.
-    :param origin: where the key came from, for messages.
+    *key* is the file's content, armored or binary, and *origin* where it came from; *primary* is the pinned fingerprint in upper
+    case.
     """
     with tempfile.TemporaryDirectory(prefix="key-", dir=path.parent) as scratch:
-        binary = pathlib.Path(scratch, "key.gpg")
+        binary = Path(scratch, "key.gpg")
         if key.lstrip().startswith(_ARMOR_BEGIN.encode()):
             dearmored = _gpg(scratch, ["--dearmor"], key)
             if dearmored.returncode != 0:
@@ -194,13 +185,12 @@ def _last_line(output: bytes) -> str:
 
 
 class GpgvStream:
-    """One gpgv that verifies bytes as they pass, so that no file has to be read twice."""
+    """One gpgv that verifies bytes as they pass, so that no file has to be read twice; *scratch* is a private directory."""
 
-    def __init__(self, keyring: Keyring, signature: bytes, scratch: pathlib.Path) -> None:
-        """:param scratch: a private directory for the signature and gpgv's empty home."""
+    def __init__(self, keyring: Keyring, signature: bytes, scratch: Path) -> None:
         self._primary = keyring.primary
         self._scratch = tempfile.TemporaryDirectory(prefix="gpgv-", dir=scratch)
-        sig = pathlib.Path(self._scratch.name, "file.sig")
+        sig = Path(self._scratch.name, "file.sig")
         sig.write_bytes(signature)
         command = ["gpgv", "--homedir", self._scratch.name, "--keyring", str(keyring.path)]
         self._process = subprocess.Popen(
@@ -224,7 +214,7 @@ class GpgvStream:
                 self._listening = False
 
     def finish(self) -> Signature:
-        """The verdict on all bytes that were fed; raises :class:`VerificationError`."""
+        """The verdict on all bytes that were fed; raises ``VerificationError``."""
         return judge(self.status(), self._primary)
 
     def status(self) -> str:
@@ -240,14 +230,14 @@ class GpgvStream:
         self._scratch.cleanup()
 
 
-def verify_bytes(content: bytes, signature: bytes, keyring: Keyring, scratch: pathlib.Path) -> Signature:
+def verify_bytes(content: bytes, signature: bytes, keyring: Keyring, scratch: Path) -> Signature:
     """Verify a small file that is in memory."""
     stream = GpgvStream(keyring, signature, scratch)
     stream.feed(content)
     return stream.finish()
 
 
-def check_signer(signature: bytes, keyring: Keyring, scratch: pathlib.Path) -> None:
+def check_signer(signature: bytes, keyring: Keyring, scratch: Path) -> None:
     """Refuse a signature file that can never be accepted, before a large file is downloaded in vain.
 
     The signature is tried against no data: an unknown key or a file that is not a signature shows at once, and a usable

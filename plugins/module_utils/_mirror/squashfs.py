@@ -5,9 +5,9 @@
 from __future__ import annotations
 
 import os
-import pathlib
 import subprocess
 import threading
+from pathlib import Path
 
 from .errors import VerificationError
 
@@ -17,12 +17,12 @@ _LIMITS = (f"--cpu={_SECONDS}", f"--as={1 << 30}", "--fsize=0", "--core=0")
 _SMALL = ("-processors", "1", "-data-queue", "8", "-frag-queue", "8")
 
 
-def read_file(image: pathlib.Path, path: str) -> bytes:
+def read_file(image: Path, path: str) -> bytes:
     """The content of a small regular file."""
     return _ask("-cat", *_SMALL, "-no-wildcards", str(image), path)
 
 
-def list_directory(image: pathlib.Path, path: str) -> list[str]:
+def list_directory(image: Path, path: str) -> list[str]:
     """The names in a directory, none if there is no such directory."""
     depth = str(len(path.split("/")) + 1)
     lines = _ask("-ls", *_SMALL, "-dest", "", "-max-depth", depth, "-no-wildcards", str(image), path)

@@ -15,19 +15,19 @@ Never served, below the work directory, which is on the same file system and onl
 
 from __future__ import annotations
 
-import collections.abc
 import contextlib
 import errno
-import fcntl
 import json
 import os
-import pathlib
 import shutil
 import time
-import typing
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
 
 from .._host import durable
 from .._host.file_tree import make_directories
+from .._host.locks import locked
 from .channels import read_channels
 from .errors import LockedError, RequestError, StorageError
 from .release import BOARDS, Channel, Target, Version
@@ -40,17 +40,17 @@ CHANNELS = "channels.json"
 class Store:
     """The two directories. Only the holder of the lock calls methods that write."""
 
-    def __init__(self, images: pathlib.Path, work: pathlib.Path) -> None:
+    def __init__(self, images: Path, work: Path) -> None:
         self.images = images
         self.work = work
 
     # What exists ---------------------------------------------------------------------------------------------------
 
-    def release_directory(self, board: str, version: Version) -> pathlib.Path:
+    def release_directory(self, board: str, version: Version) -> Path:
         """Where a release is served from."""
         return self.images / board / str(version)
 
-    def manifest(self, board: str, version: Version) -> dict[str, typing.Any]:
+    def manifest(self, board: str, version: Version) -> dict[str, Any]:
         """What was verified when the release was published; empty if it was not, or not by us."""
         manifest = _read_dict(self.release_directory(board, version) / MANIFEST)
         files = manifest.get("files")
@@ -76,7 +76,7 @@ class Store:
         except (OSError, RequestError):
             return None
 
-    def channels(self) -> dict[str, dict[str, typing.Any]]:
+    def channels(self) -> dict[str, dict[str, Any]]:
         """What earlier runs found out about the channels, by board and channel."""
         return {f"{entry['board']} {entry['channel']}": entry for entry in read_channels(self.work / CHANNELS)}
 
@@ -121,37 +121,22 @@ class Store:
             )
 
     @contextlib.contextmanager
-    def lock(self, patience: float) -> collections.abc.Iterator[None]:
-        """Hold the lock. It is released with the process, however that ends.
-
-        :param patience: seconds to wait for another run before :class:`LockedError` is raised.
-        """
+    def lock(self, patience: float) -> Iterator[None]:
+        """Hold the lock. It is released with the process, however that ends. Another run is waited for so many seconds."""
         path = self.work / "lock"
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        try:
-            self._take_lock(descriptor, path, patience)
+
+        def held() -> LockedError:
+            return LockedError(
+                f"another run is mirroring images on this host ({path.read_text(errors='replace') or 'unknown'}; lock {path})."
+                " Nothing was changed; wait for it to end, or raise flatcar_images_lock_timeout"
+            )
+
+        with locked(path, patience, held):
             with contextlib.suppress(OSError):  # a full disk is reported by what matters, not by this
-                os.truncate(descriptor, 0)
-                os.pwrite(descriptor, f"process {os.getpid()} since {time.strftime('%F %T %Z')}".encode(), 0)
+                path.write_text(f"process {os.getpid()} since {time.strftime('%F %T %Z')}", encoding="ascii")
             yield
-        finally:
-            os.close(descriptor)
 
-    def _take_lock(self, descriptor: int, path: pathlib.Path, patience: float) -> None:
-        give_up = time.monotonic() + patience
-        while True:
-            try:
-                return fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError as problem:
-                if time.monotonic() >= give_up:
-                    holder = os.pread(descriptor, 200, 0).decode(errors="replace") or "unknown"
-                    raise LockedError(
-                        f"another run is mirroring images on this host ({holder}; lock {path}). Nothing was changed;"
-                        " wait for it to end, or raise flatcar_images_lock_timeout"
-                    ) from problem
-                time.sleep(0.2)
-
-    def partial(self, target: Target, name: str) -> pathlib.Path:
+    def partial(self, target: Target, name: str) -> Path:
         """Where a file is collected. What an earlier run had checked is moved back, to be checked again."""
         place = self.work / "partial" / target.label / name
         place.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -176,11 +161,11 @@ class Store:
         _write_synced(place, content)
         place.chmod(0o644)
 
-    def prepared(self, target: Target, name: str) -> pathlib.Path:
+    def prepared(self, target: Target, name: str) -> Path:
         """Where a verified file of a release that is being assembled is."""
         return self.work / "ready" / target.label / name
 
-    def served(self, target: Target, name: str) -> pathlib.Path:
+    def served(self, target: Target, name: str) -> Path:
         """Where a file of a release is served from."""
         return self.release_directory(target.board, target.version) / name
 
@@ -189,17 +174,17 @@ class Store:
         for place in ("ready", "partial"):
             shutil.rmtree(self.work / place / target.label, ignore_errors=True)
 
-    def record(self, target: Target, manifest: dict[str, typing.Any]) -> None:
+    def record(self, target: Target, manifest: dict[str, Any]) -> None:
         """Replace the record of a served release."""
         aside = self.work / f"record-{target.board}-{target.version}"
         _write_synced(aside, _manifest_text(manifest))
         aside.chmod(0o644)
         aside.replace(self.release_directory(target.board, target.version) / MANIFEST)
 
-    def publish(self, target: Target, names: collections.abc.Sequence[str], manifest: dict[str, typing.Any]) -> None:
+    def publish(self, target: Target, names: Sequence[str], manifest: dict[str, Any]) -> None:
         """Publish a release: a new one by one rename, files that are added to an existing one by one each, image after sig.
 
-        :param names: the payload files that are ready; their ``.sig`` files are ready too.
+        *names* are the payload files that are ready; their ``.sig`` files are ready too.
         """
         ready = self.work / "ready" / target.label
         place = self.release_directory(target.board, target.version)
@@ -222,7 +207,7 @@ class Store:
         durable.sync(place.parent)
         shutil.rmtree(self.work / "partial" / target.label, ignore_errors=True)
 
-    def _remove_strays(self, ready: pathlib.Path, names: collections.abc.Sequence[str]) -> None:
+    def _remove_strays(self, ready: Path, names: Sequence[str]) -> None:
         expected = {MANIFEST, "version.txt", "version.txt.sig", *names, *(f"{name}.sig" for name in names)}
         for path in ready.iterdir():
             if path.name not in expected:
@@ -248,7 +233,7 @@ class Store:
         self.release_directory(board, version).rename(trash)
         shutil.rmtree(trash)
 
-    def clear_remains(self, targets: collections.abc.Iterable[Target]) -> None:
+    def clear_remains(self, targets: Iterable[Target]) -> None:
         """Delete leftovers of earlier runs that nobody needs. What a wanted release can resume from stays."""
         wanted = {target.label for target in targets}
         for progress in self.work.glob("progress-*"):
@@ -262,13 +247,13 @@ class Store:
                     if f"{board.name}/{release.name}" not in wanted:
                         shutil.rmtree(release)
 
-    def note_served(self, labels: collections.abc.Iterable[str], now: float) -> None:
+    def note_served(self, labels: Iterable[str], now: float) -> None:
         """Record that these releases are in use now; retention counts from here."""
         served = {label: stamp for label, stamp in self._served().items() if (self.images / label).is_dir()}
         served.update(dict.fromkeys(labels, int(now)))
         _write_synced(self.work / "served.json", json.dumps(served, indent=2, sort_keys=True).encode())
 
-    def note_channels(self, channels: dict[str, dict[str, typing.Any]]) -> None:
+    def note_channels(self, channels: dict[str, dict[str, Any]]) -> None:
         """Keep what this run found out about the channels, for later reports."""
         _write_synced(self.work / CHANNELS, json.dumps(channels, indent=2, sort_keys=True).encode() + b"\n")
 
@@ -277,11 +262,11 @@ class Store:
         return {label: stamp for label, stamp in stamps.items() if isinstance(stamp, int | float)}
 
 
-def _manifest_text(manifest: dict[str, typing.Any]) -> bytes:
+def _manifest_text(manifest: dict[str, Any]) -> bytes:
     return json.dumps(manifest, indent=2, sort_keys=True).encode() + b"\n"
 
 
-def _read_dict(path: pathlib.Path) -> dict[str, typing.Any]:
+def _read_dict(path: Path) -> dict[str, Any]:
     """A JSON object that we wrote ourselves; empty if it is absent or damaged."""
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
@@ -290,7 +275,7 @@ def _read_dict(path: pathlib.Path) -> dict[str, typing.Any]:
     return content if isinstance(content, dict) else {}
 
 
-def _size(path: pathlib.Path) -> int | None:
+def _size(path: Path) -> int | None:
     """A regular file's size in bytes, None if there is none."""
     try:
         return path.stat().st_size if path.is_file() else None
@@ -298,17 +283,17 @@ def _size(path: pathlib.Path) -> int | None:
         return None
 
 
-def _directories(path: pathlib.Path) -> list[pathlib.Path]:
+def _directories(path: Path) -> list[Path]:
     if not path.is_dir():
         return []
     return sorted(entry for entry in path.iterdir() if entry.is_dir() and not entry.is_symlink())
 
 
-def _write_synced(path: pathlib.Path, content: bytes) -> None:
+def _write_synced(path: Path, content: bytes) -> None:
     """Replace a file as a whole."""
     try:
         durable.replace(path, content, 0o644)
-    except OSError as problem:
-        if problem.errno not in {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS}:
+    except OSError as error:
+        if error.errno not in {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS}:
             raise
-        raise StorageError(f"{path}: {problem.strerror}; make room on the file system and run again") from problem
+        raise StorageError(f"{path}: {error.strerror}; make room on the file system and run again") from error

@@ -9,16 +9,16 @@ what arrives, when it arrives. Its options go through stdin: no URL with a passw
 
 from __future__ import annotations
 
-import collections.abc
 import contextlib
-import dataclasses
 import fcntl
 import re
 import subprocess
 import threading
 import time
-import typing
 import urllib.parse
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any, BinaryIO
 
 from .errors import RangeIgnored, TransferError
 
@@ -31,7 +31,7 @@ _STALL_SPEED = 1024  # bytes per second below which a transfer counts as stalled
 _RETRY_HTTP = {"408", "425", "429", "500", "502", "503", "504"}
 _MISSING_HTTP = {"404", "410"}
 
-# curl(1), "EXIT CODES"
+#: curl(1), "EXIT CODES"
 _RANGE_ERRORS = {33, 36}
 _TOO_LARGE = 63
 _EXPLAINED = {
@@ -51,7 +51,7 @@ _UNREACHABLE_EXIT = {5, 6, 7, 28, 35, 97}
 _RETRY_EXIT = {5, 6, 7, 16, 18, 28, 35, 52, 55, 56, 92, 95, 96, 97}
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclass(frozen=True)
 class TransferSettings:
     """How to download. Times are seconds, the bandwidth bytes per second (0: unlimited)."""
 
@@ -63,18 +63,12 @@ class TransferSettings:
     no_proxy: str = ""
 
 
-@dataclasses.dataclass(frozen=True)
-class Remote:
-    """What a server says about a file before it is downloaded; the size is bytes, None if it does not report it."""
-
-    size: int | None
-
-
 class RateLimit:
-    """A bandwidth limit that all parallel transfers share; one that ends leaves its share to the others."""
+    """A bandwidth limit of *rate* bytes a second, 0 for none. All parallel transfers share it; one that ends leaves its share to
+    the others.
+    """
 
     def __init__(self, rate: int) -> None:
-        """:param rate: bytes per second, 0 for none."""
         self._rate = rate
         self._free_at = 0.0
         self._lock = threading.Lock()
@@ -98,7 +92,7 @@ class RateLimit:
 class Source:
     """The bytes of one transfer."""
 
-    def __init__(self, output: typing.BinaryIO, limit: RateLimit, stop: threading.Event) -> None:
+    def __init__(self, output: BinaryIO, limit: RateLimit, stop: threading.Event) -> None:
         self._output = output
         self._limit = limit
         self._stop = stop
@@ -135,7 +129,7 @@ class Downloader:
         self.stop = threading.Event()
 
     def read(self, url: str) -> bytes:
-        """Fetch a small file whole; raises :class:`TransferError`."""
+        """Fetch a small file whole; raises ``TransferError``."""
 
         def attempt() -> bytes:
             with self._curl(url, {"max-filesize": SMALL}) as output:
@@ -150,23 +144,23 @@ class Downloader:
 
         return self.retry(attempt)
 
-    def probe(self, url: str) -> Remote:
-        """Ask whether a file exists and how large it is, without its content.
+    def probe(self, url: str) -> int | None:
+        """Ask whether a file exists and how many bytes it has, if the server reports that, without its content.
 
         Servers that refuse HEAD are asked for the file itself, and the transfer is dropped after the headers.
         """
 
-        def attempt() -> Remote:
+        def attempt() -> int | None:
             try:
                 return self._headers(url, {"head": True})
-            except TransferError as problem:
-                if problem.missing or problem.retry or url.startswith("file:"):
+            except TransferError as error:
+                if error.missing or error.retry or url.startswith("file:"):
                     raise
                 return self._headers(url, {"range": "0-0", "include": True, "max-filesize": 1})
 
         return self.retry(attempt)
 
-    def _headers(self, url: str, options: dict[str, typing.Any]) -> Remote:
+    def _headers(self, url: str, options: dict[str, Any]) -> int | None:
         headers = b""
         try:
             with self._curl(url, options) as output:
@@ -175,25 +169,25 @@ class Downloader:
         except TransferError:
             if b"HTTP/" not in headers or "max-filesize" not in options:
                 raise
-        return _read_headers(headers.decode("latin-1"), url)
+        return _size_in_headers(headers.decode("latin-1"), url)
 
     @contextlib.contextmanager
-    def stream(self, url: str, offset: int) -> collections.abc.Iterator[Source]:
+    def stream(self, url: str, offset: int) -> Iterator[Source]:
         """Open a file from an offset on; what is read from it stays within the bandwidth limit.
 
-        :raises RangeIgnored: if the server can only start at the beginning.
-        :raises TransferError: if the bytes ended too early, provided the server reported how many there are.
+        Raises ``RangeIgnored`` if the server can only start at the beginning, and ``TransferError`` if the bytes ended too early,
+        provided the server reported how many there are.
         """
         with self._curl(url, {"continue-at": offset or None}) as output:
             yield Source(output, self.limit, self.stop)
 
-    def retry(self, attempt: collections.abc.Callable[[], typing.Any]) -> typing.Any:
+    def retry(self, attempt: Callable[[], Any]) -> Any:
         """Call until it works, with growing pauses, as long as the failure is a temporary one."""
         for number in range(self.settings.retries + 1):
             try:
                 return attempt()
-            except TransferError as problem:
-                if not problem.retry or number == self.settings.retries:
+            except TransferError as error:
+                if not error.retry or number == self.settings.retries:
                     raise
             self.pause(number)
         raise AssertionError("unreachable")
@@ -203,8 +197,8 @@ class Downloader:
         self.stop.wait(min(30.0, self.settings.backoff * 2**number))
 
     @contextlib.contextmanager
-    def _curl(self, url: str, options: dict[str, typing.Any]) -> collections.abc.Iterator[typing.BinaryIO]:
-        """Run curl and yield its raw output. A failure that curl reports at its end is raised as :class:`TransferError`."""
+    def _curl(self, url: str, options: dict[str, Any]) -> Iterator[BinaryIO]:
+        """Run curl and yield its raw output. A failure that curl reports at its end is raised as ``TransferError``."""
         process = subprocess.Popen(
             ["curl", "--disable", "--config", "-"],
             stdin=subprocess.PIPE,
@@ -229,7 +223,7 @@ class Downloader:
         if code != 0:
             raise _transfer_error(code, report, url)
 
-    def _common(self, url: str) -> dict[str, typing.Any]:
+    def _common(self, url: str) -> dict[str, Any]:
         scheme = url.partition(":")[0].lower()
         if scheme not in {"http", "https", "file"} or any(ord(char) < 33 for char in url):
             raise TransferError(f"{without_password(url)!r} is not an http, https or file URL")
@@ -253,7 +247,7 @@ class Downloader:
         }
 
 
-def _config(options: dict[str, typing.Any]) -> str:
+def _config(options: dict[str, Any]) -> str:
     r"""curl's config file syntax: ``name = "value"`` with \\ and \" escaped; True is a switch, None is left out."""
     lines = []
     for name, value in options.items():
@@ -291,16 +285,12 @@ def _transfer_error(code: int, report: str, url: str) -> TransferError:
     )
 
 
-def _read_headers(text: str, url: str) -> Remote:
+def _size_in_headers(text: str, url: str) -> int | None:
     """Take the size from the last answer's headers (redirects come before it, a body may follow)."""
     size: int | None = None
-    headers: list[str] = []
     if "HTTP/" in text:
-        blocks = [block for block in re.split(r"\r?\n\r?\n", text) if block.startswith("HTTP/")]
-        headers = blocks[-1].splitlines()
-    else:
-        headers = text.splitlines()
-    for line in headers:
+        text = [block for block in re.split(r"\r?\n\r?\n", text) if block.startswith("HTTP/")][-1]
+    for line in text.splitlines():
         name, _colon, value = line.partition(":")
         value = value.strip()
         if name.lower() == "content-type" and value.lower().startswith(("text/html", "application/xhtml")):
@@ -309,7 +299,7 @@ def _read_headers(text: str, url: str) -> Remote:
             size = int(value)
         if name.lower() == "content-range" and value.rpartition("/")[2].isdigit():
             size = int(value.rpartition("/")[2])
-    return Remote(size)
+    return size
 
 
 def html_message(url: str) -> str:

@@ -88,11 +88,7 @@ def give_back(wire: Wire, client: Client, lease: Answer) -> None:
 
 
 def ask_boot_server(
-    client: Client,
-    address: ipaddress.IPv4Address,
-    server: ipaddress.IPv4Address,
-    item: bytes | None,
-    seconds: float,
+    client: Client, address: ipaddress.IPv4Address, server: ipaddress.IPv4Address, item: bytes | None, seconds: float
 ) -> Packet | None:
     """What the boot server answers on its own port to the machine that has *address*, which is one of this host's."""
     question = clients.proxy_request(client.firmware, client.mac, random_xid(), address, item)

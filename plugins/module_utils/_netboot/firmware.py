@@ -53,16 +53,16 @@ def _firmwares() -> Iterator[Firmware]:
 FIRMWARES = tuple(sorted(_firmwares(), key=lambda firmware: firmware.code))
 
 
-def discover(firmware: Firmware, mac: bytes, xid: int, broadcast: bool = True) -> Packet:
+def discover(firmware: Firmware, mac: bytes, xid: int) -> Packet:
     """The first packet: any DHCP server may answer."""
-    return _ask(firmware, Message.DISCOVER, mac, xid, broadcast, {})
+    return _ask(firmware, Message.DISCOVER, mac, xid, {})
 
 
-def request(firmware: Firmware, mac: bytes, offer: Packet, broadcast: bool = True) -> Packet:
+def request(firmware: Firmware, mac: bytes, offer: Packet) -> Packet:
     """Takes an offer."""
     server = offer.options.get(packet.SERVER_ID, b"")
     chosen = {packet.SERVER_ID: server, packet.REQUESTED_ADDRESS: offer.yours.packed}
-    return _ask(firmware, Message.REQUEST, mac, offer.xid, broadcast, chosen)
+    return _ask(firmware, Message.REQUEST, mac, offer.xid, chosen)
 
 
 def proxy_request(
@@ -70,7 +70,7 @@ def proxy_request(
 ) -> Packet:
     """Asks the boot server on port 4011 for the boot program; *item* is that of its menu."""
     chosen = {} if item is None else {packet.VENDOR: packet.encode_options({packet.BOOT_ITEM: item}) + b"\xff"}
-    return _ask(firmware, Message.REQUEST, mac, xid, False, chosen, client=address)
+    return _ask(firmware, Message.REQUEST, mac, xid, chosen, client=address)
 
 
 def release(mac: bytes, xid: int, address: ipaddress.IPv4Address, server: ipaddress.IPv4Address) -> Packet:
@@ -84,9 +84,8 @@ def _ask(
     message: Message,
     mac: bytes,
     xid: int,
-    broadcast: bool,
     more: dict[int, bytes],
-    client: ipaddress.IPv4Address = packet.Packet.client,
+    client: ipaddress.IPv4Address = Packet.client,
 ) -> Packet:
     options = {
         packet.MESSAGE_TYPE: bytes((message,)),
@@ -104,7 +103,9 @@ def _ask(
     if firmware.ipxe:
         # iPXE's own option has sub-options for its features; one of them, and the end, is enough to be recognised
         options |= {packet.USER_CLASS: b"iPXE", packet.IPXE: bytes((19, 1, 1, 255))}
-    return Packet(packet.REQUEST, xid, mac, options, flags=packet.BROADCAST if broadcast else 0, client=client)
+    # A machine that has an address is answered there
+    flags = packet.BROADCAST if client == Packet.client else 0
+    return Packet(packet.REQUEST, xid, mac, options, flags=flags, client=client)
 
 
 __all__ = ("FIRMWARES", "PLAIN", "Firmware", "discover", "proxy_request", "release", "request")

@@ -218,14 +218,4 @@ def mac_text(mac: bytes) -> str:
     return mac.hex(":")
 
 
-__all__ = (
-    "Message",
-    "Packet",
-    "PacketError",
-    "decode",
-    "encode",
-    "encode_options",
-    "mac_bytes",
-    "mac_text",
-    "text",
-)
+__all__ = ("Message", "Packet", "PacketError", "decode", "encode", "encode_options", "mac_bytes", "mac_text", "text")

@@ -32,12 +32,7 @@ _IDLE = {
     *("console", "colour", "color", "cpair", "time", "show", "ntp", "clear"),
 }
 
-_ENDS = {
-    "sanboot": "its own disk",
-    "shell": "iPXE's shell",
-    "reboot": "a restart",
-    "poweroff": "is powered off",
-}
+_ENDS = {"sanboot": "its own disk", "shell": "iPXE's shell", "reboot": "a restart", "poweroff": "is powered off"}
 NEXT_ENTRY = "the firmware's next boot entry"
 LOOP = "waits, and asks again"
 
@@ -237,24 +232,22 @@ class _Run:
         return fine
 
     def _do_kernel(self, words: list[str], script: _Script) -> bool:
-        _given, rest = _options(words)
-        if not rest:
-            return False
-        url = _joined(script.url, rest[0])
-        if self._get(url, False) is None:
-            return False
-        self._kernel, self._arguments = url, rest[1:]
-        return True
+        url, _given, arguments = self._loaded(words, script)
+        if url:
+            self._kernel, self._arguments = url, arguments
+        return bool(url)
 
     def _do_initrd(self, words: list[str], script: _Script) -> bool:
-        options, rest = _options(words)
-        if not rest:
-            return False
-        url = _joined(script.url, rest[0])
-        if self._get(url, False) is None:
-            return False
-        self._names.append(options.get("--name") or options.get("-n") or url.rpartition("/")[2])
-        return True
+        url, given, _rest = self._loaded(words, script)
+        if url:
+            self._names.append(given.get("--name") or given.get("-n") or url.rpartition("/")[2])
+        return bool(url)
+
+    def _loaded(self, words: list[str], script: _Script) -> tuple[str, dict[str, str], list[str]]:
+        """The URL that was fetched, empty if none was; the command's options, and what follows the URL."""
+        given, rest = _options(words)
+        url = _joined(script.url, rest[0]) if rest else ""
+        return url if url and self._get(url, False) is not None else "", given, rest[1:]
 
     _do_imgfetch = _do_module = _do_initrd
     _do_imgselect = _do_kernel

@@ -101,10 +101,7 @@ class Wire:
         self.close()
 
     def send(
-        self,
-        sent: Packet,
-        target: ipaddress.IPv4Address = _EVERYWHERE,
-        target_mac: bytes = frame.EVERYBODY,
+        self, sent: Packet, target: ipaddress.IPv4Address = _EVERYWHERE, target_mac: bytes = frame.EVERYBODY
     ) -> None:
         datagram = Datagram(
             source_mac=self.source_mac or sent.mac,

@@ -184,43 +184,7 @@ STAGES = (STARTED, *ENDS)
 FORMER = "former"
 SHELVES = ("1", "2")
 
-#: For templates, by these names in small letters.
-NAMES = (
-    "ARMED",
-    "CONFIGS",
-    "DHCP_HOSTS",
-    "DNS_HOSTS",
-    "ENDS",
-    "FIRST_SCRIPT",
-    "FORMER",
-    "FROM",
-    "GATE",
-    "HALF_WRITTEN",
-    "IMAGES",
-    "INSTALL_CONFIG",
-    "INSTALL_SCRIPT",
-    "KNOWN",
-    "MISPLACED",
-    "NEARBY",
-    "ORDER",
-    "ORDERED_SCRIPTS",
-    "OVER_SCRIPT",
-    "PROGRAMS",
-    "RECORD",
-    "REPORTERS",
-    "REPORTS",
-    "SCRIPTS",
-    "SHELVES",
-    "STARTED",
-    "TAKEN",
-    "TOKEN",
-    "UNFINISHED",
-    "UNKNOWN_SCRIPT",
-    "UNTOUCHED",
-    "WAITING_SCRIPT",
-    "WITNESS",
-)
-
 
 def for_templates() -> dict[str, object]:
-    return {name.lower(): globals()[name] for name in NAMES}
+    """All that is defined here, by its name in small letters."""
+    return {name.lower(): value for name, value in globals().items() if name.isupper() and not name.startswith("_")}

@@ -93,11 +93,4 @@ def _up_to_the_serial(name: str) -> str:
     return next((found[1] for ending in _BEHIND_SERIAL if (found := ending.fullmatch(name))), name)
 
 
-__all__ = (
-    "identities",
-    "is_kernels",
-    "plain",
-    "serial_identity",
-    "split_partition",
-    "world_identities",
-)
+__all__ = ("identities", "is_kernels", "plain", "serial_identity", "split_partition", "world_identities")

@@ -87,8 +87,7 @@ def _shared_disks(nodes: Iterable[Node]) -> Iterator[Problem]:
     by_name: dict[str, Node] = {}
     by_serial: dict[str, Node] = {}
     for node in nodes:
-        names = world_identities(node.install_disk) if node.install_disk else set()
-        serials = {serial_identity(node.install_disk_serial)} if node.install_disk_serial else set()
+        names, serials = _identities_of(node)
         first = _first_of(names, by_name) or _first_of(names, by_serial) or _first_of(serials, by_name)
         if first:
             yield _shared_disk(node, first)
@@ -100,10 +99,14 @@ def installed_disks(nodes: Iterable[Node]) -> dict[str, Node]:
     """Whose disk each installation disk is, by all of its globally unique identifiers."""
     owners: dict[str, Node] = {}
     for node in nodes:
-        names = world_identities(node.install_disk) if node.install_disk else set()
-        serials = {serial_identity(node.install_disk_serial)} if node.install_disk_serial else set()
-        owners |= {name: owners.get(name, node) for name in (*names, *serials)}
+        owners |= {name: owners.get(name, node) for names in _identities_of(node) for name in names}
     return owners
+
+
+def _identities_of(node: Node) -> tuple[set[str], set[str]]:
+    """The globally unique identifiers of the disk that *node* is installed to: by its name, and by its serial number."""
+    names = world_identities(node.install_disk) if node.install_disk else set()
+    return names, {serial_identity(node.install_disk_serial)} if node.install_disk_serial else set()
 
 
 def said_of_disk(node: Node) -> Any:

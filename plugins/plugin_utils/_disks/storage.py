@@ -35,11 +35,7 @@ _FLATCARS_DISK = "the disk that Flatcar is on"
 
 
 #: What happens to whatever is at a path that an entry may overwrite.
-_DONE_TO = {
-    "directories": "deleted with all that is in it",
-    "files": "written over",
-    "links": "deleted",
-}
+_DONE_TO = {"directories": "deleted with all that is in it", "files": "written over", "links": "deleted"}
 
 #: Whatever version a config has, the newest table knows all of its words.
 _NEWEST = SPECS[-1]

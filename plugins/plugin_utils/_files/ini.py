@@ -23,7 +23,6 @@ class Assignment(NamedTuple):
 
     kind: str
     owner: str
-    owner_node: yaml.ScalarNode
     key: yaml.ScalarNode
     value: yaml.Node
     cut: str = ""
@@ -80,8 +79,7 @@ def _without_comments(line: str) -> list[str]:
 def _assignment(kind: str, owner: str, number: int, whole: str, key: str, value: str) -> Assignment:
     column = max(whole.find(f"{key}="), whole.find(key), 0)
     name = _scalar(key, key, number, column)
-    owner_node = _scalar(owner, owner, number, max(whole.find(owner), 0))
-    return Assignment(kind, owner, owner_node, name, _value(value, number, column + len(key) + 1))
+    return Assignment(kind, owner, name, _value(value, number, column + len(key) + 1))
 
 
 def _value(text: str, line: int, column: int) -> yaml.Node:

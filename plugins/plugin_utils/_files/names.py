@@ -231,15 +231,6 @@ def both(files: Files, hosts: Iterable[str], groups: Iterable[str]) -> Iterator[
         yield name, [places.get(HOST), places.get(GROUP)]
 
 
-def unprefixed(names: Iterable[str], known: Iterable[str], prefix: str) -> Iterator[str]:
-    """Those of *names* that would be Kindling's variables with its *prefix*, and that nothing else defines."""
-    names = set(names)
-    for name in known:
-        bare = name.removeprefix(prefix)
-        if bare in names and name not in names:
-            yield bare
-
-
 __all__ = (
     "Doubt",
     "Group",
@@ -251,5 +242,4 @@ __all__ = (
     "left_to_chance",
     "of_nobody",
     "replaced",
-    "unprefixed",
 )

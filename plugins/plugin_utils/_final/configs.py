@@ -30,6 +30,9 @@ class Config(NamedTuple):
         """The path in the node's Butane of what is at *inner* in this config, and *message*."""
         return (self.path, f"{message} (in the config there: {inner})") if self.path else (inner, message)
 
+    def kernel_arguments(self) -> Iterable[str]:
+        return (self.json.get("kernelArguments") or {}).get("shouldExist") or ()
+
     def entries(self, section: str, kind: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
         """Those of a list, each with its path."""
         entries = self.json.get(section, {}).get(kind)
@@ -48,7 +51,7 @@ def configs_in(node: Node, config: Mapping[str, Any]) -> tuple[list[Config], lis
     while waiting:
         outer = waiting.popleft()
         found.append(outer)
-        for place, resource in _resources(outer.json):
+        for place, resource in inner_configs(outer.json):
             if not str(resource.get("source", "")).startswith("data:"):
                 continue
             path = outer.path or place
@@ -59,7 +62,8 @@ def configs_in(node: Node, config: Mapping[str, Any]) -> tuple[list[Config], lis
     return found, wrong
 
 
-def _resources(config: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:
+def inner_configs(config: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """The configs that *config* takes in, each by its path and as a resource."""
     inner = (config.get("ignition") or {}).get("config") or {}
     yield from ((f"ignition.config.merge.{number}", one) for number, one in enumerate(inner.get("merge") or ()))
     if inner.get("replace"):
@@ -68,7 +72,9 @@ def _resources(config: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, An
 
 def has_unread(configs: Iterable[Config]) -> bool:
     """Whether one of them refers to a config located elsewhere."""
-    sources = (resource.get("source") or "data:" for config in configs for _path, resource in _resources(config.json))
+    sources = (
+        resource.get("source") or "data:" for config in configs for _path, resource in inner_configs(config.json)
+    )
     return not all(source.startswith("data:") for source in sources)
 
 
@@ -117,8 +123,13 @@ def content(resource: Mapping[str, Any]) -> bytes | None:
         return None
 
 
+def text_of(entry: Mapping[str, Any]) -> str:
+    """The contents of a file's entry, where they are known."""
+    return (content(entry.get("contents") or {}) or b"").decode("utf-8", "replace")
+
+
 def _in_butane(kind: str) -> str:
     return re.sub("[A-Z]", lambda found: f"_{found[0].lower()}", kind)
 
 
-__all__ = ("Config", "configs_in", "content", "has_unread")
+__all__ = ("Config", "configs_in", "content", "has_unread", "inner_configs", "text_of")

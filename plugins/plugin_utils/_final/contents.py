@@ -12,7 +12,7 @@ from typing import Any
 
 from .._butane.data_urls import content_of
 from .certificates import CertificateError, ends_of
-from .configs import Config
+from .configs import Config, inner_configs
 
 #: Where Flatcar's update-ca-certificates looks for certificates of authorities (docs: security/cert-auth).
 _AUTHORITIES = "/etc/ssl/certs/"
@@ -57,11 +57,7 @@ def _resources(config: Config) -> Iterator[tuple[str, Mapping[str, Any]]]:
     for place, entry in config.entries("storage", "luks"):
         if entry.get("keyFile"):
             yield f"{place}.key_file", entry["keyFile"]
-    ignition = config.json.get("ignition") or {}
-    for number, one in enumerate((ignition.get("config") or {}).get("merge") or ()):
-        yield f"ignition.config.merge.{number}", one
-    if (ignition.get("config") or {}).get("replace"):
-        yield "ignition.config.replace", ignition["config"]["replace"]
+    yield from inner_configs(config.json)
     yield from _authorities(config)
 
 

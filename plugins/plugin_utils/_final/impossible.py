@@ -20,7 +20,7 @@ from .._disks.storage import Storage, Use
 from .._flatcar import facts
 from .._flatcar.reboot_window import why_no_window
 from .._node import Node, kernel_line
-from .configs import Config, content
+from .configs import Config, content, text_of
 
 Found = Iterator[tuple[str, str]]
 
@@ -139,8 +139,7 @@ def _twice(config: Config, entries: Iterable[Written]) -> Found:
         first = seen.setdefault(one.there, one.path)
         if first != one.path:
             yield config.at(
-                f"{one.place}.path",
-                f"{one.path} is the same file as {first}, which is here too: leave one of them out",
+                f"{one.place}.path", f"{one.path} is the same file as {first}, which is here too: leave one of them out"
             )
 
 
@@ -217,7 +216,7 @@ def _masked(node: Node, config: Config, place: str, name: str, enabled: Collecti
 
 def _names(config: Config, entries: Iterable[Written]) -> Found:
     for one in entries:
-        name = _text(one) if one.path == "/etc/hostname" else ""
+        name = text_of(one.entry).strip() if one.path == "/etc/hostname" else ""
         if len(name) > facts.LONGEST_NAME:
             yield config.at(
                 f"{one.place}.contents",
@@ -226,18 +225,12 @@ def _names(config: Config, entries: Iterable[Written]) -> Found:
             )
 
 
-def _text(one: Written) -> str:
-    return (content(one.entry.get("contents") or {}) or b"").decode("utf-8", "replace").strip()
-
-
 def _kernel_line(node: Node, configs: Iterable[Config]) -> Found:
     lines = {}
     if node.boot_mode == "ram":
         lines["of the system in RAM"] = ipxe.kernel_line(_SERVED, kernel_line(node))
     else:
-        own = (
-            word for config in configs for word in (config.json.get("kernelArguments") or {}).get("shouldExist") or ()
-        )
+        own = (word for config in configs for word in config.kernel_arguments())
         lines["of the installed system"] = " ".join((facts.GRUB_LINE, *own))
     if node.boot_mode == "install":
         lines["of the installer"] = ipxe.kernel_line(_ARMED, kernel_line(node))
@@ -261,7 +254,7 @@ def _restarts(config: Config, entries: Iterable[Written]) -> Found:
     for one in entries:
         if one.there != facts.UPDATE_CONF:
             continue
-        said = {found[1]: found[3] for found in _SETTING.finditer(_text(one))}
+        said = {found[1]: found[3] for found in _SETTING.finditer(text_of(one.entry))}
         start, length = (
             said.get(f"LOCKSMITHD_REBOOT_WINDOW_{name}", said.get(f"REBOOT_WINDOW_{name}"))
             for name in ("START", "LENGTH")

@@ -14,7 +14,7 @@ from .._disks.storage import Storage
 from .._flatcar import facts
 from .._node import Node, kernel_line
 from .._schema.words import EXAMPLES_KEY
-from .configs import Config, content
+from .configs import Config, text_of
 from .contents import certificates
 
 
@@ -55,9 +55,7 @@ def _can_be_entered(node: Node, configs: Sequence[Config]) -> bool:
     users = (user for config in configs for _path, user in config.entries("passwd", "users"))
     if any(_may_log_in(user) for user in users):
         return True
-    arguments = (
-        word for config in configs for word in (config.json.get("kernelArguments") or {}).get("shouldExist") or ()
-    )
+    arguments = (word for config in configs for word in config.kernel_arguments())
     if any(_BY_KERNEL.fullmatch(word) for word in (*kernel_line(node), *arguments)):
         return True
     return any(
@@ -182,7 +180,7 @@ def _other_name(node: Node, config: Config) -> Iterator[Remark]:
     for place, entry in config.entries("storage", "files"):
         if entry.get("path") != "/etc/hostname":
             continue
-        name = (content(entry.get("contents") or {}) or b"").decode("utf-8", "replace").strip()
+        name = text_of(entry).strip()
         if name and name.split(".")[0] != node.hostname:
             said = (
                 f"the machine will call itself {name}, but DHCP and DNS call it {node.hostname}: set flatcar_hostname "

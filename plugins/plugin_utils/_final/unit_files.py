@@ -14,7 +14,7 @@ from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
 from .._butane.units import Option, UnitError, options_of
-from .configs import Config, content
+from .configs import Config, text_of
 
 
 class Kind(NamedTuple):
@@ -56,7 +56,7 @@ def mistakes(config: Config) -> Iterator[tuple[str, str]]:
     for place, entry in config.entries("storage", "files"):
         name = entry.get("path", "").removeprefix(_FOLDER)
         if name != entry.get("path") and "/" not in name and _kind_of(name):
-            text = (content(entry.get("contents") or {}) or b"").decode("utf-8", "replace")
+            text = text_of(entry)
             for message in _wrong(name, text, ()) if text else ():
                 yield config.at(f"{place}.contents", message)
 

@@ -11,6 +11,11 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+
+def _words(names: str) -> tuple[str, ...]:
+    return tuple(names.split())
+
+
 # Places -----------------------------------------------------------------------------------------------------------------------
 
 
@@ -171,8 +176,7 @@ class ImageUnits(NamedTuple):
 
 UNITS = (
     ImageUnits(
-        "scripts: app-containers (in the image's extensions)",
-        ("containerd.service", "docker.service", "docker.socket"),
+        "scripts: app-containers (in the image's extensions)", ("containerd.service", "docker.service", "docker.socket")
     ),
     ImageUnits("scripts: net-misc/openssh", ("sshd.service", "sshd.socket", "sshd@.service")),
     ImageUnits(
@@ -181,17 +185,13 @@ UNITS = (
     ImageUnits("locksmith: systemd/locksmithd.service", ("locksmithd.service",)),
     ImageUnits(
         "init: systemd/system",
-        (
-            *("addon-config@.service", "addon-run@.service", "motdgen.path"),
-            *("enable-oem-cloudinit.service", "ensure-sysext.service", "extend-filesystems.service"),
-            *(
-                "flatcar-setup-environment.service",
-                "ignition-delete-config.service",
-                "issuegen.service",
-                "motdgen.service",
-            ),
-            *("oem-cloudinit.service", "remount-root.service", "ssh-key-proc-cmdline.service", "sshd-keygen.service"),
-            *("sshkeys.service", "update-ssh-keys-after-ignition.service"),
+        _words(
+            """
+            addon-config@.service addon-run@.service motdgen.path enable-oem-cloudinit.service ensure-sysext.service
+            extend-filesystems.service flatcar-setup-environment.service ignition-delete-config.service
+            issuegen.service motdgen.service oem-cloudinit.service remount-root.service ssh-key-proc-cmdline.service
+            sshd-keygen.service sshkeys.service update-ssh-keys-after-ignition.service
+            """
         ),
     ),
     ImageUnits("baselayout: scripts/flatcar-tmpfiles.service", ("flatcar-tmpfiles.service",)),
@@ -200,62 +200,24 @@ UNITS = (
     ImageUnits("scripts: sys-apps/dbus", ("dbus.service", "dbus.socket")),
     ImageUnits(
         "systemd: units/",
-        (
-            *(
-                "systemd-binfmt.service",
-                "systemd-coredump.socket",
-                "systemd-fsck-root.service",
-                "systemd-fsck@.service",
-            ),
-            *(
-                "systemd-hostnamed.service",
-                "systemd-journald.service",
-                "systemd-journald.socket",
-                "systemd-journal-flush.service",
-            ),
-            *(
-                "systemd-localed.service",
-                "systemd-logind.service",
-                "systemd-machined.service",
-                "systemd-modules-load.service",
-            ),
-            *("systemd-networkd.service", "systemd-networkd.socket", "systemd-networkd-wait-online.service"),
-            *("systemd-networkd-wait-online@.service", "systemd-random-seed.service", "systemd-remount-fs.service"),
-            *(
-                "systemd-resolved.service",
-                "systemd-sysctl.service",
-                "systemd-sysext.service",
-                "systemd-sysusers.service",
-            ),
-            *(
-                "systemd-sysupdate.service",
-                "systemd-sysupdate.timer",
-                "systemd-timedated.service",
-                "systemd-timesyncd.service",
-            ),
-            *("systemd-tmpfiles-clean.service", "systemd-tmpfiles-clean.timer", "systemd-tmpfiles-setup.service"),
-            *("systemd-tmpfiles-setup-dev.service", "systemd-udev-settle.service", "systemd-udev-trigger.service"),
-            *("systemd-udevd.service", "systemd-update-done.service", "systemd-update-utmp.service"),
-            *("systemd-user-sessions.service", "user@.service", "user-runtime-dir@.service", "getty@.service"),
-            *("serial-getty@.service", "console-getty.service", "emergency.service", "rescue.service"),
-            *(
-                "basic.target",
-                "default.target",
-                "getty.target",
-                "graphical.target",
-                "local-fs.target",
-                "multi-user.target",
-            ),
-            *("network.target", "network-online.target", "network-pre.target", "nss-lookup.target", "paths.target"),
-            *(
-                "remote-fs.target",
-                "shutdown.target",
-                "slices.target",
-                "sockets.target",
-                "swap.target",
-                "sysinit.target",
-            ),
-            *("time-sync.target", "timers.target"),
+        _words(
+            """
+            systemd-binfmt.service systemd-coredump.socket systemd-fsck-root.service systemd-fsck@.service
+            systemd-hostnamed.service systemd-journald.service systemd-journald.socket systemd-journal-flush.service
+            systemd-localed.service systemd-logind.service systemd-machined.service systemd-modules-load.service
+            systemd-networkd.service systemd-networkd.socket systemd-networkd-wait-online.service
+            systemd-networkd-wait-online@.service systemd-random-seed.service systemd-remount-fs.service
+            systemd-resolved.service systemd-sysctl.service systemd-sysext.service systemd-sysusers.service
+            systemd-sysupdate.service systemd-sysupdate.timer systemd-timedated.service systemd-timesyncd.service
+            systemd-tmpfiles-clean.service systemd-tmpfiles-clean.timer systemd-tmpfiles-setup.service
+            systemd-tmpfiles-setup-dev.service systemd-udev-settle.service systemd-udev-trigger.service
+            systemd-udevd.service systemd-update-done.service systemd-update-utmp.service
+            systemd-user-sessions.service user@.service user-runtime-dir@.service getty@.service
+            serial-getty@.service console-getty.service emergency.service rescue.service basic.target default.target
+            getty.target graphical.target local-fs.target multi-user.target network.target network-online.target
+            network-pre.target nss-lookup.target paths.target remote-fs.target shutdown.target slices.target
+            sockets.target swap.target sysinit.target time-sync.target timers.target
+            """
         ),
     ),
 )
@@ -271,15 +233,12 @@ class Essential(NamedTuple):
 
 ESSENTIAL = {
     **dict.fromkeys(
-        ("basic.target", "local-fs.target", "multi-user.target", "sysinit.target", "sockets.target"),
+        _words("basic.target local-fs.target multi-user.target sysinit.target sockets.target"),
         Essential("nothing starts without it", "systemd: bootup(7)"),
     ),
     **dict.fromkeys(
-        (
-            "systemd-journald.service",
-            "systemd-udevd.service",
-            "systemd-tmpfiles-setup.service",
-            "systemd-sysusers.service",
+        _words(
+            "systemd-journald.service systemd-udevd.service systemd-tmpfiles-setup.service systemd-sysusers.service"
         ),
         Essential("the system does not come up without it", "systemd: units/"),
     ),
@@ -289,11 +248,11 @@ ESSENTIAL = {
     "systemd-networkd.service": Essential(
         "the machine has no network without it", "init: systemd/network/zz-default.network is for networkd"
     ),
-    "sshd.socket": Essential(
-        "nobody can log in by SSH without it", "docs: security/cert-auth/customizing-sshd.md", unless="sshd.service"
-    ),
-    "sshd@.service": Essential(
-        "nobody can log in by SSH without it", "docs: security/cert-auth/customizing-sshd.md", unless="sshd.service"
+    **dict.fromkeys(
+        ("sshd.socket", "sshd@.service"),
+        Essential(
+            "nobody can log in by SSH without it", "docs: security/cert-auth/customizing-sshd.md", unless="sshd.service"
+        ),
     ),
 }
 
@@ -344,49 +303,13 @@ UPDATE_CONF = "/etc/flatcar/update.conf"
 
 #: Groups of the image. Source: baselayout: baselayout/group (January 2024).
 GROUPS = frozenset(
-    (
-        *(
-            "root",
-            "bin",
-            "daemon",
-            "sys",
-            "adm",
-            "tty",
-            "disk",
-            "lp",
-            "mem",
-            "kmem",
-            "wheel",
-            "floppy",
-            "news",
-            "uucp",
-            "man",
-        ),
-        *(
-            "console",
-            "audio",
-            "cdrom",
-            "tape",
-            "video",
-            "input",
-            "lock",
-            "render",
-            "kvm",
-            "cdrw",
-            "usb",
-            "users",
-            "sudo",
-        ),
-        *("netperf", "messagebus", "syslog", "ntp", "sshd", "tcpdump", "dhcp", "etcd", "docker", "tlsdate", "polkitd"),
-        *(
-            "systemd-journal-remote",
-            "systemd-network",
-            "systemd-resolve",
-            "systemd-bus-proxy",
-            "systemd-journal",
-            "dialout",
-        ),
-        *("portage", "tss", "sgx", "utmp", "core", "nogroup", "nobody"),
+    _words(
+        """
+        root bin daemon sys adm tty disk lp mem kmem wheel floppy news uucp man console audio cdrom tape video input
+        lock render kvm cdrw usb users sudo netperf messagebus syslog ntp sshd tcpdump dhcp etcd docker tlsdate
+        polkitd systemd-journal-remote systemd-network systemd-resolve systemd-bus-proxy systemd-journal dialout
+        portage tss sgx utmp core nogroup nobody
+        """
     )
 )
 

@@ -8,15 +8,8 @@ import re
 
 from .facts import DAY, WEEK
 
-_SECONDS = {
-    "h": 3600.0,
-    "m": 60.0,
-    "s": 1.0,
-    "ms": 1e-3,
-    "us": 1e-6,
-    "µs": 1e-6,
-    "ns": 1e-9,
-}  # as Go's time.ParseDuration
+#: As Go's time.ParseDuration.
+_SECONDS = {"h": 3600.0, "m": 60.0, "s": 1.0, "ms": 1e-3, "us": 1e-6, "µs": 1e-6, "ns": 1e-9}
 _SPAN = re.compile(r"\+?(?:(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:ns|us|µs|ms|s|m|h))+|0")
 _PART = re.compile(r"([0-9]+\.?[0-9]*|\.[0-9]+)(ns|us|µs|ms|s|m|h)")
 _START = re.compile(r"(?:(sun|mon|tue|wed|thu|fri|sat)\s+)?([01]?[0-9]|2[0-3]):([0-5]?[0-9])", re.IGNORECASE)

@@ -142,10 +142,7 @@ def build(
 #: A machine in RAM identifies itself to DHCP by its MAC address, an installed one by default by an id of its installation; with
 #: this, it is one machine to servers that go by ids. It overlays the file by which Flatcar uses DHCP on every NIC without a file
 #: of its own. The initrd of the first boot, which uses DHCP if the config fetches something, cannot be configured like this.
-ASKS_BY_MAC = (
-    "/etc/systemd/network/zz-default.network.d/10-kindling.conf",
-    "[DHCPv4]\nClientIdentifier=mac\n",
-)
+ASKS_BY_MAC = ("/etc/systemd/network/zz-default.network.d/10-kindling.conf", "[DHCPv4]\nClientIdentifier=mac\n")
 
 
 def _asking_by_mac(config: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -163,17 +163,27 @@ def dnsmasq(wanted: Wanted) -> str:
     return "\n".join(lines) + "\n"
 
 
-def mikrotik(wanted: Wanted) -> str:
-    """For RouterOS 7, whose matchers inspect options; a machine has one lease there, for its first MAC address."""
-    lines, rows = [], []
+_IPXE = "ipxe"
+
+
+def _classes(wanted: Wanted) -> Iterator[tuple[str, str, str, bool]]:
+    """The classes of clients: a tag, what the client says it is, its boot file, and whether it fetches that by HTTP. iPXE, which
+    says it as its user class, comes first; firmware says it as its vendor class.
+    """
     if wanted.script:
-        lines = [f'/ip dhcp-server network set [find address="{wanted.subnet}"] next-server={wanted.server}']
-        rows = [("ipxe", 77, "iPXE", wanted.script, False)]
+        yield _IPXE, "iPXE", wanted.script, False
     for boot in wanted.boots:
         client = "HTTPClient" if boot.http else "PXEClient"
-        rows += [(f"{boot.tag}-{code}", 60, f"{client}:Arch:{code:05}", boot.file, boot.http) for code in boot.codes]
-    for tag, option, value, file, http in rows:
-        name = f"kindling-{tag}"
+        for code in boot.codes:
+            yield f"{boot.tag}-{code}", f"{client}:Arch:{code:05}", boot.file, boot.http
+
+
+def mikrotik(wanted: Wanted) -> str:
+    """For RouterOS 7, whose matchers inspect options; a machine has one lease there, for its first MAC address."""
+    network = f'/ip dhcp-server network set [find address="{wanted.subnet}"] next-server={wanted.server}'
+    lines = [network] if wanted.script else []
+    for tag, value, file, http in _classes(wanted):
+        name, option = f"kindling-{tag}", 77 if tag == _IPXE else 60
         lines.append(f"/ip dhcp-server option add name={name} code=67 value=\"s'{file}'\"")
         if http:
             lines.append(f"/ip dhcp-server option add name={name}-class code=60 value=\"s'HTTPClient'\"")
@@ -197,15 +207,9 @@ def windows(wanted: Wanted) -> str:
         lines.append(
             "Add-DhcpServerv4OptionDefinition -OptionId 60 -Name ClassIdentifier -Type String -ErrorAction SilentlyContinue"
         )
-    rows = [("ipxe", "User", "iPXE", wanted.script, False)] if wanted.script else []
-    for boot in wanted.boots:
-        client = "HTTPClient" if boot.http else "PXEClient"
-        rows += [
-            (f"{boot.tag}-{code}", "Vendor", f"{client}:Arch:{code:05}", boot.file, boot.http) for code in boot.codes
-        ]
-    for order, (tag, kind, data, file, http) in enumerate(rows, 1):
+    for order, (tag, data, file, http) in enumerate(_classes(wanted), 1):
         name = f"kindling-{tag}"
-        value = name if kind == "User" else f"{name}*"
+        kind, value = ("User", name) if tag == _IPXE else ("Vendor", f"{name}*")
         lines += [
             f'Add-DhcpServerv4Class -Name "{name}" -Type {kind} -Data "{data}"',
             f'Add-DhcpServerv4Policy -Name "{name}" {scope} -Condition OR -{kind}Class EQ,"{value}" -ProcessingOrder {order}',

@@ -43,9 +43,7 @@ NETWORK = (
     Field("address", fields.address, "the boot host's address here; as found on the interface when not given"),
     Field("gateway", fields.address, "the router that nodes are given; the relay, or none, when not given"),
     Field(
-        "dns",
-        fields.one_or_more(fields.address),
-        "the name servers that nodes are given; the boot host when not given",
+        "dns", fields.one_or_more(fields.address), "the name servers that nodes are given; the boot host when not given"
     ),
     Field("ntp", fields.one_or_more(fields.address), "the time servers that nodes are given", default=()),
     Field("domain", fields.domain, "the domain of the nodes' names"),
@@ -83,6 +81,8 @@ NETWORK = (
 )
 
 
+#: Which network, by its place in the list, which of its fields, and what is wrong with it.
+_Found = tuple[int, str, str]
 #: No gateway: the machine and the boot host are on one network.
 _ON_LINK = "0.0.0.0"  # noqa: S104 nothing listens there
 
@@ -185,10 +185,9 @@ def read_networks(host: str, value: Any, facts: Mapping[str, Any] | None = None)
         networks.append(network)
         problems += found
     problems = problems or [
-        *_overlaps(host, networks, value),
-        *_shared_racks(host, networks, value),
-        *_half_open(host, networks, value),
-        *_beside_a_proxy(host, networks, value),
+        Problem(host, f"{VARIABLE}[{number}].{field}", message, value[number][field])
+        for check in (_overlaps, _shared_racks, _half_open, _beside_a_proxy)
+        for number, field, message in check(networks)
     ]
     if problems:
         raise InventoryError(problems)
@@ -290,63 +289,45 @@ def _own_address(network: Mapping[str, Any]) -> ipaddress.IPv4Address:
     return usable[0]
 
 
-def _overlaps(host: str, networks: Iterable[Network], entries: Sequence[Mapping]) -> list[Problem]:
-    seen: list[Network] = []
-    problems = []
+def _overlaps(networks: Sequence[Network]) -> Iterator[_Found]:
     for number, network in enumerate(networks):
-        place = f"{VARIABLE}[{number}].subnet"
-        problems += [
-            Problem(host, place, f"overlaps {other.subnet} of interface {other.interface}", entries[number]["subnet"])
-            for other in seen
-            if network.subnet.overlaps(other.subnet)
-        ]
-        seen.append(network)
-    return problems
+        for other in networks[:number]:
+            if network.subnet.overlaps(other.subnet):
+                yield number, "subnet", f"overlaps {other.subnet} of interface {other.interface}"
 
 
-def _shared_racks(host: str, networks: Iterable[Network], entries: Sequence[Mapping]) -> list[Problem]:
+def _shared_racks(networks: Iterable[Network]) -> Iterator[_Found]:
     owner: dict[str, Network] = {}
-    problems = []
     for number, network in enumerate(networks):
         for rack in network.racks:
             if rack in owner:
-                message = f"rack {rack} stands on {owner[rack].subnet} already: a rack has one network"
-                problems.append(Problem(host, f"{VARIABLE}[{number}].racks", message, entries[number]["racks"]))
+                yield number, "racks", f"rack {rack} stands on {owner[rack].subnet} already: a rack has one network"
             owner.setdefault(rack, network)
-    return problems
 
 
-def _beside_a_proxy(host: str, networks: Iterable[Network], entries: Sequence[Mapping]) -> list[Problem]:
-    networks = list(networks)
-    proxies = {network.interface: network for network in networks if network.mode == "proxy"}
-    return [
-        Problem(
-            host,
-            f"{VARIABLE}[{number}].interface",
-            f"mode is proxy for {proxies[network.interface].subnet} on {network.interface}, so no other network may give DHCP "
-            "there: make it a VLAN with an interface of its own, or its mode none",
-            entries[number]["interface"],
-        )
-        for number, network in enumerate(networks)
-        if network.mode != "none" and proxies.get(network.interface, network) is not network
-    ]
-
-
-def _half_open(host: str, networks: Iterable[Network], entries: Sequence[Mapping]) -> list[Problem]:
+def _half_open(networks: Iterable[Network]) -> Iterator[_Found]:
     """dnsmasq decides by the interface whether it answers unknown machines at all, before it knows the network."""
-    networks = list(networks)
     opened = {network.interface: network for network in networks if network.quarantine}
-    return [
-        Problem(
-            host,
-            f"{VARIABLE}[{number}].interface",
-            f"{opened[network.interface].subnet} on {network.interface} has a quarantine and this network has none: whether "
-            "machines that are not in the inventory are answered is decided for an interface as a whole",
-            entries[number]["interface"],
-        )
-        for number, network in enumerate(networks)
-        if network.interface in opened and not network.quarantine and network.mode != "none"
-    ]
+    for number, network in enumerate(networks):
+        if network.interface in opened and not network.quarantine and network.mode != "none":
+            yield (
+                number,
+                "interface",
+                f"{opened[network.interface].subnet} on {network.interface} has a quarantine and this network has none: whether "
+                "machines that are not in the inventory are answered is decided for an interface as a whole",
+            )
+
+
+def _beside_a_proxy(networks: Iterable[Network]) -> Iterator[_Found]:
+    proxies = {network.interface: network for network in networks if network.mode == "proxy"}
+    for number, network in enumerate(networks):
+        if network.mode != "none" and proxies.get(network.interface, network) is not network:
+            yield (
+                number,
+                "interface",
+                f"mode is proxy for {proxies[network.interface].subnet} on {network.interface}, so no other network may give DHCP "
+                "there: make it a VLAN with an interface of its own, or its mode none",
+            )
 
 
 __all__ = ("MODES", "NETWORK", "VARIABLE", "Network", "read_networks")

@@ -48,10 +48,7 @@ FIELDS = (
     Field("flatcar_authorized_keys", fields.list_of(_authorized_key), "SSH keys that may log in as core", default=()),
     Field(
         "flatcar_password_hashes",
-        fields.MappingOf(
-            USER_NAME,
-            fields.word("password hash"),
-        ),
+        fields.MappingOf(USER_NAME, fields.word("password hash")),
         "password hashes by user, such as `{core: $y$…}`; keep them in a vault",
         default={},
         secret=True,

@@ -82,12 +82,12 @@ def _raise(place: str, message: str, _entry: Any, _inherited: Any) -> None:
     raise MergeError(f"{place}: {message}")
 
 
-def merge(earlier: Any, later: Any, place: str = "", refuse: Refuse = _raise) -> Any:
+def merge(earlier: Any, later: Any, refuse: Refuse = _raise) -> Any:
     """*later* merged over *earlier*, neither of which is modified; *place* is their place in the config.
 
     Raises ``MergeError`` at the first misuse unless *refuse* collects them; what is refused is left out.
     """
-    return _Merger(refuse).lay(earlier, later, place, place)
+    return _Merger(refuse).lay(earlier, later, "", "")
 
 
 class _Merger:

@@ -59,10 +59,7 @@ BMC = Record(
         Field("system", fields.line, "`redfish`: the system's id, where the service processor has several"),
         Field("port", fields.integer(1, 65535), "its port, if it is not the usual one"),
         Field(
-            "key",
-            _key,
-            "`ipmi`: its key (K_G) in hexadecimal digits, if it has one; keep it in a vault",
-            secret=True,
+            "key", _key, "`ipmi`: its key (K_G) in hexadecimal digits, if it has one; keep it in a vault", secret=True
         ),
         Field(
             "uefi",

@@ -156,10 +156,7 @@ OPTIONS: Mapping[str, tuple[Option, ...]] = {
         ),
         Option("install_expires", _integer, "for how many seconds nodes are armed, from 60 to 86400", 7200),
         Option(
-            "install_again",
-            _truth,
-            "start over where an installation was started, not finished and given up",
-            False,
+            "install_again", _truth, "start over where an installation was started, not finished and given up", False
         ),
         Option(
             "install_new_disk",

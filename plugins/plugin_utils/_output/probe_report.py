@@ -8,6 +8,8 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from .._status.installs import table
+
 NOT_SEEN = "nothing was tested: this host has no address on {0}. Choose a host on that network, or name its interface"
 
 _TOKEN = re.compile(r"(?<=/)[A-Za-z0-9_-]{43}(?=[./]|$)")
@@ -41,11 +43,9 @@ def _network(network: Mapping[str, Any]) -> str:
     title = f"{network['subnet']}, served by {network['boot_host']}"
     if not network["interface"]:
         return f"{title}: {NOT_SEEN.format(network['subnet'])}"
-    table = [_HEAD, *(_cells(row) for row in network["rows"])]
-    widths = [max(len(row[column]) for row in table) for column in range(len(_HEAD) - 1)]
-    lines = ["  ".join([*map(str.ljust, row, widths), row[-1]]).rstrip() for row in table]
+    rows = table([_HEAD, *(_cells(row) for row in network["rows"])])
     return "\n".join(
-        [f"{title}, seen from {network['interface']}", "", *lines, "", _stranger(network["stranger"]), *_urls(network)]
+        [f"{title}, seen from {network['interface']}", "", rows, "", _stranger(network["stranger"]), *_urls(network)]
     )
 
 

@@ -25,13 +25,7 @@ Shape = Number | str | list | Mapping[str, Any]
 
 KEYS, VALUES = "(each key)", "(each value)"
 
-_PROGRAM = {
-    "path": "line",
-    "name": "file name",
-    "sha256": "SHA-256",
-    "tag": "tag",
-    "architecture": "architecture",
-}
+_PROGRAM = {"path": "line", "name": "file name", "sha256": "SHA-256", "tag": "tag", "architecture": "architecture"}
 _WANTED = {"board": "board", "channel": "channel", "version": "release"}
 
 #: The roles that write what these become.

@@ -90,9 +90,7 @@ FORMS: Mapping[str, Form] = {
     ),
     "name": _row(r"[A-Za-z0-9][A-Za-z0-9_.-]*", "a name of letters, digits, dots, hyphens and underscores", "hello"),
     "file name": _row(
-        rf"{_NAME}",
-        "the name of a file, without a folder, of letters, digits and . + - _, such as {}",
-        "snponly.efi",
+        rf"{_NAME}", "the name of a file, without a folder, of letters, digits and . + - _, such as {}", "snponly.efi"
     ),
     "package": _row(r"[a-z0-9][a-z0-9.+-]*(:[a-z0-9-]+)?", "the name of a Debian package, such as {}", "nginx"),
     "serial number": _row(

@@ -27,10 +27,13 @@ _FINGERPRINT = "flatcar_images_key_fingerprint"
 _MANAGER = "web_service_manager"
 
 
+def _read(host: str, variables: Variables, *names: str) -> Mapping[str, Any]:
+    return variables.read(host, lambda known: [name for name in names if name in known]).values
+
+
 def directories(host: str, variables: Variables) -> dict[str, str]:
     """The module's options that say where the boot host *host* has the roles' files, and where its armings are kept."""
-    names = [*_DIRECTORIES.values(), _WORK_DIR, _MANAGER]
-    values = variables.read(host, lambda known: [name for name in names if name in known]).values
+    values = _read(host, variables, *_DIRECTORIES.values(), _WORK_DIR, _MANAGER)
     found = {option: str(values.get(name) or host_paths.ROLE_DEFAULTS[name]) for option, name in _DIRECTORIES.items()}
     work_dir = values.get(_WORK_DIR) or f"{found['images_dir']}{host_paths.WORK_SUFFIX}"
     kept = {"supervised": host_paths.SERVICES} if values.get(_MANAGER) == "s6" else {}
@@ -46,7 +49,7 @@ def places_of_armings(host: str, variables: Variables) -> dict[str, str]:
 def given_key(host: str, variables: Variables) -> str | None:
     """The text of the signing key, if the boot host's variables contain it or name a file on the controller; a key from a URL is
     the one that the boot host keeps."""
-    key = variables.read(host, lambda known: [name for name in (_KEY,) if name in known]).values.get(_KEY)
+    key = _read(host, variables, _KEY).get(_KEY)
     if not key or str(key).startswith(("http://", "https://", "file://")):
         return None
     if "-----BEGIN PGP" in key:
@@ -57,8 +60,7 @@ def given_key(host: str, variables: Variables) -> str | None:
 def signed_by(host: str, variables: Variables) -> str | None:
     """The digest of everything that the boot host's variables say about the image signing key; None if they leave it to the
     role."""
-    names = (_KEY, _FINGERPRINT)
-    said = variables.read(host, lambda known: [name for name in names if name in known]).values
+    said = _read(host, variables, _KEY, _FINGERPRINT)
     if not any(said.values()):
         return None
     words = [given_key(host, variables) or said.get(_KEY), said.get(_FINGERPRINT)]
@@ -107,6 +109,11 @@ def who() -> str:
     return f"{user} on {socket.gethostname()}"
 
 
+def words_of(machine: Mapping[str, Any]) -> set[str]:
+    """By what an arming, or the terms of an order, know their machine."""
+    return {machine["node"], machine["address"], *machine["more_addresses"], *machine["macs"]}
+
+
 def last_report(reports: Mapping[str, Mapping[str, Any]]) -> tuple[str, Mapping[str, Any]] | None:
     """The latest report, with its stage."""
     return max(reports.items(), key=lambda item: (item[1]["when"], routes.STAGES.index(item[0])), default=None)
@@ -129,4 +136,5 @@ __all__ = (
     "signed_by",
     "table",
     "who",
+    "words_of",
 )

@@ -12,6 +12,8 @@ from typing import Any
 from ansible_collections.kindling.flatcar.plugins.module_utils._generation.publishings import in_words
 from ansible_collections.kindling.flatcar.plugins.module_utils._routes import routes
 
+from .installs import words_of
+
 #: Not a machine's name: all armings.
 _ANY = ""
 
@@ -32,7 +34,7 @@ def by_word(armings: Iterable[Mapping[str, Any]]) -> dict[str, list[Mapping[str,
     """*armings*, as the module ``arming`` reports them, by every name and address of their machines."""
     found: dict[str, list[Mapping[str, Any]]] = {}
     for arming in armings:
-        for word in {_ANY, arming["node"], arming["address"], *arming["more_addresses"], *arming["macs"]}:
+        for word in {_ANY, *words_of(arming)}:
             found.setdefault(word, []).append(arming)
     return found
 
@@ -103,8 +105,7 @@ def strangers(read: Mapping[str, Mapping[str, Any] | str], known: Collection[str
     found = {}
     for host, answer in read.items():
         for arming in [] if isinstance(answer, str) else answer["armings"].get(_ANY, ()):
-            words = {arming["node"], arming["address"], *arming["more_addresses"], *arming["macs"]}
-            if (arming["armed"] or arming["half_written"]) and not words & known:
+            if (arming["armed"] or arming["half_written"]) and not words_of(arming) & known:
                 told = {**answer, "armings": {arming["node"]: [arming]}, "index": {}, "reports": {}}
                 status = status_of(arming["node"], None, {host: told})
                 drift = [f"not in the inventory: disarm.yml -e disarm_machines={arming['node']}"]

@@ -144,7 +144,7 @@ def test_what_is_served_can_be_held_by_its_name(tree):
 def test_a_hold_is_none_while_another_generation_is_served(tree):
     """As after a run that was killed between noting and switching."""
     names = [tree.publish(text) for text in "ab"]
-    tree.generation._note(tree.root, history.read(tree.root, names[1]).served(names[0]).hold(names[0], "then"))
+    history.write(tree.root, history.read(tree.root, names[1]).served(names[0]).hold(names[0], "then"))
     assert not tree.is_held
     assert tree.generation.served_history(tree.root)[0].current == names[1]
 

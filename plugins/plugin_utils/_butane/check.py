@@ -52,12 +52,11 @@ def duplicate_findings(places: list[Place]) -> Iterator[Finding]:
 def rule_findings(places: list[Place], scope: Scope) -> Iterator[Finding]:
     """Findings of the rules for the generated config: for each object those of its fields, then its own."""
     for shape, obj, path in places:
-        for field in shape.checked:
+        for field, rule in shape.checked:
             value = obj.get(field.name)
             if value is not None or field.required:
-                for rule in field.rules:
-                    for finding in rule(value, scope):
-                        yield _below((*path, field.name), finding)
+                for finding in rule(value, scope):
+                    yield _below((*path, field.name), finding)
         for rule in shape.struct.rules:
             for finding in rule(obj, scope):
                 yield _below(path, finding)

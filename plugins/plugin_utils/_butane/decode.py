@@ -17,7 +17,7 @@ from . import yaml_text
 from .limits import Budget
 from .report import WARNING, Path, render
 from .structure import Finding, Form, Object, Scalar, Shape, Spec, Structure, error, shape_of, warning
-from .values import WrongTypeError, convert, describe, is_list, is_mapping, is_null, is_plain
+from .values import WrongTypeError, convert, describe, is_list, is_mapping, is_null, is_plain, is_printable
 from .yaml_text import unwrap
 
 _MISMATCH = (
@@ -46,7 +46,8 @@ class Decoder:
             return {}
         self._budget.visit(path, len(raw) + 1)
         below = self._written_members(written, shape, path)
-        self._report_malformed(raw, path)
+        if isinstance(raw, yaml_text.Mapping):
+            self._report_malformed(raw, path)
         obj = {}
         for key, member in raw.items():
             row = shape.by_name.get(key)
@@ -119,9 +120,7 @@ class Decoder:
         else:
             self._refuse(path, f"must be a mapping, not {describe(raw)}")
 
-    def _report_malformed(self, raw: Mapping, path: Path) -> None:
-        if not isinstance(raw, yaml_text.Mapping):
-            return
+    def _report_malformed(self, raw: yaml_text.Mapping, path: Path) -> None:
         lines = {key: key.origin.line for key in raw.own} if raw.repeated else {}
         for key in raw.repeated:
             self._refuse((*path, str(key)), f'mapping key "{key}" already defined at line {lines[key]}')
@@ -142,7 +141,9 @@ def _key_text(key: Any) -> str:
         return str(key)
     if isinstance(key, bool):
         return str(key).lower()
-    return "null" if key is None else str(key)
+    if key is None:
+        return "null"
+    return str(key) if is_printable(key) else describe(key)
 
 
 __all__ = ("Decoder",)

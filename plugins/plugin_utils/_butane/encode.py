@@ -11,6 +11,10 @@ from typing import Any
 
 from .structure import Field, Form, Object, Shape, Spec, Structure, Written, shape_of
 
+_ALWAYS, _IF_NOT_ZERO = (
+    Written.ALWAYS,
+    Written.IF_NOT_ZERO,
+)  # asked for at each field: an enum is slow to name its members
 _ESCAPED_BYTE = re.compile("[\udc80-\udcff]")
 _ESCAPED_IN_HTML = {character: f"\\u{ord(character):04x}" for character in "<>&\u2028\u2029"}
 
@@ -28,7 +32,7 @@ def _object(shape: Shape, obj: Object) -> dict[str, Any]:
             value = _value(field, inner, value)
             if value is not None:
                 encoded[field.json_name] = value
-        elif field.written is Written.ALWAYS:
+        elif field.written is _ALWAYS:
             encoded[field.json_name] = ""
     return encoded
 
@@ -39,7 +43,7 @@ def _value(field: Field, inner: Shape | None, value: Any) -> Any:
         return [_object(inner, element) if inner else _text(element) for element in value] or None
     if inner:
         return (_object(inner, value) or None) if value else None
-    return _text(value) if value or field.written is not Written.IF_NOT_ZERO else None
+    return _text(value) if value or field.written is not _IF_NOT_ZERO else None
 
 
 def _text(value: Any) -> Any:

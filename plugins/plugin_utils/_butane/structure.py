@@ -188,7 +188,8 @@ class Shape:
 
     rows: its fields in the order of the table, each with the shape of its objects, or None if it holds values
     by_name: the same, by their names in that form
-    checked: the fields that have rules; unique: those whose elements must differ; forbidden: those that may not be set
+    checked: the rules of its fields, each with the field
+    unique: the fields whose elements must differ; forbidden: those that may not be set
     is_walked: whether there is anything to do at such an object or below it
     """
 
@@ -200,7 +201,7 @@ class Shape:
         self.struct = struct
         self.rows: tuple[Row, ...] = tuple(zip(fields, shapes, strict=True))
         self.by_name: dict[str, Row] = dict(zip(fields_by_name(struct, spec, form), self.rows, strict=True))
-        self.checked = tuple(field for field in fields if field.rules)
+        self.checked = tuple((field, rule) for field in fields for rule in field.rules)
         self.unique = tuple(field for field in fields if field.unique)
         self.forbidden = tuple(field for field in fields if f"{struct.name}.{field.name}" in spec.forbidden)
         self._walked = tuple((field.name, field.many, shape) for field, shape in self.rows if shape and shape.is_walked)

@@ -70,6 +70,8 @@ def _printed(value: Any, line: str) -> str:
     """As ``json.dumps`` with an indent, for which Python does not use its encoder in C. ``line`` begins a line at this depth."""
     if isinstance(value, str):
         return encode_basestring(value)
+    if isinstance(value, int):
+        return str(value).lower()  # True is true
     below = line + "  "
     if isinstance(value, dict):
         members = [f"{encode_basestring(key)}: {_printed(member, below)}" for key, member in value.items()]

@@ -7,23 +7,23 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from .report import ERROR, Path
-from .structure import Finding, Form, Object, Scope, Spec, Structure, error, fields_of, objects_in, walk
+from .structure import Finding, Place, Scope, Spec, error
 
 
-def source_findings(root: Structure, config: Object, scope: Scope) -> Iterator[Finding]:
+def source_findings(places: list[Place], scope: Scope) -> Iterator[Finding]:
     """Findings of the rules for the author's config."""
-    for struct, obj, path in walk(root, config, scope.spec, Form.BUTANE):
-        for rule in struct.source_rules:
-            yield from _below(path, rule(obj, scope))
+    for shape, obj, path in places:
+        for rule in shape.struct.source_rules:
+            for finding in rule(obj, scope):
+                yield _below(path, finding)
 
 
-def forbidden_findings(root: Structure, config: Object, spec: Spec) -> Iterator[Finding]:
+def forbidden_findings(places: list[Place], spec: Spec) -> Iterator[Finding]:
     """Fields that exist in Ignition but may not be used in this version."""
-    for struct, obj, path in walk(root, config, spec, Form.IGNITION):
-        for field in objects_in(struct, spec, Form.IGNITION):
-            message = spec.forbidden.get(f"{struct.name}.{field.name}")
-            if message and _says_anything(obj.get(field.name)):
-                yield error(message, *path, field.name)
+    for shape, obj, path in places:
+        for field in shape.forbidden:
+            if _says_anything(obj.get(field.name)):
+                yield error(spec.forbidden[f"{shape.struct.name}.{field.name}"], *path, field.name)
 
 
 def _says_anything(value: object) -> bool:
@@ -35,12 +35,12 @@ def _says_anything(value: object) -> bool:
     return value is not None
 
 
-def duplicate_findings(root: Structure, config: Object, spec: Spec) -> Iterator[Finding]:
+def duplicate_findings(places: list[Place]) -> Iterator[Finding]:
     """Elements of the generated config that occur twice."""
-    for struct, obj, path in walk(root, config, spec, Form.IGNITION):
+    for shape, obj, path in places:
         seen: dict[str, set] = {}
-        for field in fields_of(struct, spec, Form.IGNITION):
-            if field.unique and obj.get(field.name):
+        for field in shape.unique:
+            if obj.get(field.name):
                 used = seen.setdefault(field.unique.among or field.name, set())
                 for index, element in enumerate(obj[field.name]):
                     key = field.unique.key(element)
@@ -49,19 +49,21 @@ def duplicate_findings(root: Structure, config: Object, spec: Spec) -> Iterator[
                     used.add(key)
 
 
-def rule_findings(root: Structure, config: Object, scope: Scope) -> Iterator[Finding]:
+def rule_findings(places: list[Place], scope: Scope) -> Iterator[Finding]:
     """Findings of the rules for the generated config: for each object those of its fields, then its own."""
-    for struct, obj, path in walk(root, config, scope.spec, Form.IGNITION):
-        for field in fields_of(struct, scope.spec, Form.IGNITION):
-            for rule in field.rules:
-                yield from _below((*path, field.name), rule(obj.get(field.name), scope))
-        for rule in struct.rules:
-            yield from _below(path, rule(obj, scope))
+    for shape, obj, path in places:
+        for field, rule in shape.checked:
+            value = obj.get(field.name)
+            if value is not None or field.required:
+                for finding in rule(value, scope):
+                    yield _below((*path, field.name), finding)
+        for rule in shape.struct.rules:
+            for finding in rule(obj, scope):
+                yield _below(path, finding)
 
 
-def _below(path: Path, findings: Iterator[Finding]) -> Iterator[Finding]:
-    for finding in findings:
-        yield finding._replace(where=path + finding.where)
+def _below(path: Path, finding: Finding) -> Finding:
+    return finding._replace(where=path + finding.where)
 
 
 def refuses(findings: list[Finding]) -> bool:

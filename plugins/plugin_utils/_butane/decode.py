@@ -10,13 +10,14 @@ is how the reference finds them.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from itertools import chain, repeat
 from typing import Any
 
 from . import yaml_text
 from .limits import Budget
 from .report import WARNING, Path, render
-from .structure import Field, Finding, Form, Object, Spec, Structure, error, fields_by_name, warning
-from .values import WrongTypeError, convert, describe, is_null
+from .structure import Finding, Form, Object, Scalar, Shape, Spec, Structure, error, shape_of, warning
+from .values import WrongTypeError, convert, describe, is_list, is_mapping, is_null, is_plain, is_printable
 from .yaml_text import unwrap
 
 _MISMATCH = (
@@ -36,82 +37,93 @@ class Decoder:
         self._budget = budget
 
     def decode(self, root: Structure, raw: Any) -> Object:
-        return self._object(root, raw, raw, ())
+        return self._object(shape_of(root, self._spec, Form.BUTANE), raw, raw, ())
 
-    def _object(self, struct: Structure, raw: Any, written: Any, path: Path) -> Object:
+    def _object(self, shape: Shape, raw: Any, written: Any, path: Path) -> Object:
         raw = unwrap(raw)
-        if is_null(raw):
-            self._report_mismatch(path)
-            return {}
-        if not isinstance(raw, Mapping):
-            self._refuse(path, f"must be a mapping, not {describe(raw)}")
+        if not is_mapping(raw):
+            self._report_no_mapping(raw, path)
             return {}
         self._budget.visit(path, len(raw) + 1)
-        fields = fields_by_name(struct, self._spec, Form.BUTANE)
-        below = self._written_members(written, fields, path)
-        self._report_malformed(raw, path)
-        return {
-            field.name: value
-            for key, member in raw.items()
-            if (field := fields.get(key)) is not None
-            and (value := self._field(field, member, below.get(key, _NOT_WRITTEN), (*path, field.name))) is not None
-        }
+        below = self._written_members(written, shape, path)
+        if isinstance(raw, yaml_text.Mapping):
+            self._report_malformed(raw, path)
+        obj = {}
+        for key, member in raw.items():
+            row = shape.by_name.get(key)
+            if row is None:
+                continue
+            field, inner = row
+            name = field.name
+            if field.many:
+                value = self._list(inner or field.type, member, below.get(key, _NOT_WRITTEN), (*path, name))
+            elif inner:
+                value = self._object(inner, member, below.get(key, _NOT_WRITTEN), (*path, name))
+            else:
+                value = self._scalar(field.type, member, path, name)
+            if value is not None:
+                obj[name] = value
+        return obj
 
-    def _field(self, field: Field, raw: Any, written: Any, path: Path) -> Any:
-        """The value of a field; None if it counts as absent."""
-        if not field.many:
-            return self._single(field, raw, written, path)
+    def _list(self, type: Shape | Scalar, raw: Any, written: Any, path: Path) -> list | None:
+        """The elements that are not null; None if the list counts as absent."""
         raw = unwrap(raw)
-        if is_null(raw):
-            return None
-        if not isinstance(raw, list | tuple):
-            self._refuse(path, f"must be a list, not {describe(raw)}")
+        if not is_list(raw):
+            if not is_null(raw):
+                self._refuse(path, f"must be a list, not {describe(raw)}")
             return None
         self._budget.visit(path, len(raw))
-        places = iter(written) if isinstance(written, list | tuple) else iter(())
-        kept = (element for element in raw if not is_null(unwrap(element)))
+        kept = [element for element in raw if not is_null(unwrap(element))]
+        if isinstance(type, Scalar):
+            return [self._scalar(type, element, path, index) for index, element in enumerate(kept)]
+        places = chain(written if is_list(written) else (), repeat(_NOT_WRITTEN))
         return [
-            self._single(field, element, next(places, _NOT_WRITTEN), (*path, index))
-            for index, element in enumerate(kept)
+            self._object(type, element, place, (*path, index))
+            for index, (element, place) in enumerate(zip(kept, places, strict=False))
         ]
 
-    def _single(self, field: Field, raw: Any, written: Any, path: Path) -> Any:
-        if isinstance(field.type, Structure):
-            return self._object(field.type, raw, written, path)
-        return self._scalar(field, raw, path)
+    def _scalar(self, type: Scalar, raw: Any, path: Path, step: str | int) -> Any:
+        """A single value; None if it counts as absent."""
+        value = raw if is_plain(raw, type) else self._converted(type, unwrap(raw), path, step)
+        if isinstance(value, str):
+            self._budget.read(len(value), path, step)
+        return value
 
-    def _scalar(self, field: Field, raw: Any, path: Path) -> Any:
-        raw = unwrap(raw)
+    def _converted(self, type: Scalar, raw: Any, path: Path, step: str | int) -> Any:
         if is_null(raw):
             return None
         try:
-            value = convert(raw, field.type)
+            return convert(raw, type)
         except WrongTypeError as failure:
-            self._refuse(path, str(failure))
+            self._refuse((*path, step), str(failure))
             return None
-        if isinstance(value, str):
-            self._budget.read(path, len(value))
-        return value
 
-    def _written_members(self, written: Any, fields: Mapping[str, Field], path: Path) -> Mapping[str, Any]:
+    def _written_members(self, written: Any, shape: Shape, path: Path) -> Mapping[str, Any]:
         """What is written below this path; warns of keys that match no field."""
         if written is _NOT_WRITTEN:
             return {}
-        if not isinstance(written, Mapping):
+        if not is_mapping(written):
             self._report_mismatch(path)
             return {}
         members = written.own if isinstance(written, yaml_text.Mapping) else written
-        for key in members:
-            if key not in fields:
-                name = _key_text(key)
-                self.warnings.append(Finding(WARNING, f"unused key {name}", (*path, name), at_key=True))
+        if not members.keys() <= shape.by_name.keys():
+            for key in members:
+                if key not in shape.by_name:
+                    name = _key_text(key)
+                    self.warnings.append(Finding(WARNING, f"unused key {name}", (*path, name), at_key=True))
         return members
 
-    def _report_malformed(self, raw: Mapping, path: Path) -> None:
-        if not isinstance(raw, yaml_text.Mapping):
-            return
-        for key, first_line in raw.duplicates:
-            self._refuse((*path, str(key)), f'mapping key "{key}" already defined at line {first_line}')
+    def _report_no_mapping(self, raw: Any, path: Path) -> None:
+        """Null is an object without fields, though the reference finds it odd."""
+        if is_null(raw):
+            self._report_mismatch(path)
+        else:
+            self._refuse(path, f"must be a mapping, not {describe(raw)}")
+
+    def _report_malformed(self, raw: yaml_text.Mapping, path: Path) -> None:
+        lines = {key: key.origin.line for key in raw.own} if raw.repeated else {}
+        for key in raw.repeated:
+            self._refuse((*path, str(key)), f'mapping key "{key}" already defined at line {lines[key]}')
         for key in raw.bad_keys:
             self._refuse(path, f"a key must be a single value, not {describe(key)}")
         for _merged in raw.bad_merges:
@@ -129,7 +141,9 @@ def _key_text(key: Any) -> str:
         return str(key)
     if isinstance(key, bool):
         return str(key).lower()
-    return "null" if key is None else str(key)
+    if key is None:
+        return "null"
+    return str(key) if is_printable(key) else describe(key)
 
 
 __all__ = ("Decoder",)

@@ -7,6 +7,7 @@ The reference follows links anywhere. Kindling publishes what it reads to a netw
 
 from __future__ import annotations
 
+import functools
 import os
 import stat
 from collections.abc import Iterator
@@ -91,10 +92,14 @@ class FilesDir:
 
     def _confined(self, location: FilePath) -> str:
         """The location with links resolved, which must stay inside the files directory."""
-        root, real = os.path.realpath(self._root), os.path.realpath(location)
-        if os.path.commonpath((root, real)) != root:
+        real = os.path.realpath(location)
+        if os.path.commonpath((self._real_root, real)) != self._real_root:
             raise LocalFileError(OUTSIDE)
         return real
+
+    @functools.cached_property
+    def _real_root(self) -> str:
+        return os.path.realpath(self._root)
 
 
 def _walk(root: FilePath) -> Iterator[LocalNode]:

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 
 from .structure import Spec
@@ -34,6 +35,7 @@ def normalized_version(text: str) -> str | None:
     return printed + (f"-{prerelease}" if prerelease else "") + (f"+{metadata}" if metadata else "")
 
 
+@functools.lru_cache(maxsize=16)  # a fleet has one header, or a few
 def find_spec(variant: str, version: str, specs: tuple[Spec, ...]) -> Spec:
     """The spec for a header. Raises HeaderError."""
     if not variant:

@@ -12,7 +12,20 @@ from typing import Any
 from .check import duplicate_findings, rule_findings
 from .header import normalized_version
 from .report import ERROR, WARNING, Path
-from .structure import Field, Finding, Form, Object, Scalar, Scope, Spec, Structure, error, fields_by_name, warning
+from .structure import (
+    Field,
+    Finding,
+    Form,
+    Object,
+    Scalar,
+    Scope,
+    Spec,
+    Structure,
+    error,
+    fields_by_name,
+    walk,
+    warning,
+)
 
 _LONGEST_INTEGER = 20
 _SURROGATE = re.compile("[\ud800-\udfff]")
@@ -40,7 +53,8 @@ def inner_findings(root: Structure, text: str, spec: Spec) -> Iterator[Finding]:
     elif version != spec.ignition:
         yield warning(_UNKNOWN_VERSION, "version")
         return
-    for finding in (*rule_findings(root, config, Scope(spec)), *duplicate_findings(root, config, spec)):
+    places = walk(root, config, spec, Form.IGNITION)
+    for finding in (*rule_findings(places, Scope(spec)), *duplicate_findings(places)):
         yield finding._replace(where=("inline",), inner=_json_path(root, finding.where))
     yield from reader.warnings
 

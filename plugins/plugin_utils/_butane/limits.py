@@ -38,10 +38,11 @@ class Budget:
         if self.values < 0:
             raise LimitError(f"the config holds more than {MAX_VALUES} values", path)
 
-    def read(self, path: Path, size: int) -> None:
+    def read(self, size: int, path: Path, step: str | int) -> None:
+        """A text at that step below the path: putting the two together is dearer than counting."""
         self.text -= size
         if self.text < 0:
-            raise LimitError(f"the config holds more than {MAX_TEXT_BYTES} bytes of text", path)
+            raise LimitError(f"the config holds more than {MAX_TEXT_BYTES} bytes of text", (*path, step))
 
     def embed(self, path: Path, size: int) -> None:
         self.content_bytes -= size

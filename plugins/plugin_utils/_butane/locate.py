@@ -9,6 +9,7 @@ from typing import Any
 
 from . import yaml_text
 from .report import Origin, Path
+from .values import is_printable
 
 OriginOf = Callable[[Any], "Origin | tuple[str, int, int] | None"]
 
@@ -58,7 +59,7 @@ class Locator:
         """The keys by their text. Cached per mapping: a report may name thousands of its members."""
         _mapping, keys = self._keys_of.get(id(mapping), (None, None))
         if keys is None:
-            keys = {str(key): key for key in mapping}
+            keys = {str(key): key for key in mapping if is_printable(key)}
             self._keys_of[id(mapping)] = (mapping, keys)
         return keys
 

@@ -11,7 +11,7 @@ from .files import FilesDir, LocalFileError
 from .limits import Budget
 from .lineage import Lineage
 from .report import Path
-from .structure import Finding, Form, Object, Spec, Structure, error, members, objects_in
+from .structure import Finding, Form, Object, Shape, Spec, Structure, error, shape_of
 
 NODE_LISTS = ("directories", "files", "links")
 NODE_EXISTS = "matching filesystem node has existing contents or different type"
@@ -27,11 +27,14 @@ class Lowering:
         self.lineage = Lineage()
         self.errors: list[Finding] = []
 
-    def lower(self, struct: Structure, obj: Object, path: Path = ()) -> None:
+    def lower(self, root: Structure, config: Object) -> None:
         """Applies the sugar of each object in place, members first."""
-        for member in members(obj, objects_in(struct, self.spec, Form.BUTANE), path):
-            self.lower(*member)
-        for rewrite in struct.sugar:
+        self._lower(shape_of(root, self.spec, Form.BUTANE), config, ())
+
+    def _lower(self, shape: Shape, obj: Object, path: Path) -> None:
+        for member in shape.members(obj, path):
+            self._lower(*member)
+        for rewrite in shape.struct.sugar:
             rewrite(obj, path, self)
 
     def refuse(self, path: Path, message: str) -> None:

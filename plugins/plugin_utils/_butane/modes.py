@@ -4,12 +4,15 @@
 
 from __future__ import annotations
 
+import functools
+
 _SETUID, _SETGID, _STICKY = 0o4000, 0o2000, 0o1000
 SPECIAL_BITS = _SETUID | _SETGID | _STICKY
 HIGHEST = 0o7777
 _READ, _WRITE, _EXECUTE = 4, 2, 1
 
 
+@functools.lru_cache(maxsize=64)  # configs have few different modes
 def looks_decimal(mode: int, *, directory: bool) -> bool:
     """``mode: 644``: odd as it is, usual once its digits are read as octal."""
     digits = str(mode)

@@ -4,9 +4,9 @@
 
 Read it beside the published spec page. One row is one field: its name, its type, and where that is not obvious, the version it
 exists ``since``, its ``form`` (BUTANE: sugar, not copied; IGNITION: only written), how it is ``written``, what makes its elements
-``unique``, and the rules for its value. Rows are in the order in which Ignition's JSON is printed. A structure names its own
-rules after its rows: ``source_rules`` for what the author wrote, ``rules`` for the generated config, and ``sugar``, which turns
-the one into the other.
+``unique``, and the rules for its value, which see an absent one too if it is ``required``. Rows are in the order in which
+Ignition's JSON is printed. A structure names its own rules after its rows: ``source_rules`` for what the author wrote, ``rules``
+for the generated config, and ``sugar``, which turns the one into the other.
 
 A new version of the spec is a row in SPECS and a ``since`` at each new field.
 """
@@ -49,7 +49,7 @@ NUMBER_OR_LABEL = Unique(lambda partition: partition.get("number") or (partition
 
 HTTP_HEADER = structure(
     "HTTP header",
-    one("name", STRING, resources.is_header_name, written=ALWAYS),
+    one("name", STRING, resources.is_header_name, required=True, written=ALWAYS),
     one("value", STRING, resources.is_header_value),
 )
 VERIFICATION = structure(
@@ -178,7 +178,7 @@ NODE_OWNER = structure(
 NODE_FIELDS = (
     one("group", NODE_OWNER, nodes.has_id_or_name),
     one("overwrite", BOOL),
-    one("path", STRING, paths.is_clean_path, written=ALWAYS),
+    one("path", STRING, paths.is_clean_path, required=True, written=ALWAYS),
     one("user", NODE_OWNER, nodes.has_id_or_name),
 )
 DIRECTORY = structure(
@@ -200,7 +200,7 @@ LINK = structure(
     "link",
     *NODE_FIELDS,
     one("hard", BOOL),
-    one("target", STRING, nodes.is_link_target),
+    one("target", STRING, nodes.is_link_target, required=True),
     rules=(nodes.hard_link_has_no_owner,),
 )
 TREE = structure(
@@ -231,14 +231,14 @@ PARTITION = structure(
 )
 DISK = structure(
     "disk",
-    one("device", STRING, paths.is_device, written=ALWAYS),
+    one("device", STRING, paths.is_device, required=True, written=ALWAYS),
     many("partitions", PARTITION, unique=NUMBER_OR_LABEL),
     one("wipe_table", BOOL),
     rules=(disks.partitions_fit_together,),
 )
 FILESYSTEM = structure(
     "filesystem",
-    one("device", STRING, paths.is_clean_path, written=ALWAYS),
+    one("device", STRING, paths.is_clean_path, required=True, written=ALWAYS),
     one("format", STRING),
     one("label", STRING),
     many("mount_options", STRING),
@@ -253,8 +253,8 @@ FILESYSTEM = structure(
 TANG = structure(
     "tang",
     one("advertisement", STRING, disks.is_advertisement, since=V1_1),
-    one("thumbprint", STRING, disks.is_thumbprint),
-    one("url", STRING, disks.is_tang_url, written=IF_NOT_ZERO),
+    one("thumbprint", STRING, disks.is_thumbprint, required=True),
+    one("url", STRING, disks.is_tang_url, required=True, written=IF_NOT_ZERO),
 )
 CLEVIS = structure(
     "clevis",
@@ -276,7 +276,7 @@ LUKS = structure(
     "luks",
     one("cex", structure("cex", one("enabled", BOOL)), since=V1_2),
     one("clevis", CLEVIS, disks.clevis_is_custom_or_not),
-    one("device", STRING, paths.is_device),
+    one("device", STRING, paths.is_device, required=True),
     one("discard", BOOL, since=V1_1),
     one("key_file", RESOURCE),
     one("label", STRING, disks.is_luks_label),
@@ -315,7 +315,7 @@ DROPIN = structure(
     "drop-in",
     one("contents", STRING, systemd.is_dropin_text),
     one("contents_local", STRING, form=BUTANE, since=V1_1),
-    one("name", STRING, systemd.is_dropin_name, written=ALWAYS),
+    one("name", STRING, systemd.is_dropin_name, required=True, written=ALWAYS),
     source_rules=(resources.has_one_contents,),
     sugar=(sugar.read_contents,),
 )
@@ -326,7 +326,7 @@ UNIT = structure(
     many("dropins", DROPIN, unique=by("name")),
     one("enabled", BOOL),
     one("mask", BOOL),
-    one("name", STRING, systemd.is_unit_name, written=ALWAYS),
+    one("name", STRING, systemd.is_unit_name, required=True, written=ALWAYS),
     source_rules=(resources.has_one_contents,),
     sugar=(sugar.read_contents,),
     rules=(systemd.has_sound_contents,),

@@ -23,7 +23,7 @@ class Form(enum.Enum):
     BUTANE = "butane"
     IGNITION = "ignition"
 
-    __hash__ = object.__hash__  # the caches below ask for it at each object; an enum's own hash is ten times slower
+    __hash__ = object.__hash__  # the caches below ask for it often; an enum's own hash is ten times slower
 
 
 class Scalar(enum.Enum):
@@ -32,6 +32,8 @@ class Scalar(enum.Enum):
     STRING = "a string"
     INT = "an integer"
     BOOL = "true or false"
+
+    __hash__ = object.__hash__  # as above: asked for at each value
 
 
 class Written(enum.Enum):
@@ -110,7 +112,10 @@ Sugar = Callable[[Object, Path, Any], None]
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Field:
-    """One row of the table; ``one`` and ``many`` make them."""
+    """One row of the table; ``one`` and ``many`` make them.
+
+    required: the rules see an absent value too, as None
+    """
 
     name: str
     type: Scalar | Structure
@@ -120,6 +125,7 @@ class Field:
     written: Written = Written.IF_SET
     unique: Unique | None = None
     rules: tuple[Rule, ...] = ()
+    required: bool = False
     json_name: str = ""
 
     def exists(self, spec: Spec, form: Form) -> bool:
@@ -132,7 +138,7 @@ class Structure:
 
     source_rules: apply to what the author wrote
     sugar: rewrites such an object into Ignition's terms, after its members
-    rules: apply to the generated config; those of fields are called with None for an absent value
+    rules: apply to the generated config
     """
 
     name: str
@@ -177,39 +183,64 @@ def fields_by_name(struct: Structure, spec: Spec, form: Form) -> dict[str, Field
     return {field.name if form is Form.BUTANE else field.json_name: field for field in fields_of(struct, spec, form)}
 
 
-@functools.cache
-def objects_in(struct: Structure, spec: Spec, form: Form) -> tuple[Field, ...]:
-    """Those of ``fields_of`` that hold objects."""
-    return tuple(field for field in fields_of(struct, spec, form) if isinstance(field.type, Structure))
+class Shape:
+    """A structure in one version and form, with what the walks over a config ask at each object: computed once.
+
+    rows: its fields in the order of the table, each with the shape of its objects, or None if it holds values
+    by_name: the same, by their names in that form
+    checked: the rules of its fields, each with the field
+    unique: the fields whose elements must differ; forbidden: those that may not be set
+    is_walked: whether there is anything to do at such an object or below it
+    """
+
+    __slots__ = ("_walked", "by_name", "checked", "forbidden", "is_walked", "rows", "struct", "unique")
+
+    def __init__(self, struct: Structure, spec: Spec, form: Form) -> None:
+        fields = fields_of(struct, spec, form)
+        shapes = [shape_of(field.type, spec, form) if isinstance(field.type, Structure) else None for field in fields]
+        self.struct = struct
+        self.rows: tuple[Row, ...] = tuple(zip(fields, shapes, strict=True))
+        self.by_name: dict[str, Row] = dict(zip(fields_by_name(struct, spec, form), self.rows, strict=True))
+        self.checked = tuple((field, rule) for field in fields for rule in field.rules)
+        self.unique = tuple(field for field in fields if field.unique)
+        self.forbidden = tuple(field for field in fields if f"{struct.name}.{field.name}" in spec.forbidden)
+        self._walked = tuple((field.name, field.many, shape) for field, shape in self.rows if shape and shape.is_walked)
+        of_butane = (struct.source_rules, struct.sugar)
+        of_ignition = (struct.rules, self.checked, self.unique, self.forbidden)
+        self.is_walked = any((*(of_butane if form is Form.BUTANE else of_ignition), self._walked))
+
+    def members(self, obj: Object, path: Path) -> list[Place]:
+        """The objects right below an object of this shape where there is anything to do."""
+        places: list[Place] = []
+        for name, many, shape in self._walked:
+            value = obj.get(name)
+            if not value:
+                continue
+            here = (*path, name)
+            if many:
+                places += [(shape, element, (*here, index)) for index, element in enumerate(value)]
+            else:
+                places.append((shape, value, here))
+        return places
 
 
-Place = tuple[Structure, Object, Path]
-"""An object with its structure and its path."""
+shape_of = functools.cache(Shape)
+
+Row = tuple[Field, Shape | None]
+Place = tuple[Shape, Object, Path]
+"""An object with its shape and its path."""
 
 
-def walk(root: Structure, obj: Object, spec: Spec, form: Form) -> Iterator[Place]:
-    """All objects of a config, depth first in the order of the table, each before its members."""
-    waiting: list[Place] = [(root, obj, ())]
+def walk(root: Structure, config: Object, spec: Spec, form: Form) -> list[Place]:
+    """The objects of a config where there is anything to do, depth first in the order of the table, each before its members."""
+    places: list[Place] = []
+    waiting: list[Place] = [(shape_of(root, spec, form), config, ())]
     while waiting:
-        place = struct, obj, path = waiting.pop()
-        yield place
-        below = objects_in(struct, spec, form)
-        if below:
-            waiting.extend(reversed(list(members(obj, below, path))))
-
-
-def members(obj: Object, fields: tuple[Field, ...], path: Path) -> Iterator[Place]:
-    """The objects right below an object, with their paths."""
-    for field in fields:
-        value = obj.get(field.name)
-        if not value:
-            continue
-        here = (*path, field.name)
-        if field.many:
-            for index, element in enumerate(value):
-                yield field.type, element, (*here, index)
-        else:
-            yield field.type, value, here
+        place = waiting.pop()
+        places.append(place)
+        shape, obj, path = place
+        waiting += reversed(shape.members(obj, path))
+    return places
 
 
 __all__ = (
@@ -217,9 +248,11 @@ __all__ = (
     "Finding",
     "Form",
     "Object",
+    "Place",
     "Rule",
     "Scalar",
     "Scope",
+    "Shape",
     "Spec",
     "Structure",
     "Sugar",
@@ -229,9 +262,8 @@ __all__ = (
     "fields_by_name",
     "fields_of",
     "many",
-    "members",
-    "objects_in",
     "one",
+    "shape_of",
     "structure",
     "walk",
     "warning",

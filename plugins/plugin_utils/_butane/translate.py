@@ -21,7 +21,7 @@ from .locate import Locator, OriginOf
 from .lowering import Lowering
 from .report import ERROR, ButaneError, Entry, Path, Report, render
 from .schema import CONFIG, DEFAULT_VERSION, SPECS
-from .structure import Finding, Object, Scalar, Scope, Spec, error
+from .structure import Finding, Form, Object, Scalar, Scope, Spec, error, walk
 from .values import WrongTypeError, convert, describe, is_null
 
 AuthorsPath = Callable[[Path], Path]
@@ -94,7 +94,7 @@ class _Translation:
             self._check_source(authored, spec)
             generated, lowering = self._lower(authored, spec)
             self.authors_path = lambda path: lowering.lineage.source_of(path, generated)
-            self._check_generated(generated, lowering)
+            self._check_generated(generated, spec)
             return encode(CONFIG, generated, spec)
         except LimitError as limit:
             self._report_all([error(limit.message, *limit.path)])
@@ -141,20 +141,20 @@ class _Translation:
 
     def _check_source(self, authored: Object, spec: Spec) -> None:
         scope = Scope(spec, check_inner=lambda text: inner_findings(CONFIG, text, spec))
-        self._stop_at(source_findings(CONFIG, authored, scope))
+        self._stop_at(source_findings(walk(CONFIG, authored, spec, Form.BUTANE), scope))
 
     def _lower(self, config: Object, spec: Spec) -> tuple[Object, Lowering]:
         """Rewrites the author's config, in place, into the one that Ignition gets."""
         lowering = Lowering(spec, self._files, self._budget)
         lowering.lower(CONFIG, config)
         self._stop_at(lowering.errors)
-        self._stop_at(forbidden_findings(CONFIG, config, spec))
         config.setdefault("ignition", {})["version"] = spec.ignition
         return config, lowering
 
-    def _check_generated(self, generated: Object, lowering: Lowering) -> None:
-        duplicates = duplicate_findings(CONFIG, generated, lowering.spec)
-        self._stop_at([*duplicates, *rule_findings(CONFIG, generated, Scope(lowering.spec))], self.authors_path)
+    def _check_generated(self, generated: Object, spec: Spec) -> None:
+        places = walk(CONFIG, generated, spec, Form.IGNITION)
+        self._stop_at(forbidden_findings(places, spec))
+        self._stop_at([*duplicate_findings(places), *rule_findings(places, Scope(spec))], self.authors_path)
 
     def _stop_at(self, findings: Iterable[Finding], authors_path: AuthorsPath = lambda path: path) -> None:
         found = list(findings)

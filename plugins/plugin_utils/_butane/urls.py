@@ -16,7 +16,7 @@ BAD_SCHEME = "invalid url scheme"
 BAD_VERSION_ID = "invalid S3 object VersionId"
 BAD_ARN = "invalid S3 ARN format"
 
-_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+_WITHOUT_CONTROLS = re.compile(r"[^\x00-\x1f\x7f]*")
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*\Z")
 _BAD_ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})")
 _USERINFO = re.compile(r"[A-Za-z0-9\-._:~!$&'()*+,;=%@]*\Z")
@@ -39,7 +39,7 @@ def parse(text: str) -> Url:
     """The parts that rules look at. Raises UrlError where Go's parser refuses."""
     text, _separator, fragment = text.partition("#")
     _refuse_if(_BAD_ESCAPE.search(fragment))
-    _refuse_if(_CONTROL.search(text))
+    _refuse_if(not _WITHOUT_CONTROLS.fullmatch(text))
     scheme, rest = _split_scheme(text)
     rest, _separator, query = rest.partition("?")
     if not rest.startswith("/"):

@@ -12,7 +12,7 @@ import base64
 import binascii
 import math
 import re
-from typing import Any, NamedTuple
+from typing import Any
 
 try:
     import yaml
@@ -36,85 +36,87 @@ class YamlError(Exception):
         self.origin = origin
 
 
-class Scalar:
+class _Placed:
+    """A value with the mark where it begins in the text. Few places are ever asked for, so they are made when they are."""
+
+    __slots__ = ()
+    mark: yaml.Mark
+
+    @property
+    def origin(self) -> Origin:
+        return _origin(self.mark)
+
+
+class Scalar(_Placed):
     """A single value: what it means, and how it was written."""
 
-    __slots__ = ("origin", "text", "value")
+    __slots__ = ("mark", "text", "value")
 
-    def __init__(self, value: Any, text: str, origin: Origin) -> None:
+    def __init__(self, value: Any, text: str, mark: yaml.Mark) -> None:
         self.value = value
         self.text = text
-        self.origin = origin
+        self.mark = mark
 
 
-class Alias:
+class Alias(_Placed):
     """``*name``: stands for the value that the anchor marks."""
 
-    __slots__ = ("origin", "target")
+    __slots__ = ("mark", "target")
 
-    def __init__(self, target: Any, origin: Origin) -> None:
+    def __init__(self, target: Any, mark: yaml.Mark) -> None:
         self.target = target
-        self.origin = origin
+        self.mark = mark
 
 
-class Key(str):
+class Key(_Placed, str):
     """A mapping's key."""
 
-    __slots__ = ("origin",)
-    origin: Origin
+    __slots__ = ("mark",)
 
 
-class Sequence(list):
+class Sequence(_Placed, list):
     """A list."""
 
-    __slots__ = ("origin",)
+    __slots__ = ("mark",)
 
-    def __init__(self, origin: Origin) -> None:
+    def __init__(self, mark: yaml.Mark) -> None:
         super().__init__()
-        self.origin = origin
+        self.mark = mark
 
 
-class Duplicate(NamedTuple):
-    key: Key
-    first_line: int
-
-
-class Mapping(dict):
+class Mapping(_Placed, dict):
     """A mapping with what its merge keys bring in; ``own`` is what was written in it.
 
-    duplicates: keys that were written twice; the first one counts
+    repeated: keys that were written again; the first one counts
     bad_keys: keys that are not scalars
     bad_merges: values of ``<<`` that are not mappings
     """
 
-    __slots__ = ("_keys", "bad_keys", "bad_merges", "duplicates", "origin", "own")
+    __slots__ = ("_before_merging", "bad_keys", "bad_merges", "mark", "repeated")
 
-    def __init__(self, origin: Origin) -> None:
+    def __init__(self, mark: yaml.Mark) -> None:
         super().__init__()
-        self.origin = origin
-        self.own: dict[Key, Any] = {}
-        self._keys: dict[str, Key] = {}
-        self.duplicates: list[Duplicate] = []
+        self.mark = mark
+        self._before_merging: dict[Key, Any] | None = None
+        self.repeated: list[Key] = []
         self.bad_keys: list[Any] = []
         self.bad_merges: list[Any] = []
 
-    def put(self, key: Any, value: Any) -> None:
-        if not isinstance(key, Scalar):
-            self.bad_keys.append(key)
-            return
-        name = Key(key.text)
-        name.origin = key.origin
-        first = self._keys.setdefault(key.text, name)
-        if first is not name:
-            self.duplicates.append(Duplicate(name, first.origin.line))
-            return
-        self.own[name] = value
+    @property
+    def own(self) -> dict[Key, Any]:
+        return self if self._before_merging is None else self._before_merging
+
+    def put(self, key: Key, value: Any) -> None:
+        if key in self:
+            self.repeated.append(key)
+        else:
+            self[key] = value
 
     def close(self) -> int:
         """Merge everything: explicit keys first, then merged ones, nearest first. Returns the cost of merging."""
-        self.update(self.own)
         if _MERGE not in self:
             return 0
+        self._before_merging = dict(self)
         merge = unwrap(self.pop(_MERGE))
         cost = 0
         for source in merge if isinstance(merge, Sequence) else [merge]:
@@ -163,75 +165,78 @@ def _origin(mark: yaml.Mark) -> Origin:
 
 class _Composer:
     def __init__(self, text: str | bytes) -> None:
-        self._events = yaml.parse(text, Loader=_LOADER)
+        self._next_event = _LOADER(text).get_event
         self._anchors: dict[str, Any] = {}
         self._left = MAX_VALUES
 
     def document(self) -> Any:
-        for event in self._events:
+        while event := self._next_event():
             if isinstance(event, yaml.DocumentStartEvent):
-                return self._value(next(self._events), 0)
+                return self._value(self._next_event(), 0)
         return None
 
     def _value(self, event: yaml.Event, depth: int) -> Any:
-        origin = _origin(event.start_mark)
-        self._spend(1, origin)
+        self._spend(1, event)
         if depth > MAX_YAML_DEPTH:
-            raise YamlError(f"values are nested deeper than {MAX_YAML_DEPTH} levels", origin)
-        if isinstance(event, yaml.AliasEvent):
-            return self._alias(event, origin)
-        if isinstance(event, yaml.ScalarEvent):
-            value = Scalar(_meaning(event, origin), event.value, origin)
-            if event.tag == "tag:yaml.org,2002:binary":
-                value.text = value.value
-        elif isinstance(event, yaml.SequenceStartEvent):
-            return self._sequence(event, origin, depth)
+            raise YamlError(f"values are nested deeper than {MAX_YAML_DEPTH} levels", _origin(event.start_mark))
+        kind = type(event)
+        if kind is yaml.ScalarEvent:
+            value: Any = _scalar(event)
+        elif kind is yaml.AliasEvent:
+            return self._alias(event)
         else:
-            return self._mapping(event, origin, depth)
+            if event.anchor:
+                self._anchors[event.anchor] = None
+            value = self._sequence(event, depth) if kind is yaml.SequenceStartEvent else self._mapping(event, depth)
         if event.anchor:
             self._anchors[event.anchor] = value
         return value
 
-    def _spend(self, values: int, origin: Origin) -> None:
+    def _spend(self, values: int, event: yaml.Event) -> None:
         self._left -= values
         if self._left < 0:
-            raise YamlError(f"the text holds more than {MAX_VALUES} values", origin)
+            raise YamlError(f"the text holds more than {MAX_VALUES} values", _origin(event.start_mark))
 
-    def _alias(self, event: yaml.AliasEvent, origin: Origin) -> Alias:
+    def _alias(self, event: yaml.AliasEvent) -> Alias:
         if event.anchor not in self._anchors:
-            raise YamlError(f"unknown anchor {event.anchor!r}", origin)
+            raise YamlError(f"unknown anchor {event.anchor!r}", _origin(event.start_mark))
         target = self._anchors[event.anchor]
         if target is None:
-            raise YamlError(f"the value of anchor {event.anchor!r} contains itself", origin)
-        return Alias(target, origin)
+            raise YamlError(f"the value of anchor {event.anchor!r} contains itself", _origin(event.start_mark))
+        return Alias(target, event.start_mark)
 
-    def _sequence(self, start: yaml.SequenceStartEvent, origin: Origin, depth: int) -> Sequence:
-        sequence = Sequence(origin)
-        self._open(start.anchor)
-        while not isinstance(event := next(self._events), yaml.SequenceEndEvent):
+    def _sequence(self, start: yaml.SequenceStartEvent, depth: int) -> Sequence:
+        sequence = Sequence(start.start_mark)
+        while type(event := self._next_event()) is not yaml.SequenceEndEvent:
             sequence.append(self._value(event, depth + 1))
-        return self._closed(start.anchor, sequence)
+        return sequence
 
-    def _mapping(self, start: yaml.MappingStartEvent, origin: Origin, depth: int) -> Mapping:
-        mapping = Mapping(origin)
-        self._open(start.anchor)
-        while not isinstance(event := next(self._events), yaml.MappingEndEvent):
+    def _mapping(self, start: yaml.MappingStartEvent, depth: int) -> Mapping:
+        mapping = Mapping(start.start_mark)
+        while type(event := self._next_event()) is not yaml.MappingEndEvent:
             key = unwrap(self._value(event, depth + 1))
-            mapping.put(key, self._value(next(self._events), depth + 1))
-        self._spend(mapping.close(), origin)
-        return self._closed(start.anchor, mapping)
+            value = self._value(self._next_event(), depth + 1)
+            if isinstance(key, Scalar):
+                mapping.put(_key(key), value)
+            else:
+                mapping.bad_keys.append(key)
+        self._spend(mapping.close(), start)
+        return mapping
 
-    def _open(self, anchor: str | None) -> None:
-        if anchor:
-            self._anchors[anchor] = None
 
-    def _closed(self, anchor: str | None, value: Any) -> Any:
-        if anchor:
-            self._anchors[anchor] = value
-        return value
+def _key(scalar: Scalar) -> Key:
+    key = Key(scalar.text)
+    key.mark = scalar.mark
+    return key
+
+
+def _scalar(event: yaml.ScalarEvent) -> Scalar:
+    value = _meaning(event)
+    return Scalar(value, value if event.tag == _BINARY else event.value, event.start_mark)
 
 
 _CORE = "tag:yaml.org,2002:"
+_BINARY = _CORE + "binary"
 _WORDS: dict[str, Any] = {
     **dict.fromkeys(("", "~", "null", "Null", "NULL")),
     **dict.fromkeys(("true", "True", "TRUE"), True),
@@ -246,16 +251,16 @@ _LONGEST_NUMBER = 400
 """Python refuses integers of thousands of digits; no field holds one with more than nineteen."""
 
 
-def _meaning(event: yaml.ScalarEvent, origin: Origin) -> Any:
+def _meaning(event: yaml.ScalarEvent) -> Any:
     """The value of a scalar: by its tag, or, for a plain one, by how it looks."""
-    text, tag = event.value, event.tag or ""
+    text, tag = event.value, event.tag
     if not tag:
         return _resolve(text) if event.implicit[0] else text
-    if tag == _CORE + "binary":
+    if tag == _BINARY:
         try:
             return base64.b64decode("".join(text.split()), validate=True).decode("utf-8", "surrogateescape")
         except (binascii.Error, ValueError) as failure:
-            raise YamlError("!!binary value contains invalid base64 data", origin) from failure
+            raise YamlError("!!binary value contains invalid base64 data", _origin(event.start_mark)) from failure
     wanted = _TAGGED.get(tag)
     if wanted is None:
         return text
@@ -264,7 +269,7 @@ def _meaning(event: yaml.ScalarEvent, origin: Origin) -> Any:
     if kind is int and float in wanted:
         return float(value)
     if kind not in wanted:
-        raise YamlError(f"cannot decode {text[:40]!r} as a !!{tag.removeprefix(_CORE)}", origin)
+        raise YamlError(f"cannot decode {text[:40]!r} as a !!{tag.removeprefix(_CORE)}", _origin(event.start_mark))
     return value
 
 
@@ -306,4 +311,4 @@ def _float(digits: str) -> float | str:
     return digits if math.isinf(value) else value
 
 
-__all__ = ("Alias", "Duplicate", "Key", "Mapping", "Scalar", "Sequence", "YamlError", "origin_of", "read", "unwrap")
+__all__ = ("Alias", "Key", "Mapping", "Scalar", "Sequence", "YamlError", "origin_of", "read", "unwrap")

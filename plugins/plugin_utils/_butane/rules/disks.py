@@ -99,16 +99,14 @@ def partition_can_be_found(partition: Object, _scope: Scope) -> Iterator[Finding
         yield error("a partition number >= 1 or a label must be specified")
 
 
-def is_partition_label(label: str | None, _scope: Scope) -> Iterator[Finding]:
-    if label is None:
-        return
+def is_partition_label(label: str, _scope: Scope) -> Iterator[Finding]:
     if _byte_length(label) > _LONGEST_PARTITION_LABEL:
         yield error("partition labels may not exceed 36 characters")
     elif ":" in label:
         yield error("partition label will be truncated to text before the colon")
 
 
-def is_guid(guid: str | None, _scope: Scope) -> Iterator[Finding]:
+def is_guid(guid: str, _scope: Scope) -> Iterator[Finding]:
     if guid and not _GUID.match(guid):
         yield error('doesn\'t match the form "01234567-89AB-CDEF-EDCB-A98765432101"')
 
@@ -175,18 +173,17 @@ def filesystems_respect_disks(storage: Object, _scope: Scope) -> Iterator[Findin
             )
 
 
-def is_luks_name(name: str | None, _scope: Scope) -> Iterator[Finding]:
-    if "/" in (name or ""):
+def is_luks_name(name: str, _scope: Scope) -> Iterator[Finding]:
+    if "/" in name:
         yield error("device names cannot contain slashes")
 
 
-def is_luks_label(label: str | None, _scope: Scope) -> Iterator[Finding]:
-    if _byte_length(label or "") > _LONGEST_LUKS_LABEL:
+def is_luks_label(label: str, _scope: Scope) -> Iterator[Finding]:
+    if _byte_length(label) > _LONGEST_LUKS_LABEL:
         yield error("luks device labels cannot be longer than 47 characters")
 
 
-def clevis_is_custom_or_not(clevis: Object | None, _scope: Scope) -> Iterator[Finding]:
-    clevis = clevis or {}
+def clevis_is_custom_or_not(clevis: Object, _scope: Scope) -> Iterator[Finding]:
     if clevis.get("custom", {}).get("pin") and any(clevis.get(field) for field in ("tang", "tpm2", "threshold")):
         yield error("cannot use custom clevis config with tpm2, tang, or threshold")
 
@@ -213,7 +210,7 @@ def is_thumbprint(thumbprint: str | None, _scope: Scope) -> Iterator[Finding]:
         yield error("thumbprint is required")
 
 
-def is_advertisement(advertisement: str | None, _scope: Scope) -> Iterator[Finding]:
+def is_advertisement(advertisement: str, _scope: Scope) -> Iterator[Finding]:
     if advertisement and not _is_strict_json(advertisement):
         yield error("advertisement is not valid JSON")
 

@@ -19,9 +19,7 @@ def inline_config_is_valid(resource: Object, scope: Scope) -> Iterator[Finding]:
         yield from scope.check_inner(resource["inline"])
 
 
-def is_proxy(url: str | None, _scope: Scope) -> Iterator[Finding]:
-    if url is None:
-        return
+def is_proxy(url: str, _scope: Scope) -> Iterator[Finding]:
     try:
         if urls.parse(url).scheme not in ("http", "https"):
             yield error("proxies must be http(s)")
@@ -29,7 +27,7 @@ def is_proxy(url: str | None, _scope: Scope) -> Iterator[Finding]:
         yield error(str(failure))
 
 
-def is_secure_proxy(url: str | None, scope: Scope) -> Iterator[Finding]:
+def is_secure_proxy(url: str, scope: Scope) -> Iterator[Finding]:
     findings = list(is_proxy(url, scope))
     yield from findings
     if url and not findings and urls.parse(url).scheme == "http":

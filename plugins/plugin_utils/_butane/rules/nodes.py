@@ -36,17 +36,15 @@ def tree_has_a_root(tree: Object, _scope: Scope) -> Iterator[Finding]:
         yield error("local is required")
 
 
-def is_mode(mode: int | None, scope: Scope) -> Iterator[Finding]:
-    if mode is None:
-        return
+def is_mode(mode: int, scope: Scope) -> Iterator[Finding]:
     if not 0 <= mode <= modes.HIGHEST:
         yield error("illegal file mode")
     if mode & modes.SPECIAL_BITS and not scope.spec.special_mode_bits:
         yield warning(_SPECIAL)
 
 
-def has_id_or_name(owner: Object | None, _scope: Scope) -> Iterator[Finding]:
-    if owner and "id" in owner and owner.get("name"):
+def has_id_or_name(owner: Object, _scope: Scope) -> Iterator[Finding]:
+    if "id" in owner and owner.get("name"):
         yield error("cannot set both id and name")
 
 

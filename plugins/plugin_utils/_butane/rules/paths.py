@@ -20,13 +20,13 @@ def is_clean_path(path: str | None, _scope: Scope) -> Iterator[Finding]:
         yield error("path is not fully simplified")
 
 
-def is_clean_path_if_set(path: str | None, scope: Scope) -> Iterator[Finding]:
+def is_clean_path_if_set(path: str, scope: Scope) -> Iterator[Finding]:
     if path:
         yield from is_clean_path(path, scope)
 
 
-def are_clean_paths(paths: list[str] | None, scope: Scope) -> Iterator[Finding]:
-    for index, path in enumerate(paths or ()):
+def are_clean_paths(paths: list[str], scope: Scope) -> Iterator[Finding]:
+    for index, path in enumerate(paths):
         for finding in is_clean_path(path, scope):
             yield finding._replace(where=(index,))
 

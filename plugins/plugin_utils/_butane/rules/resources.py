@@ -12,14 +12,15 @@ from collections.abc import Iterator
 from .. import urls
 from ..structure import Finding, Object, Scope, error
 
+_ORIGINS = frozenset(("inline", "local", "source"))
 _HASH_LENGTHS = {"sha512": 128, "sha256": 64}
 
 
 def has_one_origin(resource: Object, _scope: Scope) -> Iterator[Finding]:
-    given = [field for field in ("inline", "local", "source") if field in resource]
-    order = [field for field in ("local", "inline", "source") if field in resource]
+    given = _ORIGINS & resource.keys()
     if len(given) > 1:
-        yield error("only one of the following can be set: inline, local, source", order[-1])
+        last = next(field for field in ("source", "inline", "local") if field in given)
+        yield error("only one of the following can be set: inline, local, source", last)
 
 
 def has_one_contents(unit: Object, _scope: Scope) -> Iterator[Finding]:
@@ -27,8 +28,8 @@ def has_one_contents(unit: Object, _scope: Scope) -> Iterator[Finding]:
         yield error("only one of the following can be set: contents, contents_local", "contents_local")
 
 
-def is_compression(name: str | None, _scope: Scope) -> Iterator[Finding]:
-    if name not in (None, "", "gzip"):
+def is_compression(name: str, _scope: Scope) -> Iterator[Finding]:
+    if name not in ("", "gzip"):
         yield error("invalid compression method")
 
 
@@ -39,9 +40,9 @@ def is_source(source: str | None, scope: Scope) -> Iterator[Finding]:
         yield error(str(failure))
 
 
-def have_sources(found: list[Object] | None, scope: Scope) -> Iterator[Finding]:
+def have_sources(found: list[Object], scope: Scope) -> Iterator[Finding]:
     """For configs and certificates that must have a source; a bad source is an error here and at ``source``."""
-    for index, resource in enumerate(found or ()):
+    for index, resource in enumerate(found):
         source = resource.get("source")
         for finding in is_source(source, scope) if source else [error("source is required")]:
             yield finding._replace(where=(index,))
@@ -53,9 +54,7 @@ def key_file_is_there(luks: Object, scope: Scope) -> Iterator[Finding]:
         yield error("invalid key-file source", "keys")
 
 
-def is_hash(value: str | None, _scope: Scope) -> Iterator[Finding]:
-    if value is None:
-        return
+def is_hash(value: str, _scope: Scope) -> Iterator[Finding]:
     function, dash, digest = value.partition("-")
     if not dash:
         yield error("malformed hash specifier")
@@ -89,6 +88,6 @@ def is_header_name(name: str | None, _scope: Scope) -> Iterator[Finding]:
         yield error("HTTP header name can't be empty")
 
 
-def is_header_value(value: str | None, _scope: Scope) -> Iterator[Finding]:
+def is_header_value(value: str, _scope: Scope) -> Iterator[Finding]:
     if value == "":
         yield error("unable to parse HTTP header")

@@ -44,9 +44,9 @@ def is_dropin_name(name: str | None, _scope: Scope) -> Iterator[Finding]:
         yield error("invalid systemd drop-in extension")
 
 
-def is_dropin_text(contents: str | None, _scope: Scope) -> Iterator[Finding]:
+def is_dropin_text(contents: str, _scope: Scope) -> Iterator[Finding]:
     try:
-        options_of(contents or "")
+        options_of(contents)
     except UnitError as failure:
         yield error(f"invalid unit content: {failure}")
 

@@ -7,6 +7,7 @@ import gzip as stdlib_gzip
 from urllib.parse import unquote_to_bytes
 
 import pytest
+from ansible_collections.kindling.flatcar.plugins.plugin_utils._butane import data_urls
 from ansible_collections.kindling.flatcar.plugins.plugin_utils._butane.data_urls import (
     DataUrlError,
     check_data_url,
@@ -59,6 +60,21 @@ def test_nothing_is_lost_and_the_shortest_wins(content, may_compress):
     assert (stdlib_gzip.decompress(decoded(url)) if compressed else decoded(url)) == content
     assert len(url) <= len("data:;base64,") + len(base64.b64encode(content))
     assert may_compress or not compressed
+
+
+def test_contents_that_machines_share_are_compressed_once(monkeypatch):
+    compressed = []
+    monkeypatch.setattr(data_urls, "gzip", lambda content: compressed.append(content) or gzip(content))
+    made = {data_url(bytes(bytearray(b"setting = 1\n" * 99)), may_compress=True) for _machine in range(5)}
+    assert len(made) == len(compressed) == 1
+
+
+def test_large_contents_are_not_kept(monkeypatch):
+    compressed = []
+    monkeypatch.setattr(data_urls, "gzip", lambda content: compressed.append(content) or gzip(content))
+    for _machine in range(2):
+        data_url(b"x" * 20_000, may_compress=True)
+    assert len(compressed) == 2
 
 
 @given(st.binary(max_size=2000))

@@ -59,6 +59,14 @@ def test_unknown_keys_of_any_type_are_warned_about():
     ]
 
 
+@pytest.mark.parametrize("place", ["value", "key"])
+def test_a_number_that_python_does_not_print_is_reported(place):
+    huge = int("0x" + "f" * 5000, 16)
+    raw = {"variant": "flatcar", "version": "1.1.0", **({"passwd": huge} if place == "value" else {huge: 1})}
+    (entry,) = translate(raw, origin_of=lambda _value: None).report
+    assert "a number of thousands of digits" in entry.message
+
+
 def test_keys_of_a_newer_version_are_unknown():
     raw = {"systemd": {"units": [{"name": "a.service", "contents_local": "a"}]}}
     assert places(decode(raw, "1.0.0")[1].warnings) == [("systemd.units.0.contents_local", "unused key contents_local")]

@@ -6,6 +6,8 @@ import json
 
 import pytest
 from ansible_collections.kindling.flatcar.plugins.plugin_utils._butane import dumps, translate
+from hypothesis import given
+from hypothesis import strategies as st
 
 HEADER = {"variant": "flatcar", "version": "1.1.0"}
 
@@ -64,3 +66,17 @@ def test_dumps_is_json_with_html_escaped():
     assert "\\u003c\\u0026\\u003e\\u2028\\u2029 é" in text
     assert text.endswith("}\n")
     assert '\n  "c": {\n    "d": 1\n  }' in text
+
+
+json_values = st.recursive(
+    st.one_of(st.text(), st.integers(), st.booleans()),
+    lambda inner: st.one_of(st.lists(inner, max_size=4), st.dictionaries(st.text(max_size=5), inner, max_size=4)),
+)
+
+
+@given(st.dictionaries(st.text(max_size=5), json_values, max_size=4))
+def test_dumps_is_what_pythons_own_encoder_prints(config):
+    printed = json.dumps(config, indent=2, ensure_ascii=False)
+    for character in "<>&\u2028\u2029":
+        printed = printed.replace(character, f"\\u{ord(character):04x}")
+    assert dumps(config) == printed + "\n"

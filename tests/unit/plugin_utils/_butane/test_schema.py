@@ -6,6 +6,7 @@ import importlib
 
 import pytest
 from ansible_collections.kindling.flatcar.plugins.plugin_utils._butane import translate
+from ansible_collections.kindling.flatcar.plugins.plugin_utils._butane.check import rule_findings
 from ansible_collections.kindling.flatcar.plugins.plugin_utils._butane.decode import Decoder
 from ansible_collections.kindling.flatcar.plugins.plugin_utils._butane.limits import Budget
 from ansible_collections.kindling.flatcar.plugins.plugin_utils._butane.schema import (
@@ -17,9 +18,12 @@ from ansible_collections.kindling.flatcar.plugins.plugin_utils._butane.schema im
 from ansible_collections.kindling.flatcar.plugins.plugin_utils._butane.structure import (
     Form,
     Scalar,
+    Scope,
     Spec,
     Structure,
     fields_of,
+    shape_of,
+    walk,
 )
 
 
@@ -126,3 +130,23 @@ def test_the_walker_reads_every_row(struct, spec):
     assert decoder.decode(struct, raw) == raw
     assert not decoder.errors
     assert not decoder.warnings
+
+
+@pytest.mark.parametrize("struct", ALL, ids=lambda struct: struct.name)
+def test_what_is_required_is_missed(struct):
+    """And the rules of other fields are not asked about None."""
+    required = {field.name for field in struct.fields if field.required}
+    for spec in SPECS:
+        found = rule_findings([(shape_of(struct, spec, Form.IGNITION), {}, ())], Scope(spec))
+        assert required <= {finding.where[0] for finding in found if finding.where}
+
+
+def test_walks_pass_over_objects_that_nothing_is_asked_of():
+    config = {
+        "passwd": {"users": [{"name": "core"}]},
+        "storage": {"files": [{"path": "/a", "user": {"id": 1}, "contents": {"verification": {"hash": "x"}}}]},
+    }
+    places = {form: [path for _shape, _obj, path in walk(CONFIG, config, SPECS[-1], form)] for form in Form}
+    file = ("storage", "files", 0)
+    assert places[Form.BUTANE] == [(), ("passwd",), ("passwd", "users", 0), ("storage",), file, (*file, "contents")]
+    assert set(places[Form.IGNITION]) - set(places[Form.BUTANE]) == {(*file, "contents", "verification")}

@@ -11,8 +11,11 @@ from ansible_collections.kindling.flatcar.plugins.plugin_utils._butane.values im
     convert,
     describe,
     is_null,
+    is_plain,
 )
 from ansible_collections.kindling.flatcar.plugins.plugin_utils._butane.yaml_text import read
+from hypothesis import given
+from hypothesis import strategies as st
 
 LARGEST, SMALLEST = (1 << 63) - 1, -(1 << 63)
 
@@ -33,6 +36,22 @@ LARGEST, SMALLEST = (1 << 63) - 1, -(1 << 63)
 )
 def test_strings(raw, expected):
     assert convert(raw, Scalar.STRING) == expected
+
+
+class Tagged(str):
+    """As Ansible marks its strings."""
+
+
+@given(st.one_of(st.text(st.characters()), st.text().map(Tagged), st.integers(), st.none()), st.sampled_from(Scalar))
+def test_a_plain_value_is_converted_to_itself(raw, wanted):
+    if is_plain(raw, wanted):
+        assert convert(raw, wanted) is raw
+
+
+def test_most_values_are_plain_and_no_marked_ones():
+    assert is_plain("text", Scalar.STRING)
+    assert not is_plain(Tagged("text"), Scalar.STRING)
+    assert type(convert(Tagged("text"), Scalar.STRING)) is str
 
 
 @pytest.mark.parametrize("raw", [["a"], {"a": 1}, (), object(), "\ud800", 1 << 80])

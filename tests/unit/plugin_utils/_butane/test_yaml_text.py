@@ -84,6 +84,21 @@ def test_positions_count_from_one_and_in_characters():
     assert inner["é"][1]["b"].origin == Origin("<text>", 2, 14)
 
 
+def test_places_are_made_when_somebody_asks(monkeypatch):
+    made = []
+    monkeypatch.setattr(yaml_text, "Origin", lambda *place: made.append(place) or Origin(*place))
+    mapping = read("a: [1, {b: 2}]\nc: &x 3\nd: *x\n")
+    assert not made
+    assert mapping["a"].origin == Origin("<text>", 1, 4)
+    assert made == [("<text>", 1, 4)]
+
+
+def test_keys_that_are_repeated_are_kept_apart():
+    mapping = read("a: 1\nb: 2\na: 3\nb: 4\na: 5\n")
+    assert {key: value.value for key, value in mapping.items()} == {"a": 1, "b": 2}
+    assert [(key, key.origin.line) for key in mapping.repeated] == [("a", 3), ("b", 4), ("a", 5)]
+
+
 def test_explicit_keys_win_over_merged_ones_and_near_ones_over_far():
     mapping = read("- &a {x: 1, y: 1}\n- &b {y: 2, z: 2}\n- {<<: [*a, *b], x: 3}\n")[2]
     assert {key: value.value for key, value in mapping.items()} == {"x": 3, "y": 1, "z": 2}

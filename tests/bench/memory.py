@@ -8,6 +8,16 @@ import re
 import threading
 
 
+def family(pid: int) -> list[int]:
+    """A process and its descendants."""
+    found = [pid]
+    for parent in found:
+        with contextlib.suppress(OSError):
+            for task in pathlib.Path(f"/proc/{parent}/task").iterdir():
+                found += [int(child) for child in (task / "children").read_text().split()]
+    return found
+
+
 class MemoryWatch:
     """The peak of what a process and its descendants hold, in bytes; shared pages count once (PSS)."""
 
@@ -20,15 +30,7 @@ class MemoryWatch:
 
     def _watch(self) -> None:
         while not self._done.wait(self._every):
-            self.peak = max(self.peak, sum(self._held(pid) for pid in self._family()))
-
-    def _family(self) -> list[int]:
-        found = [self._pid]
-        for pid in found:
-            with contextlib.suppress(OSError):
-                for task in pathlib.Path(f"/proc/{pid}/task").iterdir():
-                    found += [int(child) for child in (task / "children").read_text().split()]
-        return found
+            self.peak = max(self.peak, sum(self._held(pid) for pid in family(self._pid)))
 
     @staticmethod
     def _held(pid: int) -> int:

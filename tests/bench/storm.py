@@ -13,7 +13,10 @@ Limits are those of the project's issue: everybody through within 60 s, nobody r
 fast as from the other nginx. With --standby the boot host is the one of a pair that answers later, and its peer is off;
 this machine's kernel should then have net.core.rmem_default=8388608, as the role has it on a standby, and a time daemon.
 
-    python3 tests/bench/storm.py [--machines N] [--spread S] [--size BYTES] [--rounds N] [--standby]
+With --busy, so many processes compute on the boot host all the while. dnsmasq and nginx then have the priorities that their units
+give them, for which root has to run this.
+
+    python3 tests/bench/storm.py [--machines N] [--spread S] [--busy N] [--size BYTES] [--rounds N] [--standby]
 """
 
 from __future__ import annotations
@@ -25,11 +28,15 @@ import json
 import os
 import pathlib
 import random
+import re
 import resource
 import statistics
+import subprocess
 import sys
 import tempfile
 import time
+
+from memory import family
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 sys.path.insert(0, str(ROOT / "tests/unit/module_utils/_netboot"))
@@ -264,6 +271,27 @@ def scratch():
         yield directory
 
 
+def prefer(host) -> None:
+    """What systemd does before it starts the two services: here afterwards, and for the workers that nginx has by then."""
+    for pid, role, unit in ((host.dnsmasq, "dnsmasq", "kindling-dnsmasq"), (host.nginx, "web", "kindling-web")):
+        text = (ROOT / "roles" / role / "templates" / f"{unit}.service.j2").read_text()
+        (nice,) = re.findall(r"^Nice=(-?\d+)$", text, re.MULTILINE) or ["0"]
+        for process in family(pid):
+            os.setpriority(os.PRIO_PROCESS, process, int(nice))
+
+
+@contextlib.contextmanager
+def busy(processes: int):
+    """The boot host has something else to do, too."""
+    started = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(processes)]
+    try:
+        yield
+    finally:
+        for process in started:
+            process.kill()
+            process.wait()
+
+
 def download(room, url: str, size: int) -> float:
     """Bytes per second of one download."""
     done = room.run("curl", "-sSf", "-o", "/dev/null", "-w", "%{size_download} %{time_total}", url, host=CLIENTS)
@@ -328,6 +356,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--machines", type=int, default=1000)
     parser.add_argument("--spread", type=float, default=1.0, help="seconds within which all are switched on")
+    parser.add_argument("--busy", type=int, default=0, help="processes that compute on the boot host meanwhile")
     parser.add_argument("--size", type=int, default=512 << 20, help="bytes of the image")
     parser.add_argument("--rounds", type=int, default=20, help="downloads of the image from each side")
     parser.add_argument("--standby", action="store_true", help="the boot host is the standby of one that is off")
@@ -341,7 +370,10 @@ def main() -> None:
         pair = {"peer": "one that is off", "standby": True} if options.standby else {}
         room, host, token = prepare(machines, options.size, directory, **pair)
         try:
-            outcome = storm(room, machines, token, options.spread, directory / "collections")
+            if options.busy:
+                prefer(host)
+            with busy(options.busy):
+                outcome = storm(room, machines, token, options.spread, directory / "collections")
             ours, plain = image(room, host, options.size, options.rounds)
         finally:
             room.close()

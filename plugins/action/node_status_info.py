@@ -98,8 +98,9 @@ def _names(nodes: list[str], wanted: Mapping[str, Wanted], hosts: list[str] | No
     """The nodes that are among *hosts*, or behind boot hosts that are."""
     if hosts is None:
         return nodes
-    behind = {name for name, one in wanted.items() if set(one.boot_hosts) & set(hosts)}
-    return [name for name in nodes if name in hosts or name in behind]
+    asked = set(hosts)
+    behind = {name for name, one in wanted.items() if asked.intersection(one.boot_hosts)}
+    return [name for name in nodes if name in asked or name in behind]
 
 
 def _answer(read: Mapping[str, Any] | None) -> Mapping[str, Any] | str:

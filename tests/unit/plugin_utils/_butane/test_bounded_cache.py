@@ -32,7 +32,7 @@ class Counted:
 def _bounds(monkeypatch):
     """Entries of up to 1,000 bytes are small; five of these are kept, and one large one."""
     monkeypatch.setattr(module, "_SMALL", 1000)
-    monkeypatch.setattr(module, "_MOST_SMALL", 5 * (module._ENTRY + 2))
+    monkeypatch.setattr(module, "_MOST_SMALL", 5 * (module._ENTRY + 3))
     monkeypatch.setattr(module, "_MOST_LARGE", 5000)
 
 

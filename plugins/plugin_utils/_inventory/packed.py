@@ -17,7 +17,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 #: A string of this size is not packed again for each node: many may have the same large file.
-_LARGE = 64 * 1024
+_LARGE = 256 * 1024
 
 #: Those of the node that is looked at: its variables, and its config.
 _UNPACKED = 4
@@ -29,11 +29,11 @@ class Packed:
     __slots__ = ("_bytes", "_large")
 
     def __init__(self, value: Any) -> None:
-        written = io.BytesIO()
-        packer = _Packer(written)
-        packer.dump(value)
-        self._bytes = zlib.compress(written.getbuffer(), 1)
-        self._large = tuple(packer.large)
+        written = pickle.dumps(value, protocol=5)
+        self._large: tuple[str, ...] = ()
+        if len(written) >= _LARGE:
+            written, self._large = _without_large(value)
+        self._bytes = zlib.compress(written, 1)
 
     def value(self) -> Any:
         """The value. Nobody may change it: others may get the same one."""
@@ -42,6 +42,14 @@ class Packed:
     def share(self, known: dict[str, str]) -> None:
         """Uses the large strings of *known* in place of equal ones, and adds its own."""
         self._large = tuple(known.setdefault(text, text) for text in self._large)
+
+
+def _without_large(value: Any) -> tuple[bytes, tuple[str, ...]]:
+    """The value serialized without its large strings, and these. It takes longer: each value in it is looked at."""
+    written = io.BytesIO()
+    packer = _Packer(written)
+    packer.dump(value)
+    return written.getvalue(), tuple(packer.large)
 
 
 class _Packer(pickle.Pickler):

@@ -21,7 +21,7 @@ def sent(value):
     return pickle.loads(pickle.dumps(value))  # noqa: S301 - our own
 
 
-@pytest.mark.parametrize("value", [CONFIG, [1, "ä", b"\xff", None, True], "x" * 100_000, {}], ids=type)
+@pytest.mark.parametrize("value", [CONFIG, [1, "ä", b"\xff", None, True], "x" * 300_000, {}], ids=type)
 def test_a_value_is_what_it_was(value):
     assert Packed(value).value() == sent(Packed(value)).value() == value
 
@@ -40,7 +40,7 @@ def test_it_is_unpacked_once_while_it_is_looked_at(monkeypatch):
 
 
 def test_a_large_string_is_one_for_all():
-    large = "x" * 100_000
+    large = "x" * 300_000
     ours, theirs = Packed({"a": large}), sent(Packed({"b": large}))
     assert ours.value()["a"] is large
     values = PackedValues({"n1": ours, "n2": theirs})

@@ -81,16 +81,16 @@ def _wanted(found: InventoryReading) -> dict[str, Wanted]:
         for node in fleet.nodes:
             if node.name in fleet.configs:
                 serving.setdefault(node.name, []).append((network_of(node, fleet.networks).standby, host))
-                made[node.name] = (node, fleet.configs[node.name])
+                made[node.name] = (node, config_digest(fleet.configs[node.name]))
     return {
         name: Wanted(
             mode=node.boot_mode,
             version=node.version,
-            config=config_digest(config),
+            config=digest,
             boot_hosts=tuple(host for _standby, host in sorted(serving[name])),
             known_as=(*map(str, (node.address, *node.more_addresses)), *(mac.replace(":", "-") for mac in node.mac)),
         )
-        for name, (node, config) in made.items()
+        for name, (node, digest) in made.items()
     }
 
 

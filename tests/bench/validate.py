@@ -22,6 +22,8 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Mapping
+from typing import Any
 
 import real_inventory
 
@@ -56,9 +58,16 @@ def template(path: str) -> int:
         variables = loaded.hostvars[host]
         for name in variables:
             if name.startswith("flatcar_"):
-                variables[name]
+                render(variables[name])
                 count += 1
     return count
+
+
+def render(value: Any) -> None:
+    """Ansible renders what is in a mapping or a list only when it is looked at."""
+    inside = value.values() if isinstance(value, Mapping) else value if isinstance(value, list | tuple) else ()
+    for inner in inside:
+        render(inner)
 
 
 def validate(path: str) -> int:

@@ -74,16 +74,16 @@ def _wanted(found: InventoryReading) -> dict[str, Wanted]:
         for node in fleet.nodes:
             if node.name in fleet.configs:
                 serving.setdefault(node.name, []).append((network_of(node, fleet.networks).standby, host))
-                made[node.name] = (node, fleet.configs[node.name])
+                made[node.name] = (node, config_digest(fleet.configs[node.name]))
     return {
         name: Wanted(
             mode=node.boot_mode,
             version=node.version,
-            config=config_digest(config),
+            config=digest,
             boot_hosts=tuple(host for _standby, host in sorted(serving[name])),
             known_as=(*map(str, (node.address, *node.more_addresses)), *(mac.replace(":", "-") for mac in node.mac)),
         )
-        for name, (node, config) in made.items()
+        for name, (node, digest) in made.items()
     }
 
 
@@ -91,8 +91,9 @@ def _names(nodes: list[str], wanted: Mapping[str, Wanted], hosts: list[str] | No
     """The nodes that are among *hosts*, or behind boot hosts that are."""
     if hosts is None:
         return nodes
-    behind = {name for name, one in wanted.items() if set(one.boot_hosts) & set(hosts)}
-    return [name for name in nodes if name in hosts or name in behind]
+    asked = set(hosts)
+    behind = {name for name, one in wanted.items() if asked.intersection(one.boot_hosts)}
+    return [name for name in nodes if name in asked or name in behind]
 
 
 def _answer(read: Mapping[str, Any] | None) -> Mapping[str, Any] | str:

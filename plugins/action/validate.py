@@ -42,13 +42,14 @@ class ActionModule(InventoryAction):
         started = time.monotonic()
         groups = task_vars["groups"]
         found = read_whole(Variables(task_vars, self._loader))
-        fleets = [_within(fleet, options["hosts"]) for fleet in found.fleets.values()]
+        asked = frozenset(options["hosts"] or ())
+        fleets = [_within(fleet, asked) for fleet in found.fleets.values()]
         opinions = second_opinions(fleets) if options["cross_check"] else Opinions([], [], [])
         everything = [*_missing_groups(groups), *found.problems, *opinions.problems]
-        shown = [problem for problem in everything if _is_asked(problem.subject, options["hosts"])]
+        shown = [problem for problem in everything if _is_asked(problem.subject, asked)]
         problems = mistakes(shown)
         remarks = (*found.warnings, *found.placeholders, *(one for node in found.nodes for one in warnings(node)))
-        warned = mistakes(remark for remark in remarks if _is_asked(remark.subject, options["hosts"]))
+        warned = mistakes(remark for remark in remarks if _is_asked(remark.subject, asked))
         lost = _losses(fleets)
         data = {
             "boot_hosts": len(found.fleets),
@@ -77,12 +78,12 @@ class ActionModule(InventoryAction):
         return {"changed": False, "msg": summary}
 
 
-def _is_asked(name: str, hosts: Collection[str] | None) -> bool:
+def _is_asked(name: str, hosts: Collection[str]) -> bool:
     """A problem in a file may affect any host."""
     return not hosts or name in hosts or name == INVENTORY
 
 
-def _within(fleet: Fleet, hosts: Collection[str] | None) -> Fleet:
+def _within(fleet: Fleet, hosts: Collection[str]) -> Fleet:
     return dataclasses.replace(fleet, nodes=tuple(node for node in fleet.nodes if _is_asked(node.name, hosts)))
 
 

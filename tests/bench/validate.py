@@ -1,13 +1,13 @@
 #!/usr/bin/env python3
 """What checking an inventory costs, beside what ansible-core itself needs to template the same variables.
 
-An inventory of 1,000 nodes with ten templated variables each is made. One side loads it and templates those variables
-for every node, as ``hostvars`` does; the other loads it and does all that ``validate.yml`` does: reads, checks and
-merges the nodes, compares them with each other, and translates their Butane. Each run is one process that imports what
-it needs, loads the inventory, and then works on one core; wall time counts from after the imports. Sides take turns, so
-that a busy machine hits both alike, and the medians are compared. Other programs (butane, ignition-validate) are not asked.
+The inventory is that of ``real_inventory.py``. One side loads it and templates the variables of every node, as ``hostvars``
+does; the other loads it and does all that ``validate.yml`` does: reads, checks and merges the nodes, compares them with each
+other, and translates their Butane. CPU seconds are compared, of the process and of those that it starts, from after the
+imports; they depend far less than wall time on what else runs. Sides take turns, and the least of each counts, since others
+only ever add. Other programs (butane, ignition-validate) are not asked.
 
-The limit is that of the project's issue: at most 1.5 times.
+The limit breaks when ours becomes 1.3 times as expensive as it was when the limit was set.
 
     python3 tests/bench/validate.py [--nodes N] [--rounds N]
 """
@@ -17,48 +17,18 @@ from __future__ import annotations
 import argparse
 import json
 import pathlib
-import statistics
+import resource
 import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Mapping
+from typing import Any
+
+import real_inventory
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
-LIMIT = 1.5
-
-BOOT_HOST = """\
-boot_hosts:
-  hosts:
-    boot-a:
-      kindling_networks: [{interface: lan0, subnet: 10.10.0.0/16, racks: [rack-a]}]
-"""
-
-TEMPLATED = """\
-flatcar_rack: "{{ 'rack-' ~ rack_letter }}"
-flatcar_mac: "{{ '52:54:00:00:%02x:%02x' % (number // 250, number % 250) }}"
-flatcar_address: "10.10.{{ number // 250 }}.{{ number % 250 + 2 }}"
-flatcar_hostname: "node-{{ '%04d' % number }}"
-flatcar_domain: "{{ flatcar_rack }}.example.com"
-flatcar_boot_mode: "{{ 'ram' if number % 2 else 'disk' }}"
-flatcar_console: "ttyS{{ number % 2 }},115200n8"
-flatcar_authorized_keys:
-  - "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIEtpbmRsaW5nIHRlc3Qga2V5OiBvcGVucyBub3RoaW5n {{ inventory_hostname }}@{{ flatcar_rack }}"
-flatcar_time_zone: "{{ 'Europe/' ~ site_city }}"
-flatcar_butane_10_site:
-  storage:
-    files:
-      - path: /etc/motd.d/kindling
-        contents:
-          inline: "{{ inventory_hostname }} in {{ flatcar_rack }}"
-"""
-
-
-def make_inventory(path: pathlib.Path, nodes: int) -> None:
-    (path / "group_vars").mkdir()
-    (path / "boot.yml").write_text(BOOT_HOST)
-    hosts = "".join(f"    n{number:05}: {{number: {number}}}\n" for number in range(nodes))
-    (path / "nodes.yml").write_text(f"flatcar_nodes:\n  vars: {{rack_letter: a, site_city: Berlin}}\n  hosts:\n{hosts}")
-    (path / "group_vars" / "flatcar_nodes.yml").write_text(TEMPLATED)
+LIMIT = 0.6
 
 
 class Loaded:
@@ -67,10 +37,14 @@ class Loaded:
     def __init__(self, path: str) -> None:
         from ansible.inventory.manager import InventoryManager
         from ansible.parsing.dataloader import DataLoader
+        from ansible.parsing.vault import VaultSecret, VaultSecretsContext
         from ansible.vars.hostvars import HostVars
         from ansible.vars.manager import VariableManager
 
+        secrets = [("default", VaultSecret(real_inventory.PASSWORD.encode()))]
+        VaultSecretsContext.initialize(VaultSecretsContext(secrets))
         self.loader = DataLoader()
+        self.loader.set_vault_secrets(secrets)
         manager = InventoryManager(loader=self.loader, sources=[path])
         self.hostvars = HostVars(manager, VariableManager(loader=self.loader, inventory=manager), self.loader)
         self.groups = {name: [str(host) for host in group.get_hosts()] for name, group in manager.groups.items()}
@@ -84,9 +58,16 @@ def template(path: str) -> int:
         variables = loaded.hostvars[host]
         for name in variables:
             if name.startswith("flatcar_"):
-                variables[name]
+                render(variables[name])
                 count += 1
     return count
+
+
+def render(value: Any) -> None:
+    """Ansible renders what is in a mapping or a list only when it is looked at."""
+    inside = value.values() if isinstance(value, Mapping) else value if isinstance(value, list | tuple) else ()
+    for inner in inside:
+        render(inner)
 
 
 def validate(path: str) -> int:
@@ -97,8 +78,9 @@ def validate(path: str) -> int:
 
     loaded = Loaded(path)
     task_vars = {"hostvars": loaded.hostvars, "groups": loaded.groups, "ansible_inventory_sources": [path]}
-    found = read_inventory(Variables(task_vars, loaded.loader), {"boot-a": HostFacts()}).checked()
-    return sum(len(node.given) for node in found.nodes if node.name in found.fleets["boot-a"].configs)
+    host = real_inventory.BOOT_HOST
+    found = read_inventory(Variables(task_vars, loaded.loader), {host: HostFacts()}).checked()
+    return sum(len(node.given) for node in found.nodes if node.name in found.fleets[host].configs)
 
 
 SIDES = {"template": template, "validate": validate}
@@ -111,9 +93,15 @@ def run_side(side: str, path: str) -> None:
     init_plugin_loader([str(ROOT / ".ansible" / "collections")])
     import ansible_collections.kindling.flatcar.plugins.plugin_utils._inventory.reader  # noqa: F401  # neither side pays for imports
 
-    started = time.perf_counter()
+    started, used = time.perf_counter(), cpu_seconds()
     variables = SIDES[side](path)
-    print(json.dumps({"seconds": time.perf_counter() - started, "variables": variables}))
+    print(json.dumps({"seconds": time.perf_counter() - started, "cpu": cpu_seconds() - used, "variables": variables}))
+
+
+def cpu_seconds() -> float:
+    """What this process and those that it started and that have ended have used."""
+    used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    return sum(one.ru_utime + one.ru_stime for one in used)
 
 
 def measure(side: str, path: str) -> dict[str, float]:
@@ -131,20 +119,21 @@ def main() -> int:
     if options.side:
         run_side(options.side, options.inventory)
         return 0
-    seconds: dict[str, list[float]] = {side: [] for side in SIDES}
+    answers: dict[str, list[dict[str, float]]] = {side: [] for side in SIDES}
     with tempfile.TemporaryDirectory() as path:
-        make_inventory(pathlib.Path(path), options.nodes)
+        real_inventory.make(pathlib.Path(path), options.nodes)
         for _ in range(options.rounds):
-            for side, done in seconds.items():
-                answer = measure(side, path)
-                if answer["variables"] != options.nodes * 10:
-                    parser.error(f"{side} read {answer['variables']} variables")
-                done.append(answer["seconds"])
-    medians = {side: statistics.median(done) for side, done in seconds.items()}
-    ratio = medians["validate"] / medians["template"]
-    for side, done in seconds.items():
-        print(f"{side:9} {medians[side]:7.2f} s  (each: {', '.join(f'{second:.2f}' for second in sorted(done))})")
-    print(f"ratio     {ratio:7.2f}    (at most {LIMIT})")
+            for side, done in answers.items():
+                done.append(measure(side, f"{path}/inventory"))
+    read = {side: done[0]["variables"] for side, done in answers.items()}
+    if read["template"] != read["validate"]:
+        parser.error(f"the sides did not read the same variables: {read}")
+    least = {side: min(one["cpu"] for one in done) for side, done in answers.items()}
+    for side, done in answers.items():
+        each = ", ".join(f"{one['cpu']:.2f}" for one in done)
+        print(f"{side:9} {least[side]:7.2f} CPU s (each: {each}; wall {min(one['seconds'] for one in done):.2f} s)")
+    ratio = least["validate"] / least["template"]
+    print(f"ratio     {ratio:7.2f}       (at most {LIMIT})")
     return 0 if ratio <= LIMIT else 1
 
 

@@ -3,6 +3,9 @@
 """``data:`` URLs: choosing one for given bytes, and checking one.
 
 Source: Butane's ``MakeDataURL``; the Go package dataurl, with which Ignition reads them.
+
+Contents may have tens of megabytes: whatever needs many bytes for one (lists of characters, repeated groups of a regular
+expression) works in pieces, or not at all.
 """
 
 from __future__ import annotations
@@ -10,10 +13,12 @@ from __future__ import annotations
 import base64
 import binascii
 import functools
+import io
 import re
 import string
 import zlib
-from gzip import decompress
+from collections.abc import Iterator
+from gzip import GzipFile, decompress
 from urllib.parse import quote_from_bytes, unquote_to_bytes
 
 _KEPT = "-_.!~*'()"
@@ -24,6 +29,8 @@ _GZIP_HEADER = b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x02\xff"
 _SHORTEST_GZIP = len(_GZIP_HEADER) + 2 + 8
 _SHARED = 16 * 1024
 """Contents up to this size are cached: machines share most of them. A thousand take 40 MB at most, and usually 2."""
+_PIECE = 3 * 2**18
+"""A multiple of three bytes, which are four characters of base64."""
 
 
 class DataUrlError(ValueError):
@@ -43,8 +50,9 @@ def _shortest_url(content: bytes, may_compress: bool) -> tuple[str, bool]:
         compressed = gzip(content)
         if _base64_length(len(compressed)) + _GZIP_MARGIN < shortest:
             return _base64_url(compressed), True
+        del compressed
     if shortest == percent_length:
-        return "data:," + quote_from_bytes(content, safe=_KEPT), False
+        return "".join(("data:,", *(quote_from_bytes(piece, safe=_KEPT) for piece in _pieces(content)))), False
     return _base64_url(content), False
 
 
@@ -56,15 +64,19 @@ def _base64_length(size: int) -> int:
 
 
 def _base64_url(content: bytes) -> str:
-    return "data:;base64," + base64.b64encode(content).decode("ascii")
+    return "".join(("data:;base64,", *(base64.b64encode(piece).decode("ascii") for piece in _pieces(content))))
+
+
+def _pieces(content: bytes) -> Iterator[bytes]:
+    """The content in parts that base64 encodes one by one."""
+    return (content[start : start + _PIECE] for start in range(0, len(content), _PIECE))
 
 
 def gzip(content: bytes) -> bytes:
     """Always the same bytes for the same content: no time and no name, whatever Python's own header says."""
     deflate = zlib.compressobj(9, zlib.DEFLATED, -zlib.MAX_WBITS)
-    body = deflate.compress(content) + deflate.flush()
     trailer = zlib.crc32(content).to_bytes(4, "little") + (len(content) & 0xFFFFFFFF).to_bytes(4, "little")
-    return _GZIP_HEADER + body + trailer
+    return b"".join((_GZIP_HEADER, deflate.compress(content), deflate.flush(), trailer))
 
 
 _TOKEN = r"[!#$%&'*+\-.0-9A-Z^_`a-z{|}~]"  # noqa: S105 - a character class
@@ -74,17 +86,17 @@ _ATTRIBUTE = re.compile(rf"{_TOKEN}+")
 _PLAIN_VALUE = re.compile(rf"{_TOKEN}+")
 _QUOTED_VALUE = re.compile(
     r"""
-    " (?: [\x20\x21\x23-\x5b\x5d-\x7e]
+    " (?: [\x20\x21\x23-\x5b\x5d-\x7e]++
         | \\ (?: [abfnrtv\\"] | x[0-9a-fA-F]{2} | [0-3][0-7]{2}
                | u (?![dD][89a-fA-F]) [0-9a-fA-F]{4}
                | U 000 (?!0[dD][89a-fA-F]) [0-9a-fA-F]{5} | U 0010 [0-9a-fA-F]{4} )
-      )* "
+      )*+ "
     """,
     re.VERBOSE,
 )
 _DATA = re.compile(r"""[!$%&'()*+,\-./0-9:;=?@A-Z_a-z~]*\Z""")
 _BASE64_CHARACTERS = re.compile(r"[A-Za-z0-9+/=]*\Z")
-_BASE64 = re.compile(r"(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?\Z")
+_PADDING = re.compile(r"={0,2}\Z")
 _BAD_ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})")
 
 
@@ -95,14 +107,14 @@ def check_data_url(text: str) -> None:
     position = _after_media_type(text, len("data:"))
     while text[position : position + 1] == ";":
         if text.startswith(";base64,", position):
-            _check_base64(text[position + len(";base64,") :])
+            _check_base64(text, position + len(";base64,"))
             return
         position = _after_parameter(text, position + 1)
     if position == len(text):
         raise DataUrlError("missing comma before data")
     if text[position] != ",":
         raise DataUrlError("expected semicolon or comma")
-    _check_plain(text[position + 1 :])
+    _check_plain(text, position + 1)
 
 
 def _after_media_type(text: str, position: int) -> int:
@@ -145,39 +157,79 @@ def _after_parameter(text: str, position: int) -> int:
     return value.end()
 
 
-def _check_plain(data: str) -> None:
-    if not _DATA.match(data):
+def _check_plain(text: str, position: int) -> None:
+    if not _DATA.match(text, position):
         raise DataUrlError("invalid data character")
-    _check_escapes(data)
+    _check_escapes(text, position)
 
 
-def _check_escapes(text: str) -> None:
-    bad = _BAD_ESCAPE.search(text)
+def _check_escapes(text: str, position: int = 0) -> None:
+    bad = _BAD_ESCAPE.search(text, position)
     if bad and len(text) - bad.start() < 3:
         raise DataUrlError("rfc2396: unexpected end of unescape sequence")
     if bad:
         raise DataUrlError("rfc2396: invalid char 0x25 in unescape sequence")
 
 
-def _check_base64(data: str) -> None:
-    if not _BASE64_CHARACTERS.match(data):
+def _check_base64(text: str, position: int) -> None:
+    if not _BASE64_CHARACTERS.match(text, position):
         raise DataUrlError("invalid data character")
-    if not _BASE64.match(data):
+    padding = text.find("=", position)
+    if (len(text) - position) % 4 or (padding >= 0 and not _PADDING.match(text, padding)):
         raise DataUrlError("illegal base64 data")
 
 
 def content_of(text: str, compression: str | None) -> bytes:
     """The content of a data URL. Raises ``ValueError`` if it is not one, or if its content is damaged."""
-    if not text.startswith("data:"):
-        raise DataUrlError("missing data prefix")
-    head, _separator, data = text.partition(",")
-    content = unquote_to_bytes(data)
     try:
-        if head.endswith(";base64"):
-            content = base64.b64decode(content)
-        return decompress(content) if compression == "gzip" else content
-    except (binascii.Error, OSError, EOFError, zlib.error) as error:
+        content = _as_given(text)
+        if compression != "gzip":
+            return content
+        return decompress(content) if len(content) < _PIECE else b"".join(_decompressed(content))
+    except _DAMAGED as error:
         raise DataUrlError(str(error)) from error
 
 
-__all__ = ("DataUrlError", "check_data_url", "content_of", "data_url", "gzip")
+def pieces_of(text: str, compression: str | None) -> Iterator[bytes]:
+    """``content_of`` in parts, for what does not need all of it at once."""
+    try:
+        content = _as_given(text)
+        yield from _decompressed(content) if compression == "gzip" else (content,)
+    except _DAMAGED as error:
+        raise DataUrlError(str(error)) from error
+
+
+_DAMAGED = (binascii.Error, OSError, EOFError, zlib.error)
+
+
+def _as_given(text: str) -> bytes:
+    """The content, still compressed if it is."""
+    if not text.startswith("data:"):
+        raise DataUrlError("missing data prefix")
+    head, _separator, data = text.partition(",")
+    if not head.endswith(";base64"):
+        return _unquoted(data)
+    return binascii.a2b_base64(data if data.isascii() and "%" not in data else _unquoted(data))
+
+
+def _decompressed(content: bytes) -> Iterator[bytes]:
+    with GzipFile(fileobj=io.BytesIO(content)) as opened:
+        yield from iter(lambda: opened.read(_PIECE), b"")
+
+
+def _unquoted(data: str) -> bytes:
+    return b"".join(unquote_to_bytes(piece) for piece in _whole_escapes(data))
+
+
+def _whole_escapes(data: str) -> Iterator[str]:
+    """The data in parts, none of which ends within an escape."""
+    start = 0
+    while start < len(data):
+        end = start + _PIECE
+        begun = data.find("%", end - 2, end)
+        end = end if begun < 0 else begun
+        yield data[start:end]
+        start = end
+
+
+__all__ = ("DataUrlError", "check_data_url", "content_of", "data_url", "gzip", "pieces_of")

@@ -7,15 +7,19 @@ The reference follows links anywhere. Kindling publishes what it reads to a netw
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import os
 import stat
+import time
 from collections.abc import Iterator
 from enum import Enum
 from pathlib import Path as FilePath
 from typing import NamedTuple
 
 from . import paths
+from .bounded_cache import bounded_cache
+from .data_urls import data_url
 from .limits import MAX_CONTENT_BYTES
 
 NO_FILES_DIR = "local file paths are relative to a files directory that must be specified with files_dir"
@@ -23,6 +27,8 @@ OUTSIDE = "local file path traverses outside the files directory"
 NOT_A_TREE = "root of tree must be a directory"
 _READ_WITHOUT_WAITING = os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC
 """A FIFO that nobody writes to must not stop the run."""
+_SETTLED = 2_000_000_000
+"""Nanoseconds after which another change of a file shows in its times, on any file system."""
 
 
 class LocalFileError(ValueError):
@@ -45,6 +51,14 @@ class LocalNode(NamedTuple):
     executable: bool
 
 
+class Encoded(NamedTuple):
+    """The content of a file as a data URL; of one that exceeds every limit, only the size."""
+
+    size: int
+    source: str = ""
+    compressed: bool = False
+
+
 class FilesDir:
     """Access to the files below one directory."""
 
@@ -57,20 +71,20 @@ class FilesDir:
 
     def read(self, local: str) -> bytes:
         """The content of a file. Raises LocalFileError."""
-        return self.read_at(self._locate(local))
+        location = self._locate(local)
+        with _reporting(location):
+            return _content(self._confined(location))
 
-    def read_at(self, location: FilePath) -> bytes:
-        """The content of a file that ``walk`` found. Raises LocalFileError."""
-        try:
-            descriptor = os.open(self._confined(location), _READ_WITHOUT_WAITING)
-            with os.fdopen(descriptor, "rb") as file:
-                if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-                    raise LocalFileError(f"read {location}: is not a regular file")
-                return file.read(MAX_CONTENT_BYTES + 1)
-        except IsADirectoryError as failure:
-            raise LocalFileError(f"read {location}: is a directory") from failure
-        except (OSError, ValueError) as failure:
-            raise _unreadable("open", location, failure) from failure
+    def encoded(self, local: str, *, may_compress: bool) -> Encoded:
+        """A file for a config. One that many configs have is read and encoded once. Raises LocalFileError."""
+        return self.encoded_at(self._locate(local), may_compress=may_compress)
+
+    def encoded_at(self, location: FilePath, *, may_compress: bool) -> Encoded:
+        """A file that ``walk`` found, for a config. Raises LocalFileError."""
+        with _reporting(location):
+            real = self._confined(location)
+            version = _version(os.stat(real))  # noqa: PTH116 - a string as it is: a path object would be made for each file
+            return _encoded(real, version, may_compress) if version else _encode(real, may_compress)
 
     def walk(self, local: str) -> Iterator[LocalNode]:
         """A tree, depth first, the names in each directory in byte order. Raises LocalFileError."""
@@ -102,6 +116,49 @@ class FilesDir:
         return os.path.realpath(self._root)
 
 
+@contextlib.contextmanager
+def _reporting(location: FilePath) -> Iterator[None]:
+    """Whatever prevents reading becomes a LocalFileError that names *location*."""
+    try:
+        yield
+    except IsADirectoryError as failure:
+        raise LocalFileError(f"read {location}: is a directory") from failure
+    except _NotRegularError as failure:
+        raise LocalFileError(f"read {location}: is not a regular file") from failure
+    except (OSError, ValueError) as failure:
+        raise _unreadable("open", location, failure) from failure
+
+
+class _NotRegularError(OSError):
+    pass
+
+
+def _content(real: str) -> bytes:
+    descriptor = os.open(real, _READ_WITHOUT_WAITING)
+    with os.fdopen(descriptor, "rb") as file:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            raise _NotRegularError
+        return file.read(MAX_CONTENT_BYTES + 1)
+
+
+def _version(found: os.stat_result) -> tuple[int, ...] | None:
+    """What differs when a file has changed; None as long as it may change without that."""
+    if time.time_ns() - max(found.st_mtime_ns, found.st_ctime_ns) < _SETTLED:
+        return None
+    return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns
+
+
+@bounded_cache
+def _encoded(real: str, _version: tuple[int, ...], may_compress: bool) -> Encoded:
+    return _encode(real, may_compress)
+
+
+def _encode(real: str, may_compress: bool) -> Encoded:
+    content = _content(real)
+    size = len(content)
+    return Encoded(size, *data_url(content, may_compress=may_compress)) if size <= MAX_CONTENT_BYTES else Encoded(size)
+
+
 def _walk(root: FilePath) -> Iterator[LocalNode]:
     waiting = [(root, ".")]
     while waiting:
@@ -129,4 +186,4 @@ def _unreadable(operation: str, location: FilePath, failure: Exception) -> Local
     return LocalFileError(f"{operation} {location}: {reason.lower()}")
 
 
-__all__ = ("FilesDir", "Kind", "LocalFileError", "LocalNode")
+__all__ = ("Encoded", "FilesDir", "Kind", "LocalFileError", "LocalNode")

@@ -4,10 +4,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from pathlib import Path as FilePath
 from typing import Any
 
 from .data_urls import data_url
-from .files import FilesDir, LocalFileError
+from .files import Encoded, FilesDir, LocalFileError
 from .limits import Budget
 from .lineage import Lineage
 from .report import Path
@@ -52,13 +54,39 @@ class Lowering:
         self.budget.embed(path, len(content))
         return content
 
+    def put_content(self, resource: Object, content: bytes, path: Path) -> None:
+        """The content becomes the resource's source."""
+        self.embed(content, path)
+        _put_source(resource, *data_url(content, may_compress=not _is_compressed(resource)))
 
-def put_contents(resource: Object, content: bytes) -> None:
-    """The content as a source; if a compression is given, the content is already compressed."""
-    given = resource.get("compression")
-    resource["source"], compressed = data_url(content, may_compress=not given)
-    if not given:
+    def put_file(self, resource: Object, local: str, path: Path) -> bool:
+        """The content of a local file becomes the resource's source; False, and an error at the path, if it cannot be read."""
+        return self._put_file(resource, self.files.encoded, local, path)
+
+    def put_file_at(self, resource: Object, location: FilePath, path: Path) -> bool:
+        """``put_file`` for a file of a tree."""
+        return self._put_file(resource, self.files.encoded_at, location, path)
+
+    def _put_file(self, resource: Object, encode: Callable[..., Encoded], file: str | FilePath, path: Path) -> bool:
+        try:
+            encoded = encode(file, may_compress=not _is_compressed(resource))
+        except LocalFileError as failure:
+            self.refuse(path, str(failure))
+            return False
+        self.budget.embed(path, encoded.size)
+        _put_source(resource, encoded.source, encoded.compressed)
+        return True
+
+
+def _put_source(resource: Object, source: str, compressed: bool) -> None:
+    resource["source"] = source
+    if not _is_compressed(resource):
         resource["compression"] = "gzip" if compressed else ""
+
+
+def _is_compressed(resource: Object) -> bool:
+    """If a compression is given, the content is already compressed."""
+    return bool(resource.get("compression"))
 
 
 class Nodes:
@@ -89,4 +117,4 @@ class Nodes:
         return ("storage", kind, len(siblings) - 1)
 
 
-__all__ = ("NODE_EXISTS", "Lowering", "Nodes", "put_contents")
+__all__ = ("NODE_EXISTS", "Lowering", "Nodes")

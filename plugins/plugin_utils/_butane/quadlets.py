@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 from . import paths
-from .lowering import NODE_EXISTS, Lowering, Nodes, put_contents
+from .lowering import NODE_EXISTS, Lowering, Nodes
 from .quadlet_names import template_of
 from .report import Path
 from .structure import Object
@@ -34,17 +34,16 @@ def add_quadlets(config: Object, _path: Path, lowering: Lowering) -> None:
 
 
 def _add_file(nodes: Nodes, path: str, source: Object, cause: Path, lowering: Lowering) -> None:
-    content = _contents(source, cause, lowering)
-    if content is not None:
-        contents: Object = {}
-        put_contents(contents, content)
+    contents: Object = {}
+    if _put_contents(contents, source, cause, lowering):
         _add(nodes, "files", {"path": path, "contents": contents, "mode": _MODE}, cause, lowering)
 
 
-def _contents(source: Object, cause: Path, lowering: Lowering) -> bytes | None:
+def _put_contents(contents: Object, source: Object, cause: Path, lowering: Lowering) -> bool:
     if source.get("contents_local"):
-        return lowering.read(source["contents_local"], (*cause, "contents_local"))
-    return lowering.embed(source.get("contents", "").encode("utf-8", "surrogateescape"), cause)
+        return lowering.put_file(contents, source["contents_local"], (*cause, "contents_local"))
+    lowering.put_content(contents, source.get("contents", "").encode("utf-8", "surrogateescape"), cause)
+    return True
 
 
 def _add(nodes: Nodes, kind: str, node: Object, cause: Path, lowering: Lowering) -> None:

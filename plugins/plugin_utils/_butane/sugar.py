@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import re
 
-from .lowering import Lowering, put_contents
+from .lowering import Lowering
 from .mount_units import add_mount_units
 from .quadlets import add_quadlets
 from .report import Path
@@ -19,16 +19,10 @@ _LINE_END = re.compile(r"\r?\n")
 def embed_contents(resource: Object, path: Path, lowering: Lowering) -> None:
     """``inline`` and ``local`` become a data URL."""
     if "inline" in resource:
-        field = "inline"
-        content: bytes | None = lowering.embed(resource["inline"].encode("utf-8", "surrogateescape"), path)
-    elif "local" in resource:
-        field = "local"
-        content = lowering.read(resource["local"], (*path, "local"))
-    else:
-        return
-    if content is not None:
-        put_contents(resource, content)
-        lowering.lineage.made((*path, "source"), (*path, field))
+        lowering.put_content(resource, resource["inline"].encode("utf-8", "surrogateescape"), path)
+        lowering.lineage.made((*path, "source"), (*path, "inline"))
+    elif "local" in resource and lowering.put_file(resource, resource["local"], (*path, "local")):
+        lowering.lineage.made((*path, "source"), (*path, "local"))
 
 
 def read_contents(unit: Object, path: Path, lowering: Lowering) -> None:

@@ -8,7 +8,7 @@ import os
 
 from . import paths
 from .files import Kind, LocalFileError, LocalNode
-from .lowering import NODE_EXISTS, Lowering, Nodes, put_contents
+from .lowering import NODE_EXISTS, Lowering, Nodes
 from .report import Path
 from .structure import Object
 
@@ -60,19 +60,14 @@ class _Grower:
         if listed and listed[0].get("contents", {}).get("source"):
             self._lowering.refuse(self.cause, NODE_EXISTS)
             return
-        try:
-            content = self._lowering.embed(self._lowering.files.read_at(local.location), self.cause)
-        except LocalFileError as failure:
-            self._lowering.refuse(self.cause, str(failure))
+        contents: Object = listed[0].setdefault("contents", {}) if listed else {}
+        if not self._lowering.put_file_at(contents, local.location, self.cause):
             return
         mode = self._tree.get("file_mode", _EXECUTABLE if local.executable else _PLAIN)
         if not listed:
-            contents: Object = {}
-            put_contents(contents, content)
             self._add("files", {"path": path, "contents": contents, "mode": mode})
             return
         file, where = listed
-        put_contents(file.setdefault("contents", {}), content)
         self._lowering.lineage.made((*where, "contents", "source"), self.cause)
         if "mode" not in file:
             file["mode"] = mode

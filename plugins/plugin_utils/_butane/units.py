@@ -10,11 +10,12 @@ is too long is refused near the start of the text and may pass further on.
 
 from __future__ import annotations
 
-import functools
 import json
 import re
 from collections.abc import Callable
 from typing import NamedTuple
+
+from .bounded_cache import bounded_cache
 
 LINE_MAX = 2048
 _BUFFER = 4096
@@ -42,7 +43,7 @@ def options_of(text: str) -> list[Option]:
     return list(_options_of(text))
 
 
-@functools.lru_cache(maxsize=512)
+@bounded_cache
 def _options_of(text: str) -> tuple[Option, ...]:
     """Cached: many machines share a unit, and it is read more than once."""
     return tuple(_Lexer(text.encode("utf-8", "surrogateescape")).options())

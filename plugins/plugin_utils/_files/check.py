@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator
 from typing import NamedTuple
 
@@ -13,7 +14,7 @@ from .._butane import Origin
 from .._schema.problem import INVENTORY, Problem
 from . import names, templates, texts
 from .definitions import Definition, Files, is_ours
-from .documents import Document, UnreadableError
+from .documents import UnreadableError
 from .layout import INVENTORY as INVENTORY_FILE
 from .names import Groups
 from .twice import keys_given_twice, path_to
@@ -69,32 +70,36 @@ def _of(definition: Definition, people: People, path: str, message: str, origin:
 
 
 def _duplicates(files: Files, people: People) -> Iterator[Problem]:
+    inside_of: dict[str, list[Definition]] = defaultdict(list)
+    for definition in files.definitions:
+        inside_of[definition.document.file].append(definition)
+    owners: dict[str, set[str]] = defaultdict(set)
+    for source in files.speaking:
+        owners[str(source.file)].add(source.owner)
     for document in files.documents:
         for found in keys_given_twice(document) if document.root else ():
             key = "it" if document.sealed else found.second.value
             message = f"{key} is given twice here, and Ansible keeps only the last one: merge the two"
             places = document.place(found.second), document.place(found.first)
-            inside = _holder(found.mapping, document, files.definitions)
+            inside = _holder(found.mapping, inside_of[document.file])
             if inside:
                 definition, path = inside
                 yield from _of(definition, people, f"{path}.{key}", message, *places)
             else:
-                yield Problem(_owner(document, files, people), key, message, origin=places[0], other=places[1])
+                yield Problem(_owner(owners[document.file]), key, message, origin=places[0], other=places[1])
 
 
-def _holder(node: yaml.Node, document: Document, definitions: Iterable[Definition]) -> tuple[Definition, str] | None:
+def _holder(node: yaml.Node, definitions: Iterable[Definition]) -> tuple[Definition, str] | None:
     for definition in definitions:
-        if definition.document is document:
-            path = path_to(node, definition.value)
-            if path is not None:
-                return definition, path
+        path = path_to(node, definition.value)
+        if path is not None:
+            return definition, path
     return None
 
 
-def _owner(document: Document, files: Files, people: People) -> str:
-    """The owner of the file: the host, or a group by its name."""
-    owners = {source.owner for source in files.speaking if str(source.file) == document.file}
-    return (owners.pop() if len(owners) == 1 else "") or INVENTORY
+def _owner(owners: Collection[str]) -> str:
+    """The owner of a file: the host, or a group by its name."""
+    return next(iter(owners)) or INVENTORY if len(owners) == 1 else INVENTORY
 
 
 def _comments(files: Files, people: People) -> Iterator[Problem]:

@@ -206,7 +206,7 @@ def _by(definitions: Iterable[Definition], key: Callable[[Definition], object]) 
 
 def of_nobody(files: Files, hosts: Iterable[str], groups: Iterable[str]) -> Iterator[tuple[Source, str]]:
     """Files of variables for a group or host that is not in the inventory."""
-    known = {HOST: list(hosts), GROUP: list(groups)}
+    known = {HOST: dict.fromkeys(hosts), GROUP: dict.fromkeys(groups)}
     told = set()
     for source in files.speaking:
         names = known.get(source.kind)
@@ -226,9 +226,9 @@ def of_nobody(files: Files, hosts: Iterable[str], groups: Iterable[str]) -> Iter
 
 def both(files: Files, hosts: Iterable[str], groups: Iterable[str]) -> Iterator[tuple[str, list]]:
     """Names that both a group and a host have, with the places that name them."""
+    places = {(owner.kind, owner.name): owner.place for owner in files.owners}
     for name in sorted(set(hosts) & set(groups)):
-        places = {owner.kind: owner.place for owner in files.owners if owner.name == name}
-        yield name, [places.get(HOST), places.get(GROUP)]
+        yield name, [places.get((HOST, name)), places.get((GROUP, name))]
 
 
 __all__ = (

@@ -8,8 +8,9 @@ ansible-core comes with ``cryptography``, which reads them; it takes a while to 
 from __future__ import annotations
 
 import datetime
-import functools
 import re
+
+from .._butane.bounded_cache import bounded_cache
 
 _BLOCK = re.compile(r"-----BEGIN ([A-Z0-9 ]+)-----(.*?)-----END \1-----", re.DOTALL)
 _BEGIN = re.compile(r"-----BEGIN ([A-Z0-9 ]+)-----")
@@ -20,7 +21,7 @@ class CertificateError(ValueError):
     """Something that should be a certificate is not one."""
 
 
-@functools.lru_cache(maxsize=256)
+@bounded_cache
 def ends_of(text: str, of_authority: bool) -> tuple[tuple[str, datetime.datetime], ...]:
     """The subjects of the certificates in *text*, each with its end. Cached: many machines share certificates.
 

@@ -4,13 +4,13 @@
 
 from __future__ import annotations
 
-import functools
 import hashlib
 import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from .._butane.data_urls import content_of
+from .._butane.bounded_cache import bounded_cache
+from .._butane.data_urls import content_of, pieces_of
 from .certificates import CertificateError, ends_of
 from .configs import Config, inner_configs
 
@@ -19,14 +19,16 @@ _AUTHORITIES = "/etc/ssl/certs/"
 _CERTIFICATE_NAME = re.compile(r".+\.(?:pem|crt|cer|cert)")
 _MARK = "BEGIN%20CERTIFICATE"
 
+_HASHES = ("sha256", "sha512")
+
 _CERTIFICATES = "security.tls.certificate_authorities"
 
 
 def mistakes(config: Config) -> Iterator[tuple[str, str]]:
     for place, resource in _resources(config):
-        why = _why_not(
-            resource.get("source"), resource.get("compression"), (resource.get("verification") or {}).get("hash")
-        )
+        source, compression = resource.get("source") or "", resource.get("compression")
+        digest = (resource.get("verification") or {}).get("hash")
+        why = _why_not(source, compression, digest) if source.startswith("data:") and (compression or digest) else None
         if why:
             yield config.at(f"{place}{why[0]}", why[1])
     for place, text, of_authority in _with_certificates(config):
@@ -67,26 +69,26 @@ def _authorities(config: Config) -> Iterator[tuple[str, Mapping[str, Any]]]:
         yield f"ignition.{_CERTIFICATES}.{number}", one
 
 
-@functools.lru_cache(maxsize=2048)
-def _why_not(source: str | None, compression: str | None, digest: str | None) -> tuple[str, str] | None:
+@bounded_cache
+def _why_not(source: str, compression: str | None, digest: str | None) -> tuple[str, str] | None:
     """The path in a resource, and what is wrong with it. Cached, because many machines share contents."""
-    if not (compression or digest) or not (source or "").startswith("data:"):
-        return None
+    kind, _separator, wanted = (digest or "").partition("-")
+    found = hashlib.new(kind if kind in _HASHES else _HASHES[0])
     try:
-        content = content_of(source, compression)
+        for piece in pieces_of(source, compression):
+            found.update(piece)
     except ValueError:
         return (
             ".compression",
             "the contents are not gzip, as compression says, and Ignition fails on them: leave compression out (Kindling "
             "compresses by itself where that saves space), or give the output of gzip",
         )
-    kind, _separator, wanted = (digest or "").partition("-")
-    if kind not in ("sha256", "sha512") or hashlib.new(kind, content).hexdigest() == wanted.lower():
+    if kind not in _HASHES or found.hexdigest() == wanted.lower():
         return None
     return (
         ".verification.hash",
         "the contents have a different hash, and Ignition fails on them: expected "
-        f"{kind}-{hashlib.new(kind, content).hexdigest()}; for compressed contents, it is the hash of the uncompressed ones. "
+        f"{kind}-{found.hexdigest()}; for compressed contents, it is the hash of the uncompressed ones. "
         "Change it, or leave it out: contents within the config need none",
     )
 

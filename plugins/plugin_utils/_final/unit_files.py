@@ -8,11 +8,11 @@ The transpiler has checked whether they can be parsed. Source: systemd.unit(5) a
 from __future__ import annotations
 
 import difflib
-import functools
 import re
 from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
+from .._butane.bounded_cache import bounded_cache
 from .._butane.units import Option, UnitError, options_of
 from .configs import Config, text_of
 
@@ -65,7 +65,7 @@ def _kind_of(name: str) -> Kind | None:
     return KINDS.get(name.rpartition(".")[2])
 
 
-@functools.lru_cache(maxsize=1024)
+@bounded_cache
 def _wrong(name: str, text: str, dropins: tuple[str, ...]) -> tuple[str, ...]:
     """Cached: many machines share a unit."""
     found = [*_wrong_sections(name, text)]
@@ -85,7 +85,7 @@ def _named(needs: re.Pattern[str]) -> str:
     return ", ".join(f"{one.replace('[A-Za-z]+', '…')}=" for one in needs.pattern.split("|"))
 
 
-@functools.lru_cache(maxsize=1024)
+@bounded_cache
 def _wrong_sections(name: str, text: str) -> tuple[str, ...]:
     kind = _kind_of(name)
     if not kind:

@@ -18,12 +18,13 @@ from ansible.template import Templar
 from ansible.utils.vars import load_extra_vars
 
 from .._ansible.compiled_templates import CompiledTemplates
+from .._ansible.file_cache import without_files_of_hosts
 from .._files.check import Found
 from .._files.templates import WAY_OUT
 from .._publish.leaks import Secret
 from .._schema.problem import Problem
 from .origin import Origin, origin_of
-from .sources import check_files, files_of
+from .sources import check_files, files_of, forget_files
 
 Choose = Callable[[Iterable[str]], list[str]]
 """Selects, out of all of a host's variables, those to read."""
@@ -74,7 +75,9 @@ class Variables:
     def check_files(self, hosts: Iterable[str]) -> Found:
         """What is wrong with the inventory's files themselves; *hosts* are those that count."""
         inventory = self._hostvars._inventory  # Ansible has no public access to groups' parents
-        return check_files(files_of(self._given, self._playbook_folder, self._loader), inventory, hosts)
+        found = check_files(files_of(self._given, self._playbook_folder, self._loader), inventory, hosts)
+        forget_files(self._loader)
+        return found
 
     def said_by_hand(self, name: str) -> bool:
         """Whether a variable was given on the command line, by ``-e``."""
@@ -104,7 +107,7 @@ class Variables:
         """
         found = [s for name, value in self._raw(host).items() if name not in _MAGIC for s in _vaulted(name, value)]
         if self._sealed:
-            own = {host, *(group for group, hosts in self._groups.items() if host in hosts)}
+            own = self._owners_of(host)
             found += [secret for owner, secrets in self._sealed for secret in secrets if owner in own]
         return found
 
@@ -180,10 +183,16 @@ class Variables:
             files.setdefault(host, set()).add(os.path.realpath(file))
         return files
 
+    def _owners_of(self, host: str) -> set[str]:
+        """The host and its groups, whose variables it has."""
+        inventory = self._hostvars._inventory  # Ansible has no public access to a host's groups
+        return {host, *(group.name for group in inventory.get_host(host).get_groups())}
+
     def _raw(self, host: str) -> Mapping[str, Any]:
         """The host's variables as they are written. Those of the last host are cached, since they tend to be read again."""
         if self._last[0] != host:
-            self._last = (host, self._hostvars.raw_get(host))
+            with without_files_of_hosts(self._loader):
+                self._last = (host, self._hostvars.raw_get(host))
         return self._last[1]
 
     @functools.cached_property
@@ -212,7 +221,7 @@ class Variables:
 
     def _unreadable(self, host: str, error: AnsibleError) -> Iterator[Problem]:
         """A file of the host's variables cannot be read. If it is a vault as a whole, Ansible does not say which file."""
-        own = {host, *(group for group, hosts in self._groups.items() if host in hosts)}
+        own = self._owners_of(host)
         closed = [(file, why) for name, file, why in self._closed_vaults if name in own]
         for file, why in closed:
             yield Problem(
@@ -334,17 +343,26 @@ def home_of(host: str, raw: Mapping[str, Any]) -> Origin | None:
     source = raw.get("inventory_file")
     if not source:
         return None
-    named = re.compile(rf"""\s*["']?{re.escape(host)}["']?\s*(:|\s|$)""")
-    line = next((number for number, text in enumerate(_lines(str(source)), 1) if named.match(text)), 1)
-    return Origin(str(source), line, 1)
+    return Origin(str(source), _lines_by_name(str(source)).get(host, 1), 1)
+
+
+#: What a line of an inventory begins with: a name in YAML or INI.
+_NAMED = re.compile(r"""\s*(?:"([^"]+)"|'([^']+)'|(\S+?):?(?:\s|$))""")
 
 
 @functools.lru_cache(maxsize=64)
-def _lines(path: str) -> tuple[str, ...]:
+def _lines_by_name(path: str) -> dict[str, int]:
+    """The first line that begins with each name: a search for each of many hosts would read the file as often."""
     try:
-        return tuple(pathlib.Path(path).read_text(encoding="utf-8").splitlines())
+        lines = pathlib.Path(path).read_text(encoding="utf-8").splitlines()
     except (OSError, UnicodeDecodeError):
-        return ()
+        return {}
+    found: dict[str, int] = {}
+    for number, line in enumerate(lines, 1):
+        named = _NAMED.match(line)
+        if named:
+            found.setdefault(named[1] or named[2] or named[3], number)
+    return found
 
 
 __all__ = ("BY_HAND", "ITS_VARIABLES", "UNREADABLE", "Reading", "Variables", "home_of", "plain_texts")

@@ -30,6 +30,7 @@ from .._schema.problem import Problem
 from .boot_hosts import FILES_DIR, BootHost, of_nodes, with_place
 from .hostvars import Variables, plain_texts
 from .origin import origin_of
+from .packed import Packed, PackedMapping
 
 #: The variables of nodes that the tables have.
 OWN_NAMES = frozenset(row.name for row in NODE)
@@ -40,12 +41,12 @@ _RAM_DISKS = "flatcar_ram_disks"
 
 
 class Built(NamedTuple):
-    """A node's Ignition config, and what is wrong with it; the config is then None.
+    """A node's Ignition config, packed, and what is wrong with it; the config is then None.
 
     ``remarks`` are what people should know, each with whether it is a placeholder.
     """
 
-    config: Mapping[str, Any] | None
+    config: Packed | None
     problems: list[Problem]
     remarks: list[tuple[Problem, bool]]
 
@@ -83,6 +84,17 @@ def read_and_build(name: str, variables: Variables, boot_hosts: Iterable[BootHos
     return reading
 
 
+def read_and_pack(name: str, variables: Variables, boot_hosts: Iterable[BootHost], everywhere: bool) -> NodeReading:
+    """``read_and_build`` for one of many nodes: what the inventory gave is looked at only where something is wrong."""
+    reading = read_and_build(name, variables, boot_hosts, everywhere)
+    if not reading.node:
+        return reading
+    given = Packed(dict(reading.node.given))
+    names = {key: tuple(getattr(reading.node, key)) for key in ("given", "fragments")}
+    node = dataclasses.replace(reading.node, **{key: PackedMapping(own, given) for key, own in names.items()})
+    return reading._replace(node=node)
+
+
 def _behind(reading: NodeReading, boot_hosts: Iterable[BootHost]) -> list[Problem]:
     """Mistakes in the Butane of a node whose variables are wrong, too, so that they do not turn up only after those are fixed.
 
@@ -109,7 +121,7 @@ def _build(node: Node, files_dir: str | None, variables: Variables) -> Built:
     if config is not None:
         problems += _kept_back(node, config, variables)
         remarks = remarks_on(node, config, origin_of)
-    return Built(None if problems else config, problems, remarks)
+    return Built(None if problems or config is None else Packed(config), problems, remarks)
 
 
 def _in_our_words(problem: Problem) -> Problem:
@@ -192,4 +204,4 @@ def _unprefixed(name: str, raw: Mapping[str, Any], variables: Variables) -> list
     return found
 
 
-__all__ = ("OWN_NAMES", "Built", "NodeReading", "read_and_build", "read_own")
+__all__ = ("OWN_NAMES", "Built", "NodeReading", "read_and_build", "read_and_pack", "read_own")

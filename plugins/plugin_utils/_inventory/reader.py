@@ -23,8 +23,9 @@ from .._publish.places import check_fleet, check_racks, network_of
 from .._schema.problem import INVENTORY, InventoryError, Problem
 from .boot_hosts import BOOT_HOSTS, BootHost, HostFacts, racks_everywhere, read_boot_hosts
 from .hostvars import ITS_VARIABLES, UNREADABLE, Variables
-from .node_readings import NodeReading, read_and_build
+from .node_readings import NodeReading, read_and_build, read_and_pack
 from .origin import origin_of
+from .packed import PackedValues
 from .parallel import parallel_map
 
 NODES = "flatcar_nodes"
@@ -77,7 +78,7 @@ def read_inventory(variables: Variables, wanted: Mapping[str, HostFacts]) -> Inv
     boot_hosts = read_boot_hosts(variables, wanted)
     asked = {host: boot_hosts[host] for host in wanted}
     everywhere = asked.keys() == boot_hosts.keys()
-    read = functools.partial(read_and_build, variables=variables, boot_hosts=asked.values(), everywhere=everywhere)
+    read = functools.partial(read_and_pack, variables=variables, boot_hosts=asked.values(), everywhere=everywhere)
     readings = parallel_map(read, variables.group(NODES))
     nodes = [reading.node for reading in readings if reading.node]
     problems = [problem for reading in readings for problem in reading.problems]
@@ -124,7 +125,7 @@ def _check_fleet(boot_host: BootHost, readings: Iterable[NodeReading]) -> tuple[
     refused = [problem for found in built.values() for problem in found.problems]
     misplaced = check_fleet([reading.node for reading in own], boot_host.networks)
     right = tuple(reading.node for reading in own if not reading.problems)
-    configs = {name: found.config for name, found in built.items() if found.config is not None}
+    configs = PackedValues({name: found.config for name, found in built.items() if found.config is not None})
     programs, unbootable = read_programs(right, boot_host.files_dir, boot_host.debian)
     fleet = Fleet(boot_host.networks, right, configs, boot_host.files_dir, tuple(programs))
     return fleet, [*boot_host.problems, *misplaced, *refused, *unbootable]
@@ -144,7 +145,7 @@ def _built(readings: Iterable[NodeReading]) -> Iterator[tuple[Node, Mapping[str,
     """Each node that has a config, with one: what it says about disks is the same for every boot host."""
     for reading in readings:
         built = (one.config for one in (*reading.built.values(), reading.homeless) if one and one.config is not None)
-        yield from ((reading.node, config) for config in itertools.islice(built, 1))
+        yield from ((reading.node, config.value()) for config in itertools.islice(built, 1))
 
 
 def _check_homes(nodes: Iterable[Node], boot_hosts: Mapping[str, BootHost]) -> list[Problem]:
@@ -192,7 +193,7 @@ def fleet_of(host: str, names: Iterable[str], variables: Variables, known: HostF
     Raises ``InventoryError``.
     """
     boot_host = read_boot_hosts(variables, {host: known})[host]
-    read = functools.partial(read_and_build, variables=variables, boot_hosts=[boot_host], everywhere=False)
+    read = functools.partial(read_and_pack, variables=variables, boot_hosts=[boot_host], everywhere=False)
     readings = parallel_map(read, names)
     fleet, problems = _check_fleet(boot_host, readings)
     problems += [problem for reading in readings for problem in reading.problems]

@@ -36,34 +36,28 @@ class Opinions(NamedTuple):
 
 def second_opinions(fleets: Iterable[Fleet]) -> Opinions:
     """The objections of the installed programs to the fleets' configs."""
-    configs = [
-        (node, fleet.configs[node.name], fleet.files_dir)
-        for fleet in fleets
-        for node in fleet.nodes
-        if node.name in fleet.configs
-    ]
+    built = [(node, fleet) for fleet in fleets for node in fleet.nodes if node.name in fleet.configs]
     asked, notes, problems = [], [], []
     butane, validator = find_butane(), shutil.which(_VALIDATOR)
     if butane:
         asked.append("butane")
-        problems += _ask_all("butane", lambda node, config, files: _ask_butane(butane, node, config, files), configs)
+        problems += _ask_all("butane", lambda node, config, files: _ask_butane(butane, node, config, files), built)
     if validator:
         asked.append(_VALIDATOR)
-        readable = {
-            version: _can_read(validator, version)
-            for version in {_version(config) for _node, config, _files in configs}
-        }
+        readable = {version: _can_read(validator, version) for version in {_version(*one) for one in built}}
         notes = [f"{_VALIDATOR} here is too old for Ignition {v}" for v, can in sorted(readable.items()) if not can]
-        fitting = [entry for entry in configs if readable[_version(entry[1])]]
+        fitting = [one for one in built if readable[_version(*one)]]
         problems += _ask_all(_VALIDATOR, lambda _node, config, _files: _ask_validator(validator, config), fitting)
     return Opinions(asked, notes, problems)
 
 
-def _ask_all(name: str, ask: Callable[..., list[str]], configs: list[tuple]) -> Iterator[Problem]:
+def _ask_all(name: str, ask: Callable[..., list[str]], built: list[tuple[Node, Fleet]]) -> Iterator[Problem]:
+    def answer(one: tuple[Node, Fleet]) -> list[str]:
+        node, fleet = one
+        return ask(node, fleet.configs[node.name], fleet.files_dir)
+
     with concurrent.futures.ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
-        for (node, _config, _files), messages in zip(
-            configs, pool.map(lambda entry: ask(*entry), configs), strict=True
-        ):
+        for (node, _fleet), messages in zip(built, pool.map(answer, built), strict=True):
             yield from (Problem(node.name, f"cross-check with {name}", message) for message in messages)
 
 
@@ -75,8 +69,8 @@ def _ask_butane(program: str, node: Node, config: Mapping[str, Any], files_dir: 
         return [str(failure)]
 
 
-def _version(config: Mapping[str, Any]) -> str:
-    return config["ignition"]["version"]
+def _version(node: Node, fleet: Fleet) -> str:
+    return fleet.configs[node.name]["ignition"]["version"]
 
 
 def _can_read(program: str, version: str) -> bool:

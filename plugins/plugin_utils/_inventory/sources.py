@@ -20,8 +20,8 @@ from .._files.definitions import Files, read_files
 from .._files.layout import Rules, layout
 from .._files.names import Group
 
-#: What was read, by loader: whoever reads the files first reads them for all others.
-_READ: weakref.WeakKeyDictionary[Any, dict[tuple, Files]] = weakref.WeakKeyDictionary()
+#: What was read, by loader, and in which process: whoever reads the files first reads them for all others.
+_READ: weakref.WeakKeyDictionary[Any, dict[tuple, tuple[int, Files]]] = weakref.WeakKeyDictionary()
 
 
 def files_of(sources: Iterable[Any], playbook_folder: str | None, loader: Any) -> Files:
@@ -29,8 +29,15 @@ def files_of(sources: Iterable[Any], playbook_folder: str | None, loader: Any) -
     read = _READ.setdefault(loader, {})
     if key not in read:
         rules = Rules(tuple(constants.YAML_FILENAME_EXTENSIONS), _is_no_inventory)
-        read[key] = read_files(layout(*key, rules), rules, _hosts, lambda file: _opened(file, loader))
-    return read[key]
+        read[key] = (os.getpid(), read_files(layout(*key, rules), rules, _hosts, lambda file: _opened(file, loader)))
+    return read[key][1]
+
+
+def forget_files(loader: Any) -> None:
+    """Frees what this process has read. What it shares with another would not be freed, but copied."""
+    read = _READ.get(loader, {})
+    for key in [key for key, (process, _files) in read.items() if process == os.getpid()]:
+        del read[key]
 
 
 def check_files(files: Files, inventory: Any, hosts: Iterable[str]) -> Found:
@@ -71,4 +78,4 @@ def who_reads(hosts: Iterable[str], groups: Mapping[str, Iterable[str]]) -> set[
     return {"all"} | hosts | {name for name, inside in groups.items() if hosts.intersection(inside)}
 
 
-__all__ = ("check_files", "files_of", "who_reads")
+__all__ = ("check_files", "files_of", "forget_files", "who_reads")

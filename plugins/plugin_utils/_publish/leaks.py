@@ -38,7 +38,7 @@ def leaks(config: Mapping[str, Any], words: Sequence[str], secrets: Iterable[Sec
         return
     served = [("the kernel command line", " ".join(words)), *_texts(config, "")]
     for secret, needle in wanted:
-        place = next((place for place, text in served if needle in text), None)
+        place = next((place for place, text in served if _occurs(needle, text)), None)
         if place:
             yield secret, place
 
@@ -48,7 +48,12 @@ def _needle(text: str) -> str:
     return longest if "\n" in text.strip() and len(longest) >= _TELLING else text.strip()
 
 
-def _texts(value: Any, place: str) -> Iterator[tuple[str, str]]:
+def _occurs(needle: str, text: str | bytes) -> bool:
+    """Contents are searched as they are: as text, those of large files would take several times their memory."""
+    return (needle if isinstance(text, str) else needle.encode("utf-8", "surrogatepass")) in text
+
+
+def _texts(value: Any, place: str) -> Iterator[tuple[str, str | bytes]]:
     if isinstance(value, Mapping):
         for key, inner in value.items():
             if key == "source" and isinstance(inner, str):
@@ -68,19 +73,19 @@ def name_of_entry(entry: Any, number: int) -> Any:
     return next((own[name] for name in _NAMES if name in own), number)
 
 
-def _contents(url: str, compression: str | None, place: str) -> Iterator[tuple[str, str]]:
+def _contents(url: str, compression: str | None, place: str) -> Iterator[tuple[str, str | bytes]]:
     """The URL, its content, and what is in that if it is a config itself."""
     yield place, url
     if not url.startswith("data:"):
         return
     try:
-        text = content_of(url, compression).decode("utf-8", "replace")
+        content = content_of(url, compression)
     except ValueError:  # unreadable content leaks nothing
         return
-    yield place, text
+    yield place, content
     if place.startswith("ignition.config"):
         with contextlib.suppress(ValueError):
-            yield from _texts(json.loads(text), place)
+            yield from _texts(json.loads(content.decode("utf-8", "replace")), place)
 
 
 __all__ = ("SHORTEST", "Secret", "leaks", "name_of_entry")

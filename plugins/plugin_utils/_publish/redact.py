@@ -23,6 +23,9 @@ from .annotate import annotated
 from .leaks import SHORTEST, name_of_entry
 from .secret_keys import is_secret_in_ignition
 
+#: Nobody reads more, and laying it out line by line takes many times its memory.
+_LONGEST_SHOWN = 1024 * 1024
+
 _INNER = re.compile(r"ignition\.config\.(replace|merge)\.source")
 
 
@@ -108,8 +111,9 @@ def _decode_field(
     if key != "source" or not isinstance(value, str) or not value.startswith("data:") or is_secret_in_ignition(keys):
         return _decode(value, keys, place, hiding, hide)
     content = _content(value, holder.get("compression"))
-    if content is None:
-        return Traced(f"(not text, SHA-256 {hashlib.sha256(value.encode()).hexdigest()})", None)
+    if content is None or len(content) > _LONGEST_SHOWN:
+        what = "not text" if content is None else f"{len(content):,} characters"
+        return Traced(f"({what}, SHA-256 {hashlib.sha256(value.encode()).hexdigest()})", None)
     if _INNER.fullmatch(keys):
         return _decode(json.loads(content), "", place, hiding, hide)
     return Traced(hide(place, content), None)

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from .. import urls
+from ..bounded_cache import bounded_cache
 from ..structure import Finding, Object, Scope, error
 
 _ORIGINS = frozenset(("inline", "local", "source"))
@@ -34,10 +35,19 @@ def is_compression(name: str, _scope: Scope) -> Iterator[Finding]:
 
 
 def is_source(source: str | None, scope: Scope) -> Iterator[Finding]:
+    why = _why_no_source(source or "", scope.spec.s3_arns)
+    if why is not None:
+        yield error(why)
+
+
+@bounded_cache
+def _why_no_source(source: str, arns: bool) -> str | None:
+    """Cached: many machines share large files."""
     try:
-        urls.check_source(source or "", arns=scope.spec.s3_arns)
+        urls.check_source(source, arns=arns)
     except (urls.UrlError, urls.DataUrlError) as failure:
-        yield error(str(failure))
+        return str(failure)
+    return None
 
 
 def have_sources(found: list[Object], scope: Scope) -> Iterator[Finding]:

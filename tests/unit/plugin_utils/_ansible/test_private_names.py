@@ -15,6 +15,7 @@ from ansible.plugins.shell import ShellBase
 from ansible.template import Templar, trust_as_template
 from ansible.vars.hostvars import HostVars
 from ansible_collections.kindling.flatcar.plugins.plugin_utils._ansible.compiled_templates import CompiledTemplates
+from ansible_collections.kindling.flatcar.plugins.plugin_utils._ansible.file_cache import without_files_of_hosts
 from ansible_collections.kindling.flatcar.plugins.plugin_utils._ansible.host_action import HostAction
 
 PLUGINS = pathlib.Path(__file__).parents[4] / "plugins"
@@ -70,8 +71,25 @@ def test_jinja_is_as_it_was_afterwards():
     assert jinja2.Environment.compile is original
 
 
+def test_a_loader_keeps_the_files_that_it_has_read(tmp_path):
+    """Those of hosts are dropped again, and no others."""
+    files = {}
+    for folder in ("host_vars", "group_vars"):
+        files[folder] = tmp_path / folder / "n1.yml"
+        files[folder].parent.mkdir()
+        files[folder].write_text("a: 1\n")
+    loader = DataLoader()
+    loader.load_from_file(str(files["host_vars"]))
+    assert [*loader._FILE_CACHE] == [str(files["host_vars"])]
+    with without_files_of_hosts(loader):
+        loader.load_from_file(str(files["group_vars"]))
+        loader.load_from_file(str(files["host_vars"].rename(tmp_path / "host_vars" / "n2.yml")))
+    assert [*loader._FILE_CACHE] == [str(files["host_vars"]), str(files["group_vars"])]
+
+
 def test_no_other_file_uses_them():
     ours = {
+        "_FILE_CACHE",
         "_make_tmp_path",
         "_transfer_file",
         "_fixup_perms2",

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import base64
 import gzip as stdlib_gzip
+import random
+import re
+import tracemalloc
 from urllib.parse import unquote_to_bytes
 
 import pytest
@@ -11,8 +14,10 @@ from ansible_collections.kindling.flatcar.plugins.plugin_utils._butane import da
 from ansible_collections.kindling.flatcar.plugins.plugin_utils._butane.data_urls import (
     DataUrlError,
     check_data_url,
+    content_of,
     data_url,
     gzip,
+    pieces_of,
 )
 from hypothesis import given
 from hypothesis import strategies as st
@@ -137,6 +142,73 @@ def test_malformed(url, message):
     with pytest.raises(DataUrlError) as caught:
         check_data_url(url)
     assert str(caught.value) == message
+
+
+@given(st.text("Ab/=+", max_size=12))
+def test_base64_is_what_the_reference_takes(data):
+    """Groups of four characters, of which the last may be padded."""
+    whole = re.fullmatch(r"(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?", data)
+    if whole:
+        check_data_url(f"data:;base64,{data}")
+    else:
+        with pytest.raises(DataUrlError, match="illegal base64 data"):
+            check_data_url(f"data:;base64,{data}")
+
+
+@given(st.binary(max_size=40), st.integers(3, 9))
+def test_pieces_are_of_no_consequence(content, size):
+    """Contents are encoded and decoded piece by piece: here, pieces are small."""
+    with pytest.MonkeyPatch.context() as patch:
+        expected = [data_url(content, may_compress=may) for may in (True, False)]
+        patch.setattr(data_urls, "_PIECE", size // 3 * 3)
+        assert [data_url(content, may_compress=may) for may in (True, False)] == expected
+        for url, compressed in expected:
+            compression = "gzip" if compressed else ""
+            assert content_of(url, compression) == b"".join(pieces_of(url, compression)) == content
+        url = "data:;base64," + base64.b64encode(stdlib_gzip.compress(content)).decode()
+        assert content_of(url, "gzip") == b"".join(pieces_of(url, "gzip")) == content
+        assert content_of(f"{url[:-1]}%{ord(url[-1]):02x}", "gzip") == content
+
+
+@pytest.mark.parametrize("damaged", ["data:;base64,H4sI", "data:;base64,aGk=", "data:;base64,a", "no"])
+def test_damaged_contents(damaged):
+    with pytest.raises(DataUrlError):
+        content_of(damaged, "gzip")
+    with pytest.raises(DataUrlError):
+        list(pieces_of(damaged, "gzip"))
+
+
+SIZE = 4 * 1024 * 1024
+HARD = random.Random(1).randbytes(SIZE)
+
+
+@pytest.mark.parametrize(
+    ("content", "may_compress"),
+    [(HARD, True), (HARD, False), (b"%a" * (SIZE // 2), False), (HARD.hex().encode(), True), (b"a" * SIZE, False)],
+    ids=["incompressible", "as it is", "escaped", "compressed", "plain"],
+)
+def test_a_large_file_takes_a_few_times_its_size(content, may_compress):
+    """Neither a list of its characters nor marks of a regular expression, which take tens of times as much."""
+    tracemalloc.start()
+    try:
+        url, compressed = data_url(content, may_compress=may_compress)
+        check_data_url(url)
+        assert sum(map(len, pieces_of(url, "gzip" if compressed else ""))) == len(content)
+        assert content_of(url, "gzip" if compressed else "") == content
+        largest = max(len(url), len(content))
+        assert tracemalloc.get_traced_memory()[1] < 5 * largest
+    finally:
+        tracemalloc.stop()
+
+
+def test_a_long_parameter_takes_little_memory():
+    url = f'data:;a="{"x" * SIZE}",'
+    tracemalloc.start()
+    try:
+        check_data_url(url)
+        assert tracemalloc.get_traced_memory()[1] < 2 * SIZE
+    finally:
+        tracemalloc.stop()
 
 
 def test_a_long_url_is_checked_in_linear_time():

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 
 import pytest
+from ansible_collections.kindling.flatcar.plugins.plugin_utils._butane import files
 from ansible_collections.kindling.flatcar.plugins.plugin_utils._butane.files import (
     NO_FILES_DIR,
     NOT_A_TREE,
@@ -93,6 +95,58 @@ def test_no_directory(none):
         FilesDir(none).read("a")
     with pytest.raises(LocalFileError, match=NO_FILES_DIR):
         list(FilesDir(none).walk("a"))
+
+
+@pytest.fixture
+def opened(monkeypatch):
+    """The files that are opened; times of files are trusted at once."""
+    monkeypatch.setattr(files, "_SETTLED", 0)
+    names = []
+    content = files._content
+
+    def spy(real):
+        names.append(Path(real).name)
+        return content(real)
+
+    monkeypatch.setattr(files, "_content", spy)
+    return names
+
+
+def test_a_file_of_many_configs_is_read_and_encoded_once(root, opened):
+    for local in ("a", "./a", "sub/../a"):
+        assert FilesDir(root).encoded(local, may_compress=True) == (12, "data:,content%20of%20a", False)
+    assert opened == ["a"]
+
+
+def test_a_file_that_has_changed_is_read_again(root, opened):
+    FilesDir(root).encoded("a", may_compress=True)
+    (root / "a").write_bytes(b"CONTENT OF A")
+    os.utime(root / "a", ns=(1, 1))
+    assert FilesDir(root).encoded("a", may_compress=True).source == "data:,CONTENT%20OF%20A"
+    (root / "new").write_bytes(b"another one!")
+    os.utime(root / "new", ns=(1, 1))
+    (root / "new").replace(root / "a")
+    assert FilesDir(root).encoded("a", may_compress=True).source == "data:,another%20one!"
+    assert opened == ["a", "a", "a"]
+
+
+def test_a_file_that_has_just_changed_may_change_again(root, opened, monkeypatch):
+    """Its times may not show that."""
+    monkeypatch.setattr(files, "_SETTLED", 10**18 * 9)
+    for _ in range(2):
+        FilesDir(root).encoded("a", may_compress=True)
+    assert opened == ["a", "a"]
+
+
+def test_whether_it_is_compressed_is_a_part_of_the_question(root, opened):
+    (root / "a").write_bytes(bytes(3000))
+    assert FilesDir(root).encoded("a", may_compress=True).compressed
+    assert not FilesDir(root).encoded("a", may_compress=False).compressed
+
+
+def test_a_file_above_every_limit_is_not_encoded(root, monkeypatch):
+    monkeypatch.setattr(files, "MAX_CONTENT_BYTES", 3)
+    assert FilesDir(root).encoded("a", may_compress=True) == (4, "", False)
 
 
 def test_walking_is_depth_first_by_the_bytes_of_names(root):

@@ -229,10 +229,10 @@ def test_what_is_in_the_way_of_a_tree_is_reported_at_the_tree(tree):
 
 
 def test_a_file_of_a_tree_that_cannot_be_read_is_reported_at_the_tree(tree, monkeypatch):
-    def refuse(_self, location):
+    def refuse(_self, location, **_how):
         raise LocalFileError(f"open {location.name}: permission denied")
 
-    monkeypatch.setattr(FilesDir, "read_at", refuse)
+    monkeypatch.setattr(FilesDir, "encoded_at", refuse)
     assert complaints(tree, storage={"trees": [{"local": "tree"}]}) == [
         ("$.storage.trees.0", "open run: permission denied"),
         ("$.storage.trees.0", "open text: permission denied"),

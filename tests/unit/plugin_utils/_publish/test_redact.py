@@ -99,6 +99,11 @@ def test_what_is_no_text_is_told_by_its_digest():
     assert "(not text, SHA-256 " in after
 
 
+def test_what_nobody_would_read_is_told_by_its_digest():
+    _, after = redacted_both(None, file("line%0A" * 210_000), (), KEY)
+    assert "(1,050,000 characters, SHA-256 " in after
+
+
 def test_entries_of_lists_may_have_no_names():
     parts = {"passwd": {"users": [{"name": "core", "sshAuthorizedKeys": ["ssh-ed25519 AAAA a", "ssh-ed25519 AAAA b"]}]}}
     before, after = redacted_both(config(), config(**parts), ["hunter22"], KEY)

@@ -246,7 +246,7 @@ OPTIONS: Mapping[str, tuple[Option, ...]] = {
         Option(
             "new_machines",
             _line,
-            "the machines, as `NAME,MAC[,ADDRESS[,DISK]]` with blanks between them, or the path of a CSV file",
+            "the machines, as `NAME,MAC[,ADDRESS[,DISK]]` with semicolons or blanks between them, or the path of a CSV file",
         ),
     ),
     "status": _printed("status"),
@@ -303,6 +303,9 @@ _FORMER_CHOICES: Mapping[str, tuple[tuple[str, str | None, str], ...]] = {
     ),
 }
 
+#: Where Ansible puts what follows a blank in ``-e NAME=VALUE``; nothing reads it.
+_LEFT_OVER = "_raw_params"
+
 #: Playbooks that do more, or something else, if an intended option is missing: it has to be given before anything is done.
 _REFUSING = frozenset({"site", "install", "rollback"})
 
@@ -345,6 +348,12 @@ def mistakes(playbook: str, given: Mapping[str, Any], own: Collection[str] = ())
         values(playbook, given)
     except ValueError as error:
         found += str(error).splitlines()
+    if _LEFT_OVER in given:
+        # Not quoted: it may be the end of a password
+        found.append(
+            "-e has words that belong to no variable, since a value ends at its first blank. Quote it twice, "
+            """-e 'NAME="A B"', or write JSON, -e '{"NAME": "A B"}'"""
+        )
     return found
 
 

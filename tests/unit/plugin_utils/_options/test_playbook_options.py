@@ -7,6 +7,7 @@ import re
 
 import pytest
 import yaml
+from ansible.parsing.splitter import parse_kv
 from ansible_collections.kindling.flatcar.plugins.plugin_utils._options.playbook_options import (
     OPTIONS,
     mistakes,
@@ -213,6 +214,14 @@ def test_all_that_is_wrong_is_told_at_once():
 
 
 # In the inventory --------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("playbook", OPTIONS)
+@pytest.mark.parametrize("said", ["name=a b", "name=a,1 b,2", "b"])
+def test_what_follows_a_blank_is_not_lost_in_silence(playbook, said):
+    (sentence,) = mistakes(playbook, parse_kv(said), own=["name"])
+    assert """Quote it twice, -e 'NAME="A B"'""" in sentence
+    assert mistakes(playbook, parse_kv('name="a b"'), own=["name"]) == []
 
 
 def test_an_option_in_the_inventory_is_told_with_its_place_unless_it_is_given_too():

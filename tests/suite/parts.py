@@ -35,14 +35,20 @@ def _scenario(name: str) -> Part:
     return Part(name, ("molecule", "test", "--scenario-name", name), racks)
 
 
-CHECKS = (_make("lint"), _make("docs"), _make("unit"), _make("inclusion"), Part("newer", ("python", "tests/newer")))
-"""What is over soon, and uses every core by itself."""
+FORM = (_make("lint"), _make("docs"), _make("inclusion"), Part("newer", ("python", "tests/newer")))
+"""What waits for one process most of its time."""
+
+UNIT = (_make("unit"),)
+"""What uses every core that these leave."""
 
 ANSIBLE = (_scenario("default"), Part("container", ("pytest", "tests/container"), ("box",)))
 """What waits for Ansible most of its time."""
 
 MACHINES = (_scenario("install"), _scenario("boot"), _scenario("firmware"))
 """What computes most of its time: emulated machines. The longest first, so that the lanes end together."""
+
+STAGES: tuple[Stage, ...] = ((FORM, UNIT), (ANSIBLE, MACHINES))
+"""What is over soon comes first."""
 
 SET_UP = {part.name: "lab-setup" for part in (*ANSIBLE, *MACHINES)} | {
     "lint": "setup",
@@ -56,7 +62,7 @@ SET_UP = {part.name: "lab-setup" for part in (*ANSIBLE, *MACHINES)} | {
 
 def names() -> list[str]:
     """The parts that can be asked for."""
-    return [part.name for part in (*CHECKS, *ANSIBLE, *MACHINES)]
+    return [part.name for lanes in STAGES for lane in lanes for part in lane]
 
 
 def plan(wanted: list[str]) -> list[Stage]:
@@ -64,7 +70,5 @@ def plan(wanted: list[str]) -> list[Stage]:
     chosen = wanted or names()
     targets = dict.fromkeys(SET_UP[name] for name in chosen)
     set_up = Part("set-up", ("make", "--no-print-directory", *targets))
-    lanes = [tuple(part for part in lane if part.name in chosen) for lane in (CHECKS, ANSIBLE, MACHINES)]
-    checks, *others = lanes
-    stages = [((set_up,),), (checks,), tuple(lane for lane in others if lane)]
-    return [stage for stage in stages if any(stage)]
+    stages = [[tuple(part for part in lane if part.name in chosen) for lane in stage] for stage in STAGES]
+    return [((set_up,),), *(tuple(filter(None, stage)) for stage in stages if any(stage))]

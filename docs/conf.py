@@ -29,9 +29,10 @@ include_patterns = [
     "playbooks/README.md",
     "container/README.md",
     "tests/README.md",
+    "tests/bench/README.md",
     "*.md",
 ]
-exclude_patterns = [".*", "changelogs", "molecule", "tests/[!R]*", "docs/docsite", "README.md"]
+exclude_patterns = [".*", "changelogs", "molecule", "tests/[!Rb]*", "docs/docsite", "README.md"]
 
 extensions = ["myst_parser", "sphinx_antsibull_ext"]
 myst_enable_extensions = ["attrs_block"]

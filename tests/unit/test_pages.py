@@ -21,7 +21,7 @@ INDEX = ROOT / "docs" / "index.md"
 #: Those that `docs/conf.py` makes the site of, and the first page of the repository
 PAGES = sorted(
     path
-    for pattern in ("*.md", "docs/*.md", "*/README.md", "roles/*/README.md")
+    for pattern in ("*.md", "docs/*.md", "*/README.md", "roles/*/README.md", "tests/bench/README.md")
     for path in ROOT.glob(pattern)
     if not path.relative_to(ROOT).parts[0].startswith(".")
 )

@@ -44,7 +44,7 @@ def is_list(raw: Any) -> bool:
 
 def is_plain(raw: Any, wanted: Scalar) -> bool:
     """A value that ``convert`` would return as it is, and most are: the check costs a tenth."""
-    return wanted is _STRING and type(raw) is str and raw.isascii()
+    return wanted is _STRING and raw.__class__ is str and raw.isascii()
 
 
 def convert(raw: Any, wanted: Scalar) -> str | int | bool:

@@ -207,13 +207,13 @@ class _Composer:
 
     def _sequence(self, start: yaml.SequenceStartEvent, depth: int) -> Sequence:
         sequence = Sequence(start.start_mark)
-        while type(event := self._next_event()) is not yaml.SequenceEndEvent:
+        while not isinstance(event := self._next_event(), yaml.SequenceEndEvent):
             sequence.append(self._value(event, depth + 1))
         return sequence
 
     def _mapping(self, start: yaml.MappingStartEvent, depth: int) -> Mapping:
         mapping = Mapping(start.start_mark)
-        while type(event := self._next_event()) is not yaml.MappingEndEvent:
+        while not isinstance(event := self._next_event(), yaml.MappingEndEvent):
             key = unwrap(self._value(event, depth + 1))
             value = self._value(self._next_event(), depth + 1)
             if isinstance(key, Scalar):

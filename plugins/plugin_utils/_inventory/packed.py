@@ -58,7 +58,7 @@ class _Packer(pickle.Pickler):
         self.large: list[str] = []
 
     def persistent_id(self, value: Any) -> int | None:
-        if type(value) is not str or len(value) < _LARGE:
+        if value.__class__ is not str or len(value) < _LARGE:
             return None
         self.large.append(value)
         return len(self.large) - 1

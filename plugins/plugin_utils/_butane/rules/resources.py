@@ -20,7 +20,7 @@ _HASH_LENGTHS = {"sha512": 128, "sha256": 64}
 def has_one_origin(resource: Object, _scope: Scope) -> Iterator[Finding]:
     given = _ORIGINS & resource.keys()
     if len(given) > 1:
-        last = next(field for field in ("source", "inline", "local") if field in given)
+        last = min(given, key=("source", "inline", "local").index)
         yield error("only one of the following can be set: inline, local, source", last)
 
 

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import base64
 import binascii
-import functools
 import io
 import re
 import string
@@ -21,6 +20,8 @@ from collections.abc import Iterator
 from gzip import GzipFile, decompress
 from urllib.parse import quote_from_bytes, unquote_to_bytes
 
+from .bounded_cache import bounded_cache
+
 _KEPT = "-_.!~*'()"
 _KEPT_BYTES = (_KEPT + string.ascii_letters + string.digits).encode("ascii")
 _GZIP_MARGIN = 4
@@ -28,7 +29,7 @@ _GZIP_MARGIN = 4
 _GZIP_HEADER = b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x02\xff"
 _SHORTEST_GZIP = len(_GZIP_HEADER) + 2 + 8
 _SHARED = 16 * 1024
-"""Contents up to this size are cached: machines share most of them. A thousand take 40 MB at most, and usually 2."""
+"""Contents up to this size are cached: machines share most of them. Larger ones are cached by the file that they come from."""
 _PIECE = 3 * 2**18
 """A multiple of three bytes, which are four characters of base64."""
 
@@ -56,7 +57,7 @@ def _shortest_url(content: bytes, may_compress: bool) -> tuple[str, bool]:
     return _base64_url(content), False
 
 
-_shared_url = functools.lru_cache(maxsize=1024)(_shortest_url)
+_shared_url = bounded_cache(_shortest_url)
 
 
 def _base64_length(size: int) -> int:

@@ -40,8 +40,7 @@ def _kilobytes(file: Path, name: str) -> Iterator[int]:
 
 def _of_groups(proc: Path, cgroups: Path) -> Iterator[int]:
     """Each group that this process is in, with those above it, may have a limit. A container sees its own as the root."""
-    for line in _text(proc / "self" / "cgroup").splitlines():
-        _number, controllers, path = line.split(":", 2)
+    for controllers, path in re.findall(r"^\d+:([^:]*):(/.*)$", _text(proc / "self" / "cgroup"), re.MULTILINE):
         if controllers in ("", "memory"):
             root = cgroups / controllers
             for folder in (PurePosixPath(path), *PurePosixPath(path).parents):

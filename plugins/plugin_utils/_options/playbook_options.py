@@ -348,7 +348,7 @@ def mistakes(playbook: str, given: Mapping[str, Any], own: Collection[str] = ())
         values(playbook, given)
     except ValueError as error:
         found += str(error).splitlines()
-    if _LEFT_OVER in given:
+    if str(given.get(_LEFT_OVER, "")).strip():
         # Not quoted: it may be the end of a password
         found.append(
             "-e has words that belong to no variable, since a value ends at its first blank. Quote it twice, "

@@ -47,6 +47,11 @@ def test_a_group_or_one_above_it(system, folder):
     assert system(files | group(folder, 1000 * MB, 700 * MB, 100 * MB)) == 400
 
 
+@pytest.mark.parametrize("told", ["", "\n", "no groups here\n", "0:\n", "0::\n"])
+def test_a_system_that_tells_its_groups_in_another_way(system, told):
+    assert system({"proc/meminfo": MEMINFO, "proc/self/cgroup": told}) == 4096
+
+
 def test_a_group_that_is_full(system):
     files = {"proc/meminfo": MEMINFO, "proc/self/cgroup": "0::/\n"}
     assert system(files | group(".", 100 * MB, 150 * MB, 0)) == 0

@@ -9,8 +9,8 @@ DOCUMENTATION = r"""
 module: reservations
 short_description: Have dnsmasq use the published reservations
 description:
-  - Has the boot host's own dnsmasq reload reservations that it has not read, as M(kindling.flatcar.service) finds out. If it does
-    not run, it reads them when it starts.
+  - Has the boot host's own services for DHCP and DNS reload reservations and names that they have not read, as
+    M(kindling.flatcar.service) finds out. One that does not run reads them when it starts.
   - Then releases, in the machine's name, each lease whose address is now reserved for another machine, or whose machine now has
     another address. Otherwise dnsmasq would keep the address from the machine that has it reserved now, such as the same one with a
     new network card. Other leases, such as those of strangers in quarantine, are left alone.
@@ -39,7 +39,7 @@ options:
     type: bool
     default: false
   supervised:
-    description: The directory where s6 supervises dnsmasq. Without it, systemd does.
+    description: The directory where s6 supervises services, in directories of their names. Without it, systemd runs them.
     type: path
 """
 
@@ -51,7 +51,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 actions:
-  description: What was done to dnsmasq, or in check mode would be, as commands.
+  description: What was done to the services, or in check mode would be, as commands.
   returned: success
   type: list
   elements: str
@@ -72,10 +72,9 @@ from ansible_collections.kindling.flatcar.plugins.module_utils._dnsmasq import l
 from ansible_collections.kindling.flatcar.plugins.module_utils._host import services
 from ansible_collections.kindling.flatcar.plugins.module_utils._routes import host_paths, routes
 
-UNIT = "kindling-dnsmasq.service"
 LEASES = Path("/run/kindling-dnsmasq/leases")
-#: What dnsmasq reads at a reload.
-FILES = (routes.DHCP_HOSTS, routes.DNS_HOSTS, routes.KNOWN)
+#: What each service reads at a reload: DHCP, and the nodes' names.
+FILES = {"kindling-dnsmasq": (routes.DHCP_HOSTS, routes.KNOWN), "kindling-tftp": (routes.DNS_HOSTS,)}
 #: dnsmasq writes its lease file within a moment.
 PATIENCE = 3.0
 
@@ -90,7 +89,7 @@ def main() -> None:
         supports_check_mode=True,
     )
     served = Path(module.params["path"], host_paths.CURRENT)
-    actions = load(module, [str(served / name) for name in FILES])
+    actions = [action for name in FILES for action in load(module, name, served)]
     found = stale(served)
     left = [] if module.check_mode else end(module, found, served)
     for lease in left:
@@ -102,13 +101,19 @@ def main() -> None:
     module.exit_json(changed=bool(actions or released), actions=actions, released=released)
 
 
-def load(module: AnsibleModule, files: list[str]) -> list[str]:
-    """Have dnsmasq reload *files* if it has not read them; returns the commands."""
-    service = services.Service(UNIT, reload_for=files, supervised=module.params["supervised"], bring_up=False)
+def load(module: AnsibleModule, name: str, served: Path) -> list[str]:
+    """Have the service reload its files if it has not read them; returns the commands."""
+    files, unit, directory = (
+        [str(served / file) for file in FILES[name]],
+        f"{name}.service",
+        module.params["supervised"],
+    )
+    supervised = f"{directory}/{name}" if directory else None
+    service = services.Service(unit, reload_for=files, supervised=supervised, bring_up=False)
     written = files if module.params["published"] else []
-    commands, _files = services.due(service, written, module.check_mode, lambda *command: _run(module, command))
+    commands, _files = services.due(service, written, module.check_mode, lambda *command: _run(module, unit, command))
     for command in [] if module.check_mode else commands:
-        _run(module, command)
+        _run(module, unit, command)
     return [" ".join(command) for command in commands]
 
 
@@ -131,11 +136,11 @@ def end(module: AnsibleModule, found: list[leases.Lease], served: Path) -> list[
     return left
 
 
-def _run(module: AnsibleModule, command: services.Command) -> str:
+def _run(module: AnsibleModule, unit: str, command: services.Command) -> str:
     status, output, said = module.run_command(list(command))
     if status != 0:
         module.fail_json(
-            msg=f"{' '.join(command)} failed: {said.strip()}. `journalctl -u {UNIT}` says why; it uses the reservations that it "
+            msg=f"{' '.join(command)} failed: {said.strip()}. `journalctl -u {unit}` says why; it uses the reservations that it "
             "read before."
         )
     return output

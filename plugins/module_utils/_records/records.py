@@ -56,7 +56,7 @@ _BURST = 2
 _STEP = 86_400
 _WEEK = 7 * 86_400
 
-_UNITS = ("kindling-dnsmasq.service", "kindling-web.service")
+_DHCP, _TFTP_AND_DNS, _WEB = "kindling-dnsmasq.service", "kindling-tftp.service", "kindling-web.service"
 #: Half of dnsmasq's lines are of no use here. They are recognised by their beginnings, which no machine can influence.
 _NOISE = (
     r"^(?!(dnsmasq[a-z-]*\[[0-9]+\]: )?[0-9]+ "
@@ -65,7 +65,7 @@ _NOISE = (
 _JOURNALCTL = (
     *("journalctl", "--output=json", "--output-fields=MESSAGE,_SYSTEMD_UNIT", "--no-pager", "--quiet"),
     f"--grep={_NOISE}",
-    *(f"_SYSTEMD_UNIT={unit}" for unit in _UNITS),
+    *(f"_SYSTEMD_UNIT={unit}" for unit in (_DHCP, _TFTP_AND_DNS, _WEB)),
 )
 
 
@@ -157,13 +157,13 @@ class Listener:
         """Its lines may not all have been read: it continues with the next line."""
 
     def hear(self, when: float, unit: str, message: str) -> Iterator[Heard]:
-        if unit == "kindling-web.service":
-            for heard in _http(when, message):
-                if self.packet.is_over(heard):
-                    yield from self.end()
-                yield heard
+        if unit == _WEB:
+            yield from self._beside_dhcp(_http(when, message))
             return
         message = message[found.end() :] if (found := _OWN_PREFIX.match(message)) else message
+        if unit == _TFTP_AND_DNS:
+            yield from self._beside_dhcp(_by_address(when, message))
+            return
         if found := _OF_A_PACKET.fullmatch(message):
             number, text = found.groups()
             if number != self.packet.number or text.startswith("available DHCP subnet: "):
@@ -173,6 +173,13 @@ class Listener:
             return
         yield from self.end()
         yield from _by_address(when, message)
+
+    def _beside_dhcp(self, events: Iterable[Heard]) -> Iterator[Heard]:
+        """Another process logs these, also between the lines of a packet."""
+        for heard in events:
+            if self.packet.is_over(heard):
+                yield from self.end()
+            yield heard
 
     def _of_packet(self, when: float, text: str) -> None:
         if found := _MESSAGE.fullmatch(text):

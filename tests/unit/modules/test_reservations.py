@@ -12,6 +12,7 @@ from ansible_collections.kindling.flatcar.plugins.module_utils._host import serv
 from ansible_collections.kindling.flatcar.plugins.modules import reservations
 
 RELOAD = "systemctl reload kindling-dnsmasq.service"
+RELOAD_NAMES = "systemctl reload kindling-tftp.service"
 RESERVED = "52:54:00:00:00:01,id:*,10.0.0.1,n1\n"
 FORMER = "1795429787 52:54:00:00:00:99 10.0.0.1 n1 *\n"
 SYSTEMCTL = """\
@@ -44,12 +45,12 @@ def host(tmp_path, monkeypatch):
 
 
 def has_read(host, text):
-    """dnsmasq's record of what it loaded."""
-    notes = host / "kindling-dnsmasq"
-    notes.mkdir(exist_ok=True)
+    """The services' records of what they loaded."""
     digest = hashlib.sha256(text.encode()).hexdigest()
-    files = (host / "current" / "dnsmasq").iterdir()
-    (notes / "loaded").write_text("".join(f"{digest}  {path}\n" for path in files))
+    files = list((host / "current" / "dnsmasq").iterdir())
+    for service in reservations.FILES:
+        (host / service).mkdir(exist_ok=True)
+        (host / service / "loaded").write_text("".join(f"{digest}  {path}\n" for path in files))
 
 
 @pytest.fixture
@@ -93,16 +94,25 @@ def test_what_dnsmasq_has_read_already_is_left_alone(run, host):
 def test_it_loads_what_is_new_to_it_and_leases_in_the_way_end(run, host, given_back):
     has_read(host, "older")
     result = run()
-    assert result["actions"] == [RELOAD]
+    assert result["actions"] == [RELOAD, RELOAD_NAMES]
     assert result["released"] == [{"mac": "52:54:00:00:00:99", "address": "10.0.0.1"}]
     assert given_back == [("52:54:00:00:00:99", "lan0", "10.0.0.254")]
+
+
+@pytest.mark.parametrize(
+    ("name", "reload"), [("dhcp-hosts", RELOAD), ("known.nft", RELOAD), ("dns-hosts", RELOAD_NAMES)]
+)
+def test_only_the_service_that_reads_what_is_new_reloads_it(run, host, given_back, name, reload):
+    has_read(host, RESERVED)
+    (host / "current" / "dnsmasq" / name).write_text(f"{RESERVED}\n")
+    assert run()["actions"] == [reload]
 
 
 def test_check_mode_goes_by_what_would_be_published_and_ends_nothing(run, host, given_back):
     has_read(host, RESERVED)
     assert run(check=True)["actions"] == []
     result = run(check=True, published=True)
-    assert result["actions"] == [RELOAD]
+    assert result["actions"] == [RELOAD, RELOAD_NAMES]
     assert len(result["released"]) == 1
     assert given_back == []
     assert (host / "leases").read_text() == FORMER
@@ -110,7 +120,7 @@ def test_check_mode_goes_by_what_would_be_published_and_ends_nothing(run, host, 
 
 def test_one_that_is_stopped_is_not_brought_up_and_one_that_is_disabled_not_enabled(run, host, given_back):
     assert run("inactive", published=True)["actions"] == []
-    assert run("active")["actions"] == [RELOAD]
+    assert run("active")["actions"] == [RELOAD, RELOAD_NAMES]
 
 
 def test_where_nothing_is_published_nothing_is_in_the_way(run, host):
@@ -133,10 +143,14 @@ def test_a_lease_that_stays_is_told(run, host, monkeypatch):
 def test_under_s6_it_reloads_what_was_published(run, host, given_back):
     (host / "s6-svc").write_text('#!/bin/sh\necho "s6-svc $*" >> "$(dirname "$0")/log"\n')
     (host / "s6-svc").chmod(0o755)
-    (host / "supervise").mkdir()
-    (host / "supervise" / "control").touch()
+    for service in reservations.FILES:
+        (host / service / "supervise").mkdir(parents=True)
+        (host / service / "supervise" / "control").touch()
     assert run(supervised=str(host), published=False)["actions"] == []
-    assert run(supervised=str(host), published=True)["actions"] == [f"s6-svc -h {host}"]
+    assert run(supervised=str(host), published=True)["actions"] == [
+        f"s6-svc -h {host}/kindling-dnsmasq",
+        f"s6-svc -h {host}/kindling-tftp",
+    ]
 
 
 def test_what_fails_is_told_with_what_to_do(run, host):

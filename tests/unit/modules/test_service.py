@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import grp
+import hashlib
 import json
 import os
 import pwd
@@ -245,3 +246,46 @@ def test_a_user_that_is_as_it_should_be_is_left_alone(run, monkeypatch):
     monkeypatch.setattr(users, "HOME", there.pw_dir)
     monkeypatch.setattr(users, "SHELL", there.pw_shell)
     assert run(user=there.pw_name)["changed"] is False
+
+
+# Others with the same files ------------------------------------------------------------------------------------------------
+
+OTHER = "kindling-other.service"
+
+
+def test_others_are_brought_up_after_it_in_the_same_run(run, entry, tmp_path):
+    told = {
+        "user": "nosuch",
+        "others": [{"name": OTHER, "user": "neither"}],
+        "entries": [entry("file", owner="neither")],
+    }
+    result = run({NAME: ABSENT, OTHER: ABSENT}, check=True, **told)
+    assert result["paths"] == ["user nosuch", "user neither", f"{tmp_path}/file"]
+    assert result["actions"] == [
+        f"systemctl {action}"
+        for name in (NAME, OTHER)
+        for action in ("daemon-reload", f"enable {name}", f"start {name}")
+    ]
+
+
+@pytest.mark.parametrize("check", [False, True])
+def test_each_is_restarted_for_its_own_files_alone(run, entry, tmp_path, check):
+    digest = hashlib.sha256(b"text\n").hexdigest()
+    for name, file in ((NAME, "mine"), (OTHER, "others")):
+        (tmp_path / file).write_text("text\n")
+        (tmp_path / name.removesuffix(".service")).mkdir()
+        (tmp_path / name.removesuffix(".service") / "started").write_text(f"{digest}  {tmp_path}/{file}\n")
+    told = {"restart_for": [f"{tmp_path}/mine"], "others": [{"name": OTHER, "restart_for": [f"{tmp_path}/others"]}]}
+    states = {NAME: UP, OTHER: UP}
+    assert run(states, check, **told)["actions"] == []
+    result = run(states, check, entries=[entry("others", "new\n")], **told)
+    assert result["actions"] == ["systemctl daemon-reload", f"systemctl restart {OTHER}"]
+    assert result["reasons"] == [f"{tmp_path}/others"]
+
+
+def test_what_fails_names_the_service_that_it_is_of(run, tmp_path):
+    (tmp_path / "systemctl").write_text(SYSTEMCTL.replace("else", 'elif [ "$1" = start ]; then\n  exit 1\nelse'))
+    result = run({NAME: UP, OTHER: UP | {"ActiveState": "failed"}}, others=[{"name": OTHER}])
+    assert result["failed"]
+    assert f"systemctl start {OTHER} failed" in result["msg"]
+    assert f"journalctl -u {OTHER}" in result["msg"]

@@ -76,12 +76,13 @@ def test_its_packages_are_those_that_it_installs(role):
 
 
 def services(role):
-    """What it asks of the module that writes a service's files and runs it."""
-    return [task["kindling.flatcar.service"] for task in ROLES[role].tasks() if "kindling.flatcar.service" in task]
+    """What it asks of the module that writes services' files and runs them, for each service."""
+    tasks = [task["kindling.flatcar.service"] for task in ROLES[role].tasks() if "kindling.flatcar.service" in task]
+    return [service for options in tasks for service in (options, *options.get("others", ()))]
 
 
 @pytest.mark.parametrize("role", DECLARED)
-def test_its_user_is_the_one_that_it_makes(role):
+def test_its_users_are_those_that_it_makes(role):
     assert named(role, "users") == {ROLES[role].made(options["user"]) for options in services(role)}
 
 

@@ -217,7 +217,7 @@ def test_loading_again_and_taking_away_leave_the_hosts_own_filters(rack, limit, 
         "table inet of_somebody_else",
         "table inet kindling_dhcp",
     ]
-    rack.room.run("sh", "-c", dnsmasq_role("{{ __dnsmasq_lift_limits }}"), host="boot")
+    rack.room.run("sh", "-c", dnsmasq_role("{{ __dnsmasq_lift_all }}"), host="boot")
     assert rack.room.run("nft", "list", "tables", host="boot").stdout.strip() == "table inet of_somebody_else"
 
 

@@ -74,7 +74,7 @@ class Rack:
             (state / name).write_text(text.replace("/run/kindling-dnsmasq", str(state)))
             self.room.run("dnsmasq", "--test", f"--conf-file={state}/{name}")
         pid, log = self.start(state / "dnsmasq.conf", host)
-        self.tftp_and_dns, self.names_log = self.start(state / "tftp.conf", host)
+        self.tftp_and_dns, self.tftp_log = self.start(state / "tftp.conf", host)
         if any(network.get("mode") != "none" for network in networks):
             self.room.wait_for_port(host, 67)
         self.room.wait_for_port(host, 69)
@@ -343,7 +343,7 @@ def test_names_come_from_the_inventory_however_leases_come_and_go(rack, boot_net
     assert rack.address_of("n1.rack.test") == "10.77.0.11"
     (state / "dns-hosts").write_text("10.77.0.12 n2.rack.test n2\n")
     rack.room.run("kill", "-HUP", str(rack.tftp_and_dns))
-    rack.wait_until_read_again("dns-hosts", rack.names_log)
+    rack.wait_until_read_again("dns-hosts", rack.tftp_log)
     assert rack.address_of("n2.rack.test") == "10.77.0.12"
 
 

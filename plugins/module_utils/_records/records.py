@@ -395,14 +395,15 @@ def is_mac(text: str) -> bool:
 
 
 def read_machines(reservations: str) -> Machines:
-    """*reservations* has lines such as ``52:54:00:12:34:56,id:*,10.0.0.11,a01``, or ``…,ignore``."""
+    """*reservations* has lines such as ``52:54:00:12:34:56,id:*,10.0.0.11,a01``, or ``…,ignore``. A name may end in a dot."""
     names, addresses = {}, {}
     for line in reservations.splitlines():
         words = line.strip().split(",")
         macs = tuple(word for word in words if _MAC.fullmatch(word))
         rest = [word for word in words if word not in macs and word not in ("id:*", "ignore")]
         own = [word for word in rest if re.fullmatch(_ADDRESS, word)]
-        names |= dict.fromkeys(macs, next((word for word in rest if word not in own), ""))
+        name = next((word for word in rest if word not in own), "")
+        names |= dict.fromkeys(macs, name.removesuffix("."))
         for address in own:
             addresses[address] = addresses.get(address, ()) + macs
     return Machines(names, addresses)

@@ -170,6 +170,10 @@ def test_a_packets_lines_may_come_in_two_rounds(log, take, boots, tmp_path):
     assert course(boots()[0]) == ["dhcp ipxe discover", "dhcp ipxe offer"]
 
 
+def test_a_machines_name_is_without_the_dot_that_says_so():
+    assert records.read_machines(f"{NODE},id:*,{ADDRESS},101.\n").names == {NODE: "101"}
+
+
 def test_another_machines_transfer_may_end_between_a_packets_lines(log, take, boots):
     """TFTP is another process: journald has its lines wherever they came in."""
     log.dhcp(NODE, "DISCOVER", vendor=PXE, tags="known, efi-x64, lan0")

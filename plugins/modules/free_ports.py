@@ -34,13 +34,16 @@ options:
         description: The port number.
         type: int
         required: true
-  unit:
-    description: The service's own systemd unit, which may hold the ports.
-    type: str
+  units:
+    description: The systemd units that may hold the ports, because they need them.
+    type: list
+    elements: str
     required: true
   supervised:
-    description: The directory where s6 supervises the service. Without it, systemd runs O(unit).
-    type: path
+    description: The directories where s6 supervises these services. Without any, systemd runs O(units).
+    type: list
+    elements: path
+    default: []
 """
 
 EXAMPLES = r"""
@@ -48,7 +51,7 @@ EXAMPLES = r"""
   kindling.flatcar.free_ports:
     ports: [{protocol: udp, port: 67}]
     networks: "{{ kindling_networks | kindling.flatcar.boot_networks(ansible_facts, inventory_hostname) }}"
-    unit: kindling-dnsmasq.service
+    units: [kindling-dnsmasq.service]
 """
 
 RETURN = r"""
@@ -71,8 +74,8 @@ def main() -> None:
         argument_spec={
             "ports": {"type": "list", "elements": "dict", "required": True, "options": port},
             "networks": {"type": "list", "elements": "dict", "required": True},
-            "unit": {"type": "str", "required": True},
-            "supervised": {"type": "path"},
+            "units": {"type": "list", "elements": "str", "required": True},
+            "supervised": {"type": "list", "elements": "path", "default": []},
         },
         supports_check_mode=True,
     )
@@ -86,23 +89,23 @@ def main() -> None:
         addresses,
         [network["interface"] for network in networks],
     )
-    own = module.params["unit"]
-    owns = _owned_under_s6(module) if module.params["supervised"] else _owned_under_systemd(module)
-    strangers = [str(listener) for listener in found if not owns(listener.pid)]
+    units, supervised = module.params["units"], module.params["supervised"]
+    owned = [_owned_under_s6(module, place) for place in supervised]
+    owned = owned or [_owned_under_systemd(module, unit) for unit in units]
+    strangers = [str(listener) for listener in found if not any(owns(listener.pid) for owns in owned)]
     if strangers:
         module.fail_json(
-            msg=f"{'; '.join(sorted(set(strangers)))}. {own} needs it on {', '.join(addresses)}: "
+            msg=f"{'; '.join(sorted(set(strangers)))}. {' or '.join(units)} needs it on {', '.join(addresses)}: "
             "stop that service, or have it listen elsewhere. Nothing was changed."
         )
     module.exit_json(changed=False)
 
 
-def _owned_under_systemd(module: AnsibleModule) -> Callable[[int | None], bool]:
+def _owned_under_systemd(module: AnsibleModule, unit: str) -> Callable[[int | None], bool]:
     """Whether systemd started a process for the unit: its control group is named after the unit.
 
     In a container, root cannot see whose socket a service with capabilities holds: the service's own, while it runs.
     """
-    unit = module.params["unit"]
     runs = module.run_command(["systemctl", "is-active", "--quiet", unit])[0] == 0
 
     def owns(pid: int | None) -> bool:
@@ -116,9 +119,9 @@ def _owned_under_systemd(module: AnsibleModule) -> Callable[[int | None], bool]:
     return owns
 
 
-def _owned_under_s6(module: AnsibleModule) -> Callable[[int | None], bool]:
+def _owned_under_s6(module: AnsibleModule, supervised: str) -> Callable[[int | None], bool]:
     """The same if s6 runs the service: it starts each one in a session of its own."""
-    _code, status, _error = module.run_command(["s6-svstat", "-o", "up,pid", module.params["supervised"]])
+    _code, status, _error = module.run_command(["s6-svstat", "-o", "up,pid", supervised])
     up, _separator, pid = status.strip().partition(" ")
 
     def owns(other: int | None) -> bool:

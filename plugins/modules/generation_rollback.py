@@ -35,10 +35,11 @@ options:
   state:
     description:
       - V(listed) lists the generations.
+      - V(checked) lists them as well, and fails if the served one is held and O(hold) does not say what becomes of the hold.
       - V(switched) switches to O(generation) and holds it. If it is served already, it is only held.
       - V(released) ends the hold.
     type: str
-    choices: [listed, switched, released]
+    choices: [listed, checked, switched, released]
     default: listed
   generation:
     description:
@@ -46,6 +47,9 @@ options:
       - When not given, the one that was served when the served one was published. Rolling back twice goes back two generations;
         a generation that was rolled back can only be switched to by its name.
     type: str
+  hold:
+    description: With O(state=checked), whether what is served is going to be held, or the hold ended.
+    type: bool
   describe:
     description: Also list in RV(generations) by whom and from which commit each was published, and what it changed.
     type: bool
@@ -86,10 +90,6 @@ ended:
   returned: success
   type: list
   elements: str
-held:
-  description: Why nothing is published while the served generation is held, and what to do; empty when it is not held.
-  returned: success
-  type: str
 published:
   description:
     - As V(served), where the served generation comes from, or null if that was not recorded; as V(numbers), the numbers of what
@@ -110,7 +110,7 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.kindling.flatcar.plugins.module_utils._arming import arming
 from ansible_collections.kindling.flatcar.plugins.module_utils._arming.gates import GateError
 from ansible_collections.kindling.flatcar.plugins.module_utils._arming.places import OPTIONS, places_of
-from ansible_collections.kindling.flatcar.plugins.module_utils._generation import generation
+from ansible_collections.kindling.flatcar.plugins.module_utils._generation import generation, history
 from ansible_collections.kindling.flatcar.plugins.module_utils._routes import host_paths, routes
 
 
@@ -118,8 +118,9 @@ def main() -> None:
     module = AnsibleModule(
         argument_spec={
             "path": {"type": "path", "required": True},
-            "state": {"type": "str", "choices": ["listed", "switched", "released"], "default": "listed"},
+            "state": {"type": "str", "choices": ["listed", "checked", "switched", "released"], "default": "listed"},
             "generation": {"type": "str"},
+            "hold": {"type": "bool"},
             "describe": {"type": "bool", "default": False},
             "images_dir": {"type": "path", "default": host_paths.IMAGES},
             **OPTIONS,
@@ -139,6 +140,9 @@ def main() -> None:
         told = generation.told_of(root, after) if module.params["describe"] else {}
     except (generation.GenerationError, arming.ArmingError, GateError, OSError) as error:
         module.fail_json(msg=f"{root}: {error}. What was served before still is.")
+    refusal = _refusal(after, module.params["hold"]) if module.params["state"] == "checked" else None
+    if refusal:
+        module.fail_json(msg=f"{refusal} Nothing was changed.")
     module.exit_json(
         changed=changed,
         served=served,
@@ -146,7 +150,6 @@ def main() -> None:
         reservations=_reservations(root, before.current) != _reservations(root, served),
         nodes=_nodes(root, served),
         ended=sorted(found["node"] for found in armed if not _is_ordered(root, served, found)),
-        held=generation.hold_message(after) if after.is_held else "",
         published=generation.published(root),
         generations=generation.listing(after, names, told),
     )
@@ -157,6 +160,15 @@ def change(root: Path, options: dict, served: str | None, check_mode: bool) -> t
     if options["state"] == "switched":
         return generation.go_back(root, options["generation"], Path(options["images_dir"]), check_mode)
     return served, options["state"] == "released" and generation.end_hold(root, check_mode)
+
+
+def _refusal(record: history.History, hold: bool | None) -> str | None:
+    """Why a run that says this of the hold must not begin: a rollback is not undone by accident, and there is something to hold."""
+    if hold is None and record.is_held:
+        return generation.hold_message(record)
+    if hold and record.current is None:
+        return "This boot host serves nothing yet, so there is nothing to hold: leave fleet_hold out (site.yml: site_hold)."
+    return None
 
 
 def _settle(places: arming.Places | None) -> None:

@@ -57,7 +57,7 @@ def boot(number: int) -> list[list[tuple[str, str]]]:
     images = "/images/amd64-usr/4593.2.5/flatcar_production_pxe"
     return [
         asks(PXE, "", "snponly.efi"),
-        [("dnsmasq", f"dnsmasq-tftp[612]: sent /srv/kindling/tftp/snponly.efi to {address}")] * 2,
+        [("tftp", f"dnsmasq-tftp[613]: sent /srv/kindling/tftp/snponly.efi to {address}")] * 2,
         asks(PXE, "iPXE", "http://10.8.0.1/boot.ipxe"),
         gets("/boot.ipxe"),
         gets(f"/ipxe/{mac.replace(':', '-')}.ipxe"),

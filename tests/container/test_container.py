@@ -77,13 +77,12 @@ def test_the_services_are_no_root_and_can_do_what_they_must_alone(box):
         found = re.search(r"Name:\s(\S+) Uid:\s(\d+).*CapEff:\s(\S+) CapBnd:\s(\S+)", line)
         if found and found[1] in ("nginx", "dnsmasq"):
             bits = {int(found[3], 16), int(found[4], 16)}
-            seen[found[1]] = (
-                found[2],
-                [[CAPABILITIES[bit] for bit in range(64) if value >> bit & 1] for value in bits],
-            )
+            seen[found[1], found[2]] = [[CAPABILITIES[bit] for bit in range(64) if value >> bit & 1] for value in bits]
+    web, dhcp, tftp = (box.shell(f"id -u kindling-{name}").strip() for name in ("web", "dhcp", "tftp"))
     assert seen == {
-        "nginx": (box.shell("id -u kindling-web").strip(), [["NET_BIND_SERVICE"]]),
-        "dnsmasq": (box.shell("id -u kindling-dns").strip(), [["NET_BIND_SERVICE", "NET_ADMIN", "NET_RAW"]]),
+        ("nginx", web): [["NET_BIND_SERVICE"]],
+        ("dnsmasq", dhcp): [["NET_BIND_SERVICE", "NET_ADMIN", "NET_RAW"]],
+        ("dnsmasq", tftp): [["NET_BIND_SERVICE"]],
     }
 
 
@@ -99,7 +98,7 @@ def test_configs_that_are_published_no_more_end_in_their_time(box):
     assert box.shell("s6-svstat -o up /run/kindling/services/kindling-former").strip() == "true"
 
 
-@pytest.mark.parametrize("service", ["kindling-web", "kindling-dnsmasq"])
+@pytest.mark.parametrize("service", ["kindling-web", "kindling-tftp", "kindling-dnsmasq"])
 def test_the_health_check_tells_a_service_that_is_down(box, service):
     box.kindling("health")
     try:

@@ -84,6 +84,31 @@ def test_how_publishing_stands_is_named_in_one_place():
         assert script.count(f"$run/{name}") == 1, name
 
 
+@pytest.mark.parametrize(
+    ("written", "services"),
+    [
+        (["dnsmasq.conf", "tftp.conf"], ["kindling-web", "kindling-tftp", "kindling-dnsmasq"]),
+        # By an earlier version, whose dnsmasq does all three: it has the ports until the first publish of this one
+        (["dnsmasq.conf"], ["kindling-web", "kindling-dnsmasq"]),
+    ],
+)
+def test_dhcp_comes_up_last_and_what_an_earlier_version_wrote_is_served_as_it_is(tmp_path, written, services):
+    script = (ROOT / "container" / "kindling").read_text()
+    functions = re.search(r"^services\(\) \{\n.*?^bring_up\(\) \{\n.*?^\}\n", script, re.MULTILINE | re.DOTALL)[0]
+    for name in written:
+        (tmp_path / name).write_text("a line\n")
+    (tmp_path / "s6-svc").write_text("#!/bin/sh\necho $2\n")
+    (tmp_path / "s6-svc").chmod(0o755)
+    done = subprocess.run(
+        ["sh", "-ec", functions.replace("/etc/kindling", str(tmp_path)) + "bring_up"],
+        env={"PATH": f"{tmp_path}:/usr/bin:/bin", "run": "/run/kindling"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout.split() == [f"/run/kindling/services/{name}" for name in services]
+
+
 def test_nothing_that_is_mounted_is_too_old_for_the_container():
     """Nobody is there to say that it is meant."""
     variables = yaml.safe_load((ROOT / "container" / "vars.yml").read_text())

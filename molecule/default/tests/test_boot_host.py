@@ -6,14 +6,17 @@ import re
 import pytest
 
 
-@pytest.mark.parametrize("unit", ["kindling-dnsmasq", "kindling-web"])
+@pytest.mark.parametrize("unit", ["kindling-dnsmasq", "kindling-tftp", "kindling-web"])
 def test_the_services_run_now_and_after_a_reboot(host, unit):
     service = host.service(unit)
     assert service.is_running
     assert service.is_enabled
 
 
-@pytest.mark.parametrize(("unit", "user"), [("kindling-dnsmasq", "kindling-dns"), ("kindling-web", "kindling-web")])
+@pytest.mark.parametrize(
+    ("unit", "user"),
+    [("kindling-dnsmasq", "kindling-dhcp"), ("kindling-tftp", "kindling-tftp"), ("kindling-web", "kindling-web")],
+)
 def test_no_process_of_a_service_is_roots(host, unit, user):
     with host.sudo():
         pids = host.check_output(
@@ -25,7 +28,8 @@ def test_no_process_of_a_service_is_roots(host, unit, user):
 
 
 @pytest.mark.parametrize(
-    "unit", ["kindling-dnsmasq", "kindling-web", "kindling-armed@", "kindling-former", "kindling-records"]
+    "unit",
+    ["kindling-dnsmasq", "kindling-tftp", "kindling-web", "kindling-armed@", "kindling-former", "kindling-records"],
 )
 def test_a_service_may_do_little(host, unit):
     """By this host's own systemd: 12 and 13 judge by different lists."""

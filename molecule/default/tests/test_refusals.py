@@ -11,7 +11,7 @@ pytestmark = pytest.mark.parametrize("name", ["boot-bookworm"], indirect=True, s
 def listening(host, command):
     """A stranger's service on the boot host, in the place of Kindling's, for a while."""
     with host.sudo():
-        host.check_output("systemctl stop kindling-web kindling-dnsmasq")
+        host.check_output("systemctl stop kindling-web kindling-tftp kindling-dnsmasq")
         host.check_output(f"systemd-run --collect --unit stranger {command}")
         try:
             yield

@@ -38,12 +38,15 @@ def as_it_was(play, generation, held):
         played(play("site.yml", site_hold=False))
 
 
+SERVICES = ("kindling-dnsmasq", "kindling-tftp", "kindling-web")
+
+
 @pytest.fixture
 def pids(host):
     """The services' first processes: others after a restart."""
 
     def read():
-        return [host.check_output(f"systemctl show -P MainPID {unit}") for unit in ("kindling-dnsmasq", "kindling-web")]
+        return [host.check_output(f"systemctl show -P MainPID {unit}") for unit in SERVICES]
 
     return read
 
@@ -128,7 +131,7 @@ def test_a_run_killed_before_dnsmasq_reads_is_made_good_by_the_next(rack, play, 
     ("variables", "file", "says"),
     [
         # What has the right form, and is too long all the same: for a line of dnsmasq's, and for a tag of nginx's
-        ({"dnsmasq_tftp_dir": f"/{'a' * 1100}"}, "/etc/kindling/dnsmasq.conf", "dnsmasq: bad"),
+        ({"dnsmasq_tftp_dir": f"/{'a' * 1100}"}, "/etc/kindling/tftp.conf", "dnsmasq: bad"),
         (
             {"web_access_log": f"syslog:server=unix:/dev/log,tag={'a' * 40}"},
             "/etc/kindling/nginx.conf",

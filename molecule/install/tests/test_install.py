@@ -39,7 +39,9 @@ def test_a_boot_host_that_is_made_anew_knows_its_machines_again(room, until):
     """From the inventory and the kept key."""
     key = room.on_boot_host("cat /srv/kindling/fleet/key")[1].strip()
     lost = "/srv/kindling/fleet /srv/kindling/installs /etc/kindling /run/kindling-armed"
-    assert room.on_boot_host(f"sh -c 'systemctl stop kindling-web kindling-dnsmasq && rm -r {lost}'")[0] == 0
+    assert (
+        room.on_boot_host(f"sh -c 'systemctl stop kindling-web kindling-tftp kindling-dnsmasq && rm -r {lost}'")[0] == 0
+    )
     room.publish("-e", f"fleet_key={key}")
     for name in room.machines:
         assert room.status(name)["drift"] == ["has not reported that it runs"]

@@ -17,16 +17,51 @@ import secrets
 import stat
 import subprocess
 import tempfile
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from . import durable
 
 #: Placeholder for random digits in the content of a file that is written once.
 RANDOM = "{random}"
 _KINDS = {stat.S_IFDIR: "directory", stat.S_IFREG: "file", stat.S_IFLNK: "link"}
-_ABSENT = "absent\n"
+#: How a difference shows what was not there.
+ABSENT = "absent\n"
+
+#: The argument that describes a tree: see the documentation fragment ``tree``.
+ENTRIES = {
+    "type": "list",
+    "elements": "dict",
+    "options": {
+        "path": {"type": "path", "required": True},
+        "state": {"type": "str", "choices": ["file", "directory", "absent"], "default": "file"},
+        "content": {"type": "str"},
+        "src": {"type": "path"},
+        "build": {"type": "list", "elements": "str", "default": []},
+        "once": {"type": "bool", "default": False},
+        "validate": {"type": "list", "elements": "str", "default": []},
+        "owner": {"type": "str", "default": "root"},
+        "group": {"type": "str", "default": "root"},
+        "mode": {"type": "str"},
+        "keep": {"type": "list", "elements": "str", "default": []},
+    },
+    "mutually_exclusive": [("content", "src")],
+    "required_if": [("state", "file", ("content", "src"), True)],
+}
+
+#: The argument for directories alone.
+DIRECTORIES = {
+    "type": "list",
+    "elements": "dict",
+    "options": {
+        "path": {"type": "path", "required": True},
+        "owner": {"type": "str", "default": "root"},
+        "group": {"type": "str", "default": "root"},
+        "mode": {"type": "str", "default": "0755"},
+    },
+}
 
 
 class TreeError(Exception):
@@ -68,13 +103,15 @@ class Access:
     group: str
     mode: int
 
-    def numbers(self) -> tuple[int, int]:
-        """Raises ``TreeError`` if the host does not have them."""
-        return _number(pwd.getpwnam, self.owner), _number(grp.getgrnam, self.group)
+    def check(self, coming: Collection[str]) -> None:
+        """Raises ``TreeError`` if the host has no such user or group, and none is *coming*."""
+        for look_up, name in ((pwd.getpwnam, self.owner), (grp.getgrnam, self.group)):
+            if name not in coming:
+                _number(look_up, name)
 
     def give(self, handle: int) -> None:
         """To an open file or directory."""
-        os.fchown(handle, *self.numbers())
+        os.fchown(handle, _number(pwd.getpwnam, self.owner), _number(grp.getgrnam, self.group))
         os.fchmod(handle, self.mode)
 
     def __str__(self) -> str:
@@ -89,19 +126,33 @@ class Change:
     before: str
     after: str
 
+    def as_diff(self) -> dict[str, str]:
+        """In Ansible's form."""
+        return {
+            "before_header": self.path,
+            "after_header": self.path,
+            "before": self.before,
+            "after": self.after,
+        }
+
+
+def entries_of(described: Iterable[Mapping[str, Any]], **common: str) -> list[Entry]:
+    """The entries of a module's argument, and what they have in common."""
+    return [Entry(**entry | {"path": Path(entry["path"])} | common) for entry in described]
+
 
 def lay_down(
-    entries: Iterable[Entry], dry: bool = False, awaited: bool = False, users_awaited: bool = False
+    entries: Iterable[Entry], dry: bool = False, awaited: bool = False, users: Collection[str] = ()
 ) -> list[Change]:
     """Make all *entries* match their description; returns what changed, or with *dry* would change.
 
-    With *awaited*, missing sources and commands come with packages that a dry run did not install; with *users_awaited*, it
-    did not create users either. Raises ``TreeError`` if a file cannot be made, is not valid, or its owner does not exist; then
-    no file has been replaced.
+    With *awaited*, missing sources and commands come with packages that a dry run did not install; *users*, each with a group
+    of its name, are those that it did not create either. Raises ``TreeError`` if a file cannot be made, is not valid, or its
+    owner does not exist; then no file has been replaced.
     """
     entries = list(entries)
-    for entry in [] if dry and users_awaited else entries:
-        entry.access.numbers()
+    for entry in entries:
+        entry.access.check(users if dry else ())
     files = [entry for entry in entries if entry.state == "file"]
     changes = [change for entry in entries if entry.state == "directory" for change in _lay_directory(entry, dry)]
     # They replace nothing, and validators may need them
@@ -128,7 +179,7 @@ def _lay_directory(entry: Entry, dry: bool) -> Iterator[Change]:
     found = _look(path, follow=True)
     if found is not None and not stat.S_ISDIR(found.st_mode):
         raise TreeError(f"{path} is a {_kind(found)}, but a directory is needed there: move it away")
-    before = _ABSENT if found is None else f"{_access(found)}\n"
+    before = ABSENT if found is None else f"{_access(found)}\n"
     if found is not None and (entry.once or _access(found) == access):
         return
     if not dry:
@@ -214,7 +265,7 @@ def _lay_once(entry: Entry, dry: bool) -> Iterator[Change]:
             new = _staging(path, dry)
             durable.write_new(new, entry.content.replace(RANDOM, secrets.token_hex(32)).encode(), access.give)
             new.replace(path)
-        yield Change(str(path), _ABSENT, f"a secret; {access}\n")
+        yield Change(str(path), ABSENT, f"a secret; {access}\n")
     elif not stat.S_ISREG(found.st_mode):
         raise TreeError(f"{path} is a {_kind(found)}, but a file is needed there: move it away")
     elif _access(found) != access:
@@ -228,7 +279,7 @@ def _remove(entry: Entry, dry: bool) -> Iterator[Change]:
         if path.name not in entry.keep:
             if not dry:
                 path.unlink()
-            yield Change(str(path), "present\n", _ABSENT)
+            yield Change(str(path), "present\n", ABSENT)
 
 
 # What they share --------------------------------------------------------------------------------------------------------
@@ -296,4 +347,14 @@ def _shown(content: bytes) -> str:
         return f"(not text: {len(content)} bytes, SHA-256 {hashlib.sha256(content).hexdigest()})\n"
 
 
-__all__ = ("Change", "Entry", "TreeError", "lay_down", "make_directories")
+__all__ = (
+    "ABSENT",
+    "DIRECTORIES",
+    "ENTRIES",
+    "Change",
+    "Entry",
+    "TreeError",
+    "entries_of",
+    "lay_down",
+    "make_directories",
+)

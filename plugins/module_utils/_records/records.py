@@ -56,7 +56,7 @@ _BURST = 2
 _STEP = 86_400
 _WEEK = 7 * 86_400
 
-_UNITS = ("kindling-dnsmasq.service", "kindling-web.service")
+_DHCP, _TFTP_AND_DNS, _WEB = "kindling-dnsmasq.service", "kindling-tftp.service", "kindling-web.service"
 #: Half of dnsmasq's lines are of no use here. They are recognised by their beginnings, which no machine can influence.
 _NOISE = (
     r"^(?!(dnsmasq[a-z-]*\[[0-9]+\]: )?[0-9]+ "
@@ -65,7 +65,7 @@ _NOISE = (
 _JOURNALCTL = (
     *("journalctl", "--output=json", "--output-fields=MESSAGE,_SYSTEMD_UNIT", "--no-pager", "--quiet"),
     f"--grep={_NOISE}",
-    *(f"_SYSTEMD_UNIT={unit}" for unit in _UNITS),
+    *(f"_SYSTEMD_UNIT={unit}" for unit in (_DHCP, _TFTP_AND_DNS, _WEB)),
 )
 
 
@@ -157,13 +157,13 @@ class Listener:
         """Its lines may not all have been read: it continues with the next line."""
 
     def hear(self, when: float, unit: str, message: str) -> Iterator[Heard]:
-        if unit == "kindling-web.service":
-            for heard in _http(when, message):
-                if self.packet.is_over(heard):
-                    yield from self.end()
-                yield heard
+        if unit == _WEB:
+            yield from self._beside_dhcp(_http(when, message))
             return
         message = message[found.end() :] if (found := _OWN_PREFIX.match(message)) else message
+        if unit == _TFTP_AND_DNS:
+            yield from self._beside_dhcp(_by_address(when, message))
+            return
         if found := _OF_A_PACKET.fullmatch(message):
             number, text = found.groups()
             if number != self.packet.number or text.startswith("available DHCP subnet: "):
@@ -173,6 +173,13 @@ class Listener:
             return
         yield from self.end()
         yield from _by_address(when, message)
+
+    def _beside_dhcp(self, events: Iterable[Heard]) -> Iterator[Heard]:
+        """Another process logs these, also between the lines of a packet."""
+        for heard in events:
+            if self.packet.is_over(heard):
+                yield from self.end()
+            yield heard
 
     def _of_packet(self, when: float, text: str) -> None:
         if found := _MESSAGE.fullmatch(text):
@@ -388,14 +395,15 @@ def is_mac(text: str) -> bool:
 
 
 def read_machines(reservations: str) -> Machines:
-    """*reservations* has lines such as ``52:54:00:12:34:56,id:*,10.0.0.11,a01``, or ``…,ignore``."""
+    """*reservations* has lines such as ``52:54:00:12:34:56,id:*,10.0.0.11,a01``, or ``…,ignore``. A name may end in a dot."""
     names, addresses = {}, {}
     for line in reservations.splitlines():
         words = line.strip().split(",")
         macs = tuple(word for word in words if _MAC.fullmatch(word))
         rest = [word for word in words if word not in macs and word not in ("id:*", "ignore")]
         own = [word for word in rest if re.fullmatch(_ADDRESS, word)]
-        names |= dict.fromkeys(macs, next((word for word in rest if word not in own), ""))
+        name = next((word for word in rest if word not in own), "")
+        names |= dict.fromkeys(macs, name.removesuffix("."))
         for address in own:
             addresses[address] = addresses.get(address, ()) + macs
     return Machines(names, addresses)

@@ -13,21 +13,22 @@ from .._network.networks import Network
 from .._node import Node
 from .places import network_of
 
-#: Host names that dnsmasq would read in a reservation as a lease time, or as one of its keywords.
+#: Host names that dnsmasq would read in a reservation as a lease time, or as one of its keywords. A dot at the end says that it is
+#: a name, and is no part of it.
 _NO_NAME_TO_DNSMASQ = re.compile(r"[0-9]+[smhdw]?|infinite|ignore")
 
 
 def reservations(nodes: Iterable[Node], networks: Iterable[Network]) -> dict[str, str]:
     """One address for one machine, whatever client id its firmware, iPXE and system send (``id:*``).
 
-    DNS provides the names that cannot be in a reservation. The host's packet filter receives all MAC addresses and addresses.
+    The host's packet filter receives all MAC addresses and addresses.
     """
     nodes = list(nodes)
     dhcp, dns = [], []
     for node in nodes:
         domain = node.domain or network_of(node, networks).domain
-        named = [] if _NO_NAME_TO_DNSMASQ.fullmatch(node.hostname) else [node.hostname]
-        dhcp += [",".join(words) + "\n" for words in _reservation(node, network_of(node, networks), named)]
+        name = f"{node.hostname}." if _NO_NAME_TO_DNSMASQ.fullmatch(node.hostname) else node.hostname
+        dhcp += [",".join(words) + "\n" for words in _reservation(node, network_of(node, networks), name)]
         dns.append(f"{node.address} {f'{node.hostname}.{domain} ' if domain else ''}{node.hostname}\n")
     return {
         routes.DHCP_HOSTS: "".join(sorted(dhcp)),
@@ -44,15 +45,15 @@ def _known(nodes: Collection[Node]) -> Iterator[str]:
             yield f"add element inet kindling_dhcp {name} {{ {', '.join(sorted(elements))} }}\n"
 
 
-def _reservation(node: Node, network: Network, named: list[str]) -> Iterator[tuple[str, ...]]:
+def _reservation(node: Node, network: Network, name: str) -> Iterator[tuple[str, ...]]:
     """dnsmasq gives an address of two NICs to the one that asks, while the other still has it. Where it assigns none, both may
     ask."""
     if network.mode != "authoritative":
-        yield (*node.mac, "id:*", str(node.address), *named)
+        yield (*node.mac, "id:*", str(node.address), name)
         return
     for mac, address in node.nics():
         if address == node.address:
-            yield (mac, "id:*", str(address), *named)
+            yield (mac, "id:*", str(address), name)
         else:
             yield (mac, "id:*", str(address)) if address else (mac, "ignore")
 

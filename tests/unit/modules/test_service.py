@@ -1,11 +1,16 @@
-"""What the module does to a service, by what systemd or s6 says of it."""
+"""What the module does to a service, by what systemd or s6 says of it, and to its user and files."""
 
 from __future__ import annotations
 
+import grp
+import hashlib
 import json
+import os
+import pwd
 
 import pytest
 from ansible.module_utils.testing import patch_module_args
+from ansible_collections.kindling.flatcar.plugins.module_utils._host import services, users
 from ansible_collections.kindling.flatcar.plugins.modules import service
 
 NAME = "kindling-test.service"
@@ -33,11 +38,11 @@ fi
 @pytest.fixture
 def run(tmp_path, monkeypatch, capsys):
     """Runs the module beside units in these states: what it says, and the commands that it ran."""
-    for name in ("systemctl", "s6-svc"):
+    for name in ("systemctl", "s6-svc", "useradd"):
         (tmp_path / name).write_text(SYSTEMCTL)
         (tmp_path / name).chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
-    monkeypatch.setattr(service, "RUNTIME", tmp_path)
+    monkeypatch.setattr(services, "RUNTIME", tmp_path)
 
     def module(states=None, check=False, **options):
         for unit, state in (states or {NAME: UP}).items():
@@ -47,9 +52,9 @@ def run(tmp_path, monkeypatch, capsys):
         with patch_module_args(arguments), pytest.raises(SystemExit):
             service.main()
         result = json.loads(capsys.readouterr().out)
-        done = (tmp_path / "log").read_text().splitlines()
-        assert done == ([] if check or result.get("failed") else result["actions"])
-        assert result.get("failed") or result["changed"] == bool(result["actions"])
+        done = [line for line in (tmp_path / "log").read_text().splitlines() if not line.startswith("useradd ")]
+        assert done == ([] if check else result["actions"])
+        assert result["changed"] == bool(result["actions"] or result["paths"])
         return result
 
     return module
@@ -108,20 +113,14 @@ def test_a_timer_takes_no_notes_and_is_started_anew_when_systemd_has_not_read_it
     ]
 
 
-def test_check_mode_goes_by_what_would_be_written(run):
-    files = {"restart_for": ["/nosuch/start"], "reload_for": ["/nosuch/live"]}
-    assert run(check=True, written=["/nosuch/live"], **files)["actions"] == [f"systemctl reload {NAME}"]
-    assert f"systemctl restart {NAME}" in run(check=True, written=["/nosuch/start"], **files)["actions"]
-    assert run(check=True, written=["/nosuch/other"], **files)["actions"] == []
-    assert run(written=["/nosuch/live"], **files)["actions"] == [], "else the notes say it"
-
-
-def test_one_that_is_another_roles_is_not_brought_up(run, tmp_path):
-    (tmp_path / "file").touch()
-    down = {NAME: ABSENT}
-    assert run(down, bring_up=False, reload_for=[str(tmp_path / "file")])["actions"] == []
-    disabled = {NAME: UP | {"UnitFileState": "disabled"}}
-    assert run(disabled, bring_up=False, reload_for=[str(tmp_path / "file")])["actions"] == [f"systemctl reload {NAME}"]
+def test_check_mode_goes_by_what_would_be_written(run, entry, tmp_path):
+    files = {"restart_for": [f"{tmp_path}/start"], "reload_for": [f"{tmp_path}/live"]}
+    assert run(check=True, entries=[entry("live")], **files)["actions"] == [f"systemctl reload {NAME}"]
+    assert f"systemctl restart {NAME}" in run(check=True, entries=[entry("start")], **files)["actions"]
+    assert run(check=True, entries=[entry("other")], **files)["actions"] == []
+    assert not (tmp_path / "live").exists()
+    result = run(entries=[entry("live")], **files)
+    assert (result["paths"], result["actions"]) == ([f"{tmp_path}/live"], [f"systemctl reload {NAME}"])
 
 
 @pytest.mark.parametrize(
@@ -146,11 +145,147 @@ def test_what_fails_is_told_with_what_to_do(run, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("written", "option"), [(["/run-script"], "-r"), (["/live"], "-h"), (["/live", "/run-script"], "-r"), ([], None)]
+    ("written", "option"), [(["run"], "-r"), (["live"], "-h"), (["live", "run"], "-r"), ([], None)]
 )
-def test_under_s6_it_is_told_of_what_was_written(run, tmp_path, written, option):
-    files = {"restart_for": ["/run-script"], "reload_for": ["/live"], "supervised": str(tmp_path), "written": written}
-    assert run(**files)["actions"] == [], "nobody supervises it"
-    (tmp_path / "supervise").mkdir()
-    (tmp_path / "supervise" / "control").touch()
-    assert run(**files)["actions"] == ([f"s6-svc {option} {tmp_path}"] if option else [])
+def test_under_s6_it_is_told_of_what_was_written(run, entry, tmp_path, written, option):
+    files = {"restart_for": [f"{tmp_path}/run"], "reload_for": [f"{tmp_path}/live"], "supervised": str(tmp_path)}
+    for number, supervised in enumerate((False, True)):
+        if supervised:
+            (tmp_path / "supervise").mkdir()
+            (tmp_path / "supervise" / "control").touch()
+        entries = [entry(name, f"text {number}") for name in written]
+        expected = [f"s6-svc {option} {tmp_path}"] if option and supervised else []
+        assert run(entries=entries, **files)["actions"] == expected
+
+
+# Its user and its files ----------------------------------------------------------------------------------------------------
+
+OWN = {"owner": pwd.getpwuid(os.getuid()).pw_name, "group": grp.getgrgid(os.getgid()).gr_name}
+
+
+@pytest.fixture
+def entry(tmp_path):
+    """A file of whoever runs the tests."""
+
+    def make(name, content="text\n", **described):
+        return {"path": str(tmp_path / name), "content": content, **OWN, **described}
+
+    return make
+
+
+@pytest.fixture
+def place(tmp_path):
+    """A directory that is given its mode last."""
+    return {"path": str(tmp_path / "place"), "mode": "0750", **OWN}
+
+
+def test_a_new_service_is_laid_down_and_started_in_one_go_and_then_left_alone(run, entry, place, tmp_path):
+    told = {"entries": [entry("file")], "directories": [place], "restart_for": [f"{tmp_path}/file"]}
+    paths = [f"{tmp_path}/file", f"{tmp_path}/place/"]
+    planned = run({NAME: ABSENT}, check=True, _ansible_diff=True, **told)
+    assert not (tmp_path / "file").exists()
+    result = run({NAME: ABSENT}, _ansible_diff=True, **told)
+    assert planned == result
+    assert result["paths"] == paths
+    assert [part["after_header"] for part in result["diff"]] == paths
+    assert result["actions"][-1] == f"systemctl start {NAME}"
+    (tmp_path / "kindling-test").mkdir()
+    digest = "b9e68e1bea3e5b19ca6b2f98b73a54b73daafaa250484902e09982e07a12e733"
+    (tmp_path / "kindling-test" / "started").write_text(f"{digest}  {tmp_path}/file\n")
+    assert run(**told)["changed"] is False
+
+
+def test_check_mode_shows_a_directory_once_that_is_needed_before_the_service_runs(run, place, tmp_path):
+    told = {"entries": [place | {"state": "directory", "once": True}], "directories": [place]}
+    for check in (True, False):
+        assert run({NAME: ABSENT}, check, **told)["paths"] == [f"{tmp_path}/place/"]
+
+
+def test_what_is_not_valid_touches_neither_files_nor_service(run, entry, place, tmp_path):
+    told = {"entries": [entry("file", validate=["false", "{file}"])], "directories": [place]}
+    result = run({NAME: ABSENT}, **told)
+    assert result["failed"]
+    assert "failed to validate; what was there before stays" in result["msg"]
+    assert result["actions"] == []
+    assert not (tmp_path / "place").exists()
+
+
+def test_directories_are_given_away_after_the_service_has_its_files(run, place, tmp_path):
+    """Until then the service that still runs reads in them what is not to be given out twice."""
+    (tmp_path / "place").mkdir(mode=0o700)
+    (tmp_path / "systemctl").write_text(
+        f"{SYSTEMCTL}\n[ $1 = show ] || stat -c %a {tmp_path}/place >> {tmp_path}/modes\n"
+    )
+    assert run({NAME: ABSENT}, directories=[place])["paths"] == [f"{tmp_path}/place/"]
+    assert set((tmp_path / "modes").read_text().split()) == {"700"}
+    assert (tmp_path / "place").stat().st_mode & 0o777 == 0o750
+
+
+def test_a_service_that_fails_is_told_with_what_was_changed_before(run, entry, place, tmp_path):
+    (tmp_path / "systemctl").write_text(SYSTEMCTL.replace("else", 'elif [ "$1" = start ]; then\n  exit 1\nelse'))
+    result = run({NAME: ABSENT}, entries=[entry("file")], directories=[place], _ansible_diff=True)
+    assert result["failed"]
+    assert f"systemctl start {NAME} failed" in result["msg"]
+    assert [part["after_header"] for part in result["diff"]] == result["paths"] == [f"{tmp_path}/file"]
+    assert result["actions"] == ["systemctl daemon-reload", f"systemctl enable {NAME}"]
+    assert not (tmp_path / "place").exists()
+
+
+def test_its_user_is_created_first_and_check_mode_goes_by_the_name(run, entry, place, tmp_path):
+    owned = {"owner": "nosuch", "group": "nosuch"}
+    told = {"user": "nosuch", "entries": [entry("file", **owned)], "directories": [place | owned]}
+    result = run(check=True, **told)
+    assert result["paths"] == ["user nosuch", f"{tmp_path}/file", f"{tmp_path}/place/"]
+    result = run(**told)  # this useradd creates nobody
+    assert "no user or group nosuch" in result["msg"]
+    assert (tmp_path / "log").read_text().splitlines() == [f"useradd {' '.join(users.due('nosuch')[0][1:])}"]
+
+
+def test_a_user_that_is_as_it_should_be_is_left_alone(run, monkeypatch):
+    there = pwd.getpwuid(os.getuid())
+    monkeypatch.setattr(users, "HOME", there.pw_dir)
+    monkeypatch.setattr(users, "SHELL", there.pw_shell)
+    assert run(user=there.pw_name)["changed"] is False
+
+
+# Others with the same files ------------------------------------------------------------------------------------------------
+
+OTHER = "kindling-other.service"
+
+
+def test_others_are_brought_up_after_it_in_the_same_run(run, entry, tmp_path):
+    told = {
+        "user": "nosuch",
+        "others": [{"name": OTHER, "user": "neither"}],
+        "entries": [entry("file", owner="neither")],
+    }
+    result = run({NAME: ABSENT, OTHER: ABSENT}, check=True, **told)
+    assert result["paths"] == ["user nosuch", "user neither", f"{tmp_path}/file"]
+    assert result["actions"] == [
+        f"systemctl {action}"
+        for name in (NAME, OTHER)
+        for action in ("daemon-reload", f"enable {name}", f"start {name}")
+    ]
+
+
+@pytest.mark.parametrize("check", [False, True])
+def test_each_is_restarted_for_its_own_files_alone(run, entry, tmp_path, check):
+    digest = hashlib.sha256(b"text\n").hexdigest()
+    for name, file in ((NAME, "mine"), (OTHER, "others")):
+        (tmp_path / file).write_text("text\n")
+        (tmp_path / name.removesuffix(".service")).mkdir()
+        (tmp_path / name.removesuffix(".service") / "started").write_text(f"{digest}  {tmp_path}/{file}\n")
+    told = {"restart_for": [f"{tmp_path}/mine"], "others": [{"name": OTHER, "restart_for": [f"{tmp_path}/others"]}]}
+    states = {NAME: UP, OTHER: UP}
+    assert run(states, check, **told)["actions"] == []
+    result = run(states, check, entries=[entry("others", "new\n")], **told)
+    assert result["actions"] == ["systemctl daemon-reload", f"systemctl restart {OTHER}"]
+    assert result["reasons"] == [f"{tmp_path}/others"]
+
+
+def test_what_fails_names_the_service_that_it_is_of(run, tmp_path):
+    (tmp_path / "systemctl").write_text(SYSTEMCTL.replace("else", 'elif [ "$1" = start ]; then\n  exit 1\nelse'))
+    result = run({NAME: UP, OTHER: UP | {"ActiveState": "failed"}}, others=[{"name": OTHER}])
+    assert result["failed"]
+    assert f"systemctl start {OTHER} failed" in result["msg"]
+    assert f"journalctl -u {OTHER}" in result["msg"]

@@ -75,9 +75,15 @@ def test_its_packages_are_those_that_it_installs(role):
     assert named(role, "packages") == set(ROLES[role].variable("packages", []))
 
 
+def services(role):
+    """What it asks of the module that writes services' files and runs them, for each service."""
+    tasks = [task["kindling.flatcar.service"] for task in ROLES[role].tasks() if "kindling.flatcar.service" in task]
+    return [service for options in tasks for service in (options, *options.get("others", ()))]
+
+
 @pytest.mark.parametrize("role", DECLARED)
-def test_its_user_is_the_one_that_it_makes(role):
-    assert named(role, "users") == {ROLES[role].variable("user")} - {None}
+def test_its_users_are_those_that_it_makes(role):
+    assert named(role, "users") == {ROLES[role].made(options["user"]) for options in services(role)}
 
 
 @pytest.mark.parametrize("role", DECLARED)
@@ -99,10 +105,8 @@ def test_its_files_are_declared(role):
 
 @pytest.mark.parametrize("role", DECLARED)
 def test_what_starts_with_the_host_is_what_it_brings_up(role):
-    asked = [task["kindling.flatcar.service"] for task in ROLES[role].tasks() if "kindling.flatcar.service" in task]
-    brought_up = [options for options in asked if options.get("bring_up", True)]
-    assert named(role, "enabled") == {ROLES[role].made(options["name"]) for options in brought_up}
-    assert named(role, "disabled") == {options["instead_of"] for options in asked if "instead_of" in options}
+    assert named(role, "enabled") == {ROLES[role].made(options["name"]) for options in services(role)}
+    assert named(role, "disabled") == {options["instead_of"] for options in services(role) if "instead_of" in options}
 
 
 def test_the_kernels_setting_and_the_table_of_the_packet_filter_are_those_of_dnsmasq():

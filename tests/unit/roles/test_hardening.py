@@ -43,6 +43,7 @@ def test_every_unit_is_looked_at():
         "kindling-dnsmasq.service.j2",
         "kindling-former.service.j2",
         "kindling-records.service.j2",
+        "kindling-tftp.service.j2",
         "kindling-web.service.j2",
     ]
 

@@ -59,10 +59,23 @@ def test_what_can_be_asked_for_is_there(role):
         assert (ROLES / role / "tasks" / f"{entry}.yml").is_file()
 
 
-@pytest.mark.parametrize("module", ["ansible.builtin.apt", "ansible.builtin.user"])
-def test_what_roles_share_is_said_once(module):
+@pytest.mark.parametrize("role", OF_BOOT_HOSTS)
+def test_what_it_writes_and_runs_is_one_task(role):
+    """Each task is a round trip to the boot host: a user, its files and its unit go together."""
+    paths = (ROLES / role / "tasks").glob("*.yml")
+    writing = {
+        "kindling.flatcar.service",
+        "kindling.flatcar.file_tree",
+        "ansible.builtin.template",
+        "ansible.builtin.file",
+    }
+    tasks = [task["name"] for path in paths for task in steps(read(path)) if writing & task.keys()]
+    assert len(tasks) <= 1, tasks
+
+
+def test_what_roles_share_is_said_once():
     tasks = [(path.parts[-3], task) for path in sorted(ROLES.glob("*/tasks/*.yml")) for task in steps(read(path))]
-    assert [role for role, task in tasks if module in task] == ["common"]
+    assert [role for role, task in tasks if "ansible.builtin.apt" in task] == ["common"]
 
 
 def test_an_internal_role_is_asked_for_what_it_has():

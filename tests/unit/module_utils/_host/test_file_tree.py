@@ -13,12 +13,13 @@ import pytest
 import yaml
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible_collections.kindling.flatcar.plugins.module_utils._host.file_tree import (
+    DIRECTORIES,
+    ENTRIES,
     Entry,
     TreeError,
     lay_down,
     make_directories,
 )
-from ansible_collections.kindling.flatcar.plugins.modules.file_tree import ARGUMENTS
 
 OWN = {"owner": pwd.getpwuid(os.getuid()).pw_name, "group": grp.getgrgid(os.getgid()).gr_name}
 GREP = ["grep", "--quiet", "good", "{file}"]
@@ -264,14 +265,15 @@ def test_who_is_not_there_owns_nothing(entry, tree):
 def test_a_dry_run_goes_by_the_names_of_users_that_are_made_first(entry, tree, tmp_path):
     lay_down([entry("a", "")])
     entries = [entry("a", "", group="nosuch"), entry("b", "", owner="nosuch")]
-    (a, b) = lay_down(entries, dry=True, users_awaited=True)
+    (a, b) = lay_down(entries, dry=True, users=["nosuch"])
     assert (a.before, a.after) == (
         f"owner {OWN['owner']}, group {OWN['group']}, mode 0644\n",
         a.before.replace(f"group {OWN['group']}", "group nosuch"),
     )
     assert b.path == str(tmp_path / "b")
-    with pytest.raises(TreeError, match="no user or group nosuch"):
-        lay_down(entries, dry=True)
+    for mode in ({"dry": True}, {"dry": True, "users": ["other"]}, {"users": ["nosuch"]}):
+        with pytest.raises(TreeError, match="no user or group nosuch"):
+            lay_down(entries, **mode)
 
 
 def test_a_mode_is_octal(entry):
@@ -312,16 +314,21 @@ ROLES = Path(__file__).parents[4] / "roles"
 def test_what_roles_lay_down_is_what_the_module_takes(role):
     """What templates make of a value is not looked at."""
     values = yaml.safe_load((ROLES / role / "vars" / "main.yml").read_text())
-    lists = [found for value in values.values() for found in (value.values() if isinstance(value, dict) else [value])]
-    entries = [
-        entry
-        for found in lists
+    lists = [
+        (name.endswith("_directories"), found)
+        for name, value in values.items()
+        for found in (value.values() if isinstance(value, dict) else [value])
         if isinstance(found, list)
-        for entry in found
-        if isinstance(entry, dict) and "path" in entry
     ]
-    given = {"entries": [entry | ({"once": bool(entry["once"])} if "once" in entry else {}) for entry in entries]}
-    assert ArgumentSpecValidator(ARGUMENTS).validate(given).error_messages == []
+    for argument, directories in ((ENTRIES, False), (DIRECTORIES, True)):
+        entries = [
+            entry
+            for only_directories, found in lists
+            for entry in found
+            if only_directories == directories and isinstance(entry, dict) and "path" in entry
+        ]
+        given = {"entries": [entry | ({"once": bool(entry["once"])} if "once" in entry else {}) for entry in entries]}
+        assert ArgumentSpecValidator({"entries": argument}).validate(given).error_messages == []
 
 
 def test_a_secret_without_a_content_is_refused(entry):

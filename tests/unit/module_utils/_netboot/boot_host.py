@@ -1,4 +1,4 @@
-"""A boot host in the room: dnsmasq and nginx as the roles configure them, and a fleet of a few machines."""
+"""A boot host in the room: both dnsmasq and nginx as the roles configure them, and a fleet of a few machines."""
 
 from __future__ import annotations
 
@@ -64,14 +64,8 @@ class BootHost:
     def start(self):
         facts = {"lan0": {"device": "lan0", "ipv4": {"address": self.address}}, "distribution_major_version": "13"}
         known = {"ansible_facts": facts, "inventory_hostname": self.name}
-        dhcp = rendered(
-            "dnsmasq",
-            "dnsmasq.conf.j2",
-            dnsmasq_networks=[self.network],
-            dnsmasq_tftp_dir=str(self.tftp),
-            dnsmasq_reservations_dir=str(self.directory / "dnsmasq"),
-            **known,
-        )
+        dirs = {"tftp_dir": str(self.tftp), "reservations_dir": str(self.directory / "dnsmasq")}
+        own = {"dnsmasq_networks": [self.network], **{f"dnsmasq_{name}": path for name, path in dirs.items()}, **known}
         web = rendered(
             "web",
             "nginx.conf.j2",
@@ -85,15 +79,19 @@ class BootHost:
             web_access_log=str(self.directory / "access.log"),
             **known,
         )
-        config = self.put(self.directory / "dnsmasq.conf", dhcp.replace("/run/kindling-dnsmasq", str(self.directory)))
-        self.dnsmasq, self.log = self.room.start(
-            "dnsmasq", "--keep-in-foreground", f"--conf-file={config}", "--pid-file", host=self.name
-        )
+        self.dnsmasq, self.log = self.start_dnsmasq("dnsmasq.conf", own)
+        self.tftp_and_dns, self.tftp_log = self.start_dnsmasq("tftp.conf", own)
         config = self.put(self.directory / "nginx.conf", web)
         more = f"daemon off; pid {self.directory}/nginx.pid;"
         self.nginx, _ = self.room.start("/usr/sbin/nginx", "-c", config, "-g", more, host=self.name)
         self.room.wait_for_port(self.name, 67)
+        self.room.wait_for_port(self.name, 69)
         self.room.wait_for_port(self.name, 80, "t")
+
+    def start_dnsmasq(self, name, variables):
+        text = rendered("dnsmasq", f"{name}.j2", **variables).replace("/run/kindling-dnsmasq", str(self.directory))
+        config = self.put(self.directory / name, text)
+        return self.room.start("dnsmasq", "--keep-in-foreground", f"--conf-file={config}", "--pid-file", host=self.name)
 
     def leases(self):
         """What dnsmasq holds for anybody."""

@@ -44,27 +44,44 @@ SCRIPT = "http://10.77.0.1/boot.ipxe"
 FACTS = {"lan0": {"device": "lan0", "ipv4": {"address": "10.77.0.1"}}}
 
 
+ASK_DNS = """
+import socket, struct, sys
+name = b"".join(bytes([len(part)]) + part.encode() for part in sys.argv[1].split(".")) + bytes(1)
+with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as asking:
+    asking.settimeout(5)
+    asking.sendto(struct.pack(">6H", 1, 256, 1, 0, 0, 0) + name + struct.pack(">2H", 1, 1), ("10.77.0.1", 53))
+    print(socket.inet_ntoa(asking.recv(512)[-4:]))
+"""
+
+
 class Rack:
-    """A boot host's dnsmasq with the role's configuration, and clients on its network."""
+    """A boot host's two dnsmasq with the role's configurations, and clients on its network."""
 
     def __init__(self, room, conf):
         self.room, self.conf = room, conf
 
     def serve(self, *networks, host="boot", files=None, **variables):
-        """Starts the boot host's dnsmasq; its process, its log and its reservations, those in a generation's *files* if given."""
+        """Starts them; DHCP's process, its log and its reservations, those in a generation's *files* if given."""
         state = self.room.directory / host
         state.mkdir(exist_ok=True)
         files = files or {"dnsmasq/dhcp-hosts": HOSTS, "dnsmasq/dns-hosts": "10.77.0.11 n1.rack.test n1\n"}
         for name in ("dhcp-hosts", "dns-hosts"):
             (state / name).write_text(files[f"dnsmasq/{name}"])
         (state / "undionly.kpxe").write_text("program")
-        text = self.conf(*networks, dnsmasq_reservations_dir=state, dnsmasq_tftp_dir=state, **variables)
-        (state / "conf").write_text(text.replace("/run/kindling-dnsmasq", str(state)))
-        self.room.run("dnsmasq", "--test", f"--conf-file={state}/conf")
-        command = ["dnsmasq", "--keep-in-foreground", f"--conf-file={state}/conf", "--pid-file"]
-        pid, log = self.room.start(*command, host=host)
+        variables |= {"dnsmasq_reservations_dir": state, "dnsmasq_tftp_dir": state}
+        for name in ("dnsmasq.conf", "tftp.conf"):
+            text = self.conf(*networks, template=f"{name}.j2", **variables)
+            (state / name).write_text(text.replace("/run/kindling-dnsmasq", str(state)))
+            self.room.run("dnsmasq", "--test", f"--conf-file={state}/{name}")
+        pid, log = self.start(state / "dnsmasq.conf", host)
+        self.tftp_and_dns, self.tftp_log = self.start(state / "tftp.conf", host)
+        if any(network.get("mode") != "none" for network in networks):
+            self.room.wait_for_port(host, 67)
         self.room.wait_for_port(host, 69)
         return pid, log, state
+
+    def start(self, config, host):
+        return self.room.start("dnsmasq", "--keep-in-foreground", f"--conf-file={config}", "--pid-file", host=host)
 
     def ask(self, *questions, expected=None, host="client", seconds=1.0, interface="lan0"):
         """Everybody's answers to each question; a question is a MAC address, a firmware and what else it says.
@@ -80,6 +97,22 @@ class Rack:
         command = ["env", f"PYTHONPATH={self.room.path}", sys.executable, str(CLIENT), str(asked)]
         done = self.room.run(*command, host=host)
         return json.loads(done.stdout)
+
+    def wait_until_read_again(self, name, log):
+        again = (
+            f"for i in $(seq 1200); do [ $(grep -c 'read .*/{name}' {log}) -ge 2 ] && exit; sleep 0.05; done; exit 1"
+        )
+        self.room.run("sh", "-c", again)
+
+    def fetch(self):
+        """The boot program by TFTP, as a client gets it; empty if nobody answers."""
+        url = "tftp://10.77.0.1/undionly.kpxe"
+        return self.room.run("curl", "-sS", "--max-time", "5", url, host="client", check=False).stdout
+
+    def address_of(self, name):
+        """What the boot host's DNS says; empty if nobody answers."""
+        done = self.room.run(sys.executable, "-c", ASK_DNS, name, host="client", check=False)
+        return done.stdout.strip()
 
 
 def _full(question):
@@ -159,10 +192,7 @@ def test_changed_reservations_need_no_restart(rack, boot_network):
     rack.ask((CHOOSY, "UEFI x64"), (KNOWN, "BIOS"))
     (state / "dhcp-hosts").write_text(HOSTS.replace("10.77.0.12", "10.77.0.13"))
     rack.room.run("kill", "-HUP", str(pid))
-    again = (
-        f"for i in $(seq 1200); do [ $(grep -c 'read .*/dhcp-hosts' {log}) -ge 2 ] && exit; sleep 0.05; done; exit 1"
-    )
-    rack.room.run("sh", "-c", again)
+    rack.wait_until_read_again("dhcp-hosts", log)
     assert told(rack.ask((CHOOSY, "UEFI x64"))[0])[::2] == ("10.77.0.13", "ipxe.efi")
 
 
@@ -289,8 +319,32 @@ def test_without_dhcp_of_ours_only_tftp_and_dns_answer(rack, boot_network):
     rack.serve(boot_network(mode="none"))
     asked = (KNOWN, "UEFI x64"), (KNOWN, "UEFI x64", IPXE), (KNOWN, "plain")
     assert rack.ask(*asked, expected=0) == [[], [], []]
-    fetched = rack.room.run("curl", "-sS", "tftp://10.77.0.1/undionly.kpxe", host="client")
-    assert fetched.stdout == "program"
+    assert (rack.fetch(), rack.address_of("n1.rack.test")) == ("program", "10.77.0.11")
+
+
+def test_dhcp_is_a_process_of_its_own_beside_tftp_and_dns(rack, boot_network):
+    """Neither has a socket or an answer of the other's."""
+    dhcp, _, state = rack.serve(boot_network())
+    rack.room.stop(rack.tftp_and_dns)
+    held = rack.room.run("ss", "-Hln4tu", host="boot").stdout.split()
+    assert not [place for place in held if place.endswith((":53", ":69"))]
+    assert told(rack.ask((KNOWN, "UEFI x64"))[0])[2] == "snponly.efi"
+    rack.room.stop(dhcp)
+    rack.start(state / "tftp.conf", "boot")
+    rack.room.wait_for_port("boot", 69)
+    assert (rack.fetch(), rack.address_of("n1.rack.test")) == ("program", "10.77.0.11")
+    assert rack.ask((KNOWN, "UEFI x64"), expected=0, seconds=0.5) == [[]]
+
+
+def test_names_come_from_the_inventory_however_leases_come_and_go(rack, boot_network):
+    """DHCP's process enters no lease into DNS, and a reload of names needs nothing of DHCP's."""
+    _, _, state = rack.serve(boot_network())
+    rack.ask((KNOWN, "plain", {"message": "REQUEST", "server": "10.77.0.1", "wanted": "10.77.0.11"}))
+    assert rack.address_of("n1.rack.test") == "10.77.0.11"
+    (state / "dns-hosts").write_text("10.77.0.12 n2.rack.test n2\n")
+    rack.room.run("kill", "-HUP", str(rack.tftp_and_dns))
+    rack.wait_until_read_again("dns-hosts", rack.tftp_log)
+    assert rack.address_of("n2.rack.test") == "10.77.0.12"
 
 
 def test_an_authoritative_network_beside_a_proxied_one_is_as_without_it(rack, boot_network):

@@ -22,6 +22,7 @@ def boot_host(room):
 def log_of(boot_host):
     """As the journal tells it; the files have no times, so all of dnsmasq's is told first."""
     said = [("dnsmasq", line) for line in boot_host.log.read_text().splitlines()]
+    said += [("tftp", line) for line in boot_host.tftp_log.read_text().splitlines()]
     said += [("web", line) for line in (boot_host.directory / "access.log").read_text().splitlines()]
     return [
         records.Entry(f"c{number}", 1e9 + number / 100, f"kindling-{unit}.service", line)

@@ -50,7 +50,7 @@ class Log:
 
     def boot(self, mac=NODE, address=ADDRESS, program="snponly.efi"):
         self.dhcp(mac, vendor=PXE, address=address, tags="known, efi-x64, lan0")
-        self.say("dnsmasq", f"sent /srv/kindling/tftp/{program} to {address}")
+        self.say("tftp", f"dnsmasq-tftp[13]: sent /srv/kindling/tftp/{program} to {address}")
         self.dhcp(mac, vendor=PXE, user="iPXE", address=address, tags="known, ipxe, efi-x64, lan0")
         for path in ("/boot.ipxe", "/images/amd64-usr/1.0.0/flatcar_production_pxe.vmlinuz"):
             self.get(path, address)
@@ -168,6 +168,20 @@ def test_a_packets_lines_may_come_in_two_rounds(log, take, boots, tmp_path):
     log.entries += last
     take()
     assert course(boots()[0]) == ["dhcp ipxe discover", "dhcp ipxe offer"]
+
+
+def test_a_machines_name_is_without_the_dot_that_says_so():
+    assert records.read_machines(f"{NODE},id:*,{ADDRESS},101.\n").names == {NODE: "101"}
+
+
+def test_another_machines_transfer_may_end_between_a_packets_lines(log, take, boots):
+    """TFTP is another process: journald has its lines wherever they came in."""
+    log.dhcp(NODE, "DISCOVER", vendor=PXE, tags="known, efi-x64, lan0")
+    log.say("tftp", "dnsmasq-tftp[13]: sent /srv/kindling/tftp/snponly.efi to 10.77.0.12")
+    log.entries.insert(-3, log.entries.pop())
+    take()
+    assert course(boots()[0]) == ["dhcp firmware discover", "dhcp firmware offer"]
+    assert [event["what"] for boot in boots(OTHER) for event in boot["events"]] == ["sent"]
 
 
 def test_what_another_machine_says_of_itself_is_not_said_of_this_one(log, take, boots):

@@ -50,7 +50,7 @@ RUNS = {
     "rollback": (["-e", "rollback_list=true"], "there is no generation"),
     "install": (["--limit", "n1"], "n1: it is not published"),
     "acceptance": (["--limit", "n1", "-e", "acceptance_host=boot-a"], "boot-a can probe no network"),
-    "check": (["-e", "site_hold=true"], "boot-a serves nothing yet, so there is nothing to hold"),
+    "check": (["-e", "site_hold=true"], "This boot host serves nothing yet, so there is nothing to hold"),
 }
 
 #: Variables that an inventory may well have, and that playbooks once took for their options.

@@ -101,6 +101,14 @@ def test_with_the_password_only_the_other_problem_is_left(sealed):
     assert "3 nodes of 1 boot host: 1 problem (" in said
 
 
+def test_a_run_is_short():
+    """Each task takes time even if there is nothing to do, and most take a round trip to each boot host."""
+    status, said = play("site.yml", ROOT / "inventories" / "example", "--list-tasks")
+    assert status == 0, said
+    tasks = [line for line in said.splitlines() if "TAGS: [" in line and not line.lstrip().startswith("play #")]
+    assert len(tasks) <= 45, said
+
+
 FLEET = """\
 - hosts: boot_hosts
   connection: local

@@ -322,9 +322,10 @@ def test_every_node_has_one_address_and_a_name():
 
 
 @pytest.mark.parametrize("name", ["101", "4d", "ignore", "infinite"])
-def test_a_name_that_dnsmasq_would_not_take_for_one_is_told_by_dns(name):
+def test_a_name_that_dnsmasq_would_not_take_for_one_ends_in_a_dot(name):
+    """The process for DHCP knows no names of DNS that it could send instead."""
     files = build(node(name, 11))
-    assert files["dnsmasq/dhcp-hosts"] == "52:54:00:00:00:0b,id:*,10.1.0.11\n"
+    assert files["dnsmasq/dhcp-hosts"] == f"52:54:00:00:00:0b,id:*,10.1.0.11,{name}.\n"
     assert files["dnsmasq/dns-hosts"] == f"10.1.0.11 {name}.rack.test {name}\n"
 
 

@@ -585,8 +585,8 @@ def test_a_template_prints_nothing_else(template):
 
 def test_what_a_site_says_of_its_files_stays_a_comment(dnsmasq_conf, boot_network):
     said = {"ansible_managed": "ours\nenable-ra\n"}
-    assert "\nenable-ra" not in dnsmasq_conf(boot_network(), **said)
-    assert "\nenable-ra" not in dnsmasq_conf(boot_network(), template="kindling-dnsmasq.run.j2", **said)
+    for template in ("dnsmasq.conf.j2", "tftp.conf.j2", "kindling-dnsmasq.run.j2", "kindling-tftp.run.j2"):
+        assert "\nenable-ra" not in dnsmasq_conf(boot_network(), template=template, **said), template
 
 
 DEFAULTS = {

@@ -1,8 +1,11 @@
-"""dnsmasq's configuration: what follows from each network's mode."""
+"""dnsmasq's two configurations: what follows from each network's mode, and what belongs to which."""
 
 from __future__ import annotations
 
+import subprocess
+
 import pytest
+from ansible_collections.kindling.flatcar.plugins.modules import reservations
 
 KEPT = "/proc/sys/net/core/rmem_default"
 RAISE = f"echo 8388608 > {KEPT}"
@@ -126,3 +129,70 @@ def test_the_kernel_keeps_packets_and_notes_when_they_came_where_answers_are_del
         )
         == asks
     )
+
+
+def test_one_process_does_dhcp_and_the_other_tftp_and_dns(dnsmasq_conf, boot_network):
+    networks = boot_network(), boot_network(interface="lan1", subnet="10.78.0.0/24", racks=["b"], mode="proxy")
+    dhcp, tftp = (dnsmasq_conf(*networks, template=f"{name}.conf.j2") for name in ("dnsmasq", "tftp"))
+    assert lines(dhcp, "port=") == ["port=0"]
+    assert not lines(dhcp, "enable-tftp", "tftp-", "addn-hosts", "no-hosts", "domain-needed", "bogus-priv")
+    assert not lines(tftp, "dhcp-", "pxe-", "port=", "domain=", "log-dhcp")
+    where = ("bind-dynamic", "except-interface=", "interface=", "log-facility=")
+    assert lines(dhcp, *where) == lines(tftp, *where)
+
+
+UNITS = {"dnsmasq": ["CAP_NET_ADMIN", "CAP_NET_BIND_SERVICE", "CAP_NET_RAW"], "tftp": ["CAP_NET_BIND_SERVICE"]}
+
+
+@pytest.mark.parametrize(("name", "capabilities"), UNITS.items())
+def test_each_has_a_user_of_its_own_and_only_the_capabilities_that_it_needs(
+    dnsmasq_conf, boot_network, name, capabilities
+):
+    unit = dnsmasq_conf(boot_network(), template=f"kindling-{name}.service.j2")
+    user = {"dnsmasq": "kindling-dhcp", "tftp": "kindling-tftp"}[name]
+    assert lines(unit, "User=", "Group=") == [f"User={user}", f"Group={user}"]
+    assert {line.partition("=")[2] for line in lines(unit, "AmbientCap", "CapabilityB")} == {" ".join(capabilities)}
+    run = dnsmasq_conf(boot_network(), template=f"kindling-{name}.run.j2")
+    sets = [line.partition("caps=")[2] or line.partition("set=")[2] for line in run.splitlines() if "=-all," in line]
+    small = [f"+{capability.removeprefix('CAP_').lower()}" for capability in capabilities]
+    assert [found.removesuffix(" \\") for found in sets] == [",".join(["-all", *small])] * 3
+    assert f"--reuid={user} --regid={user}" in run
+
+
+def test_dhcp_starts_after_what_a_machine_asks_next_and_starts_it_too(dnsmasq_conf, boot_network):
+    """So a restart that gives up the ports for TFTP and DNS has the other service take them at once."""
+    unit = dnsmasq_conf(boot_network(), template="kindling-dnsmasq.service.j2")
+    assert lines(unit, "Wants=", "After=") == [
+        "Wants=network-online.target kindling-tftp.service",
+        "After=network-online.target kindling-tftp.service",
+    ]
+
+
+def test_dhcp_has_the_processor_first(dnsmasq_conf, boot_network):
+    first, other = (dnsmasq_conf(boot_network(), template=f"kindling-{name}.service.j2") for name in UNITS)
+    assert lines(first, "CPUWeight=", "Nice=") == ["CPUWeight=1000", "Nice=-10"]
+    assert not lines(other, "CPUWeight=", "Nice=")
+
+
+def test_each_reloads_for_what_it_reads_as_the_module_has_it(dnsmasq_role):
+    own = {"kindling-dnsmasq": "__dnsmasq_reload_for", "kindling-tftp": "__dnsmasq_tftp_reload_for"}
+    at = {"dnsmasq_reservations_dir": "/current/dnsmasq"}
+    read = {name: dnsmasq_role(f"{{{{ {variable} }}}}", **at) for name, variable in own.items()}
+    assert read == {name: [f"/current/{file}" for file in files] for name, files in reservations.FILES.items()}
+
+
+@pytest.mark.parametrize("name", ["lift_limits", "tftp_lift_limits"])
+@pytest.mark.parametrize("manager", ["systemd", "s6"])
+def test_limits_are_lifted_by_the_last_service_that_stops(dnsmasq_role, tmp_path, name, manager):
+    command = dnsmasq_role(f"{{{{ __dnsmasq_{name}.{manager} }}}}").replace("/usr/sbin/nft -f -", "cat")
+    for other, lifted in (("up", ""), ("down", "table inet kindling_dhcp; delete table inet kindling_dhcp\n")):
+        for tool, text in (
+            ("systemctl", f"[ {other} = up ]"),
+            ("s6-svstat", f"[ {other} = up ] && echo true || echo false"),
+        ):
+            (tmp_path / tool).write_text(f"#!/bin/sh\necho $* >> {tmp_path}/asked\n{text}\n")
+            (tmp_path / tool).chmod(0o755)
+        path = {"PATH": f"{tmp_path}:/usr/bin:/bin"}
+        assert subprocess.run(["sh", "-c", command], env=path, capture_output=True, text=True).stdout == lifted
+    asked = (tmp_path / "asked").read_text()
+    assert ("kindling-tftp" in asked, "kindling-dnsmasq" in asked) == (name == "lift_limits", name != "lift_limits")

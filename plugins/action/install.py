@@ -128,16 +128,18 @@ class ActionModule(HostAction):
             )
         try:
             found = read_inventory(
-                self._variables, {host: HostFacts() for host in self._variables.group(BOOT_HOSTS)}
+                self._variables,
+                {host: HostFacts() for host in self._variables.group(BOOT_HOSTS)},
+                named=set(options["nodes"]),
             ).checked()
         except InventoryError as invalid:
             raise Refused(describe(invalid.problems)) from None
-        names, home, peers, wanted = set(options["nodes"]), {}, {}, {}
+        home, peers, wanted = {}, {}, {}
         for host, fleet in found.fleets.items():
             for node in fleet.nodes:
                 network = network_of(node, fleet.networks)
                 # The first boot host of a pair decides; the other sends machines to it, and learns of armings
-                if node.name in names and not network.standby:
+                if not network.standby:
                     home[node.name] = host
                     key = signed_by(host, self._variables)
                     wanted[node.name] = _wanted(node, config_digest(fleet.configs[node.name]), key)

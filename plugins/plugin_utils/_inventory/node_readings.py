@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 from .._butane.files import NO_FILES_DIR
 from .._node import (
     FRAGMENT,
+    IDENTITY,
     NODE,
     OWNED,
     PLACE,
@@ -55,7 +56,8 @@ class NodeReading(NamedTuple):
 
     ``built`` has its config for the files directories of the boot hosts that serve it; ``homeless`` is that of a node that has no
     place yet, or whose boot host has problems of its own. ``rest`` is the node without its faulty variables, with stand-ins for
-    what is required: it serves to find what else is wrong with the node.
+    what is required: it serves to find what else is wrong with the node. A reading that is not ``whole`` has the node's identity
+    alone.
     """
 
     node: Node | None
@@ -64,6 +66,7 @@ class NodeReading(NamedTuple):
     homeless: Built | None = None
     rest: Node | None = None
     warnings: tuple[Problem, ...] = ()
+    whole: bool = True
 
 
 def read_and_build(name: str, variables: Variables, boot_hosts: Iterable[BootHost], everywhere: bool) -> NodeReading:
@@ -153,6 +156,15 @@ def read_own(name: str, variables: Variables) -> NodeReading:
     return NodeReading(node, placed, rest=rest, warnings=tuple(_unprefixed(name, raw, variables)))
 
 
+def read_identity(name: str, variables: Variables) -> NodeReading:
+    """What of a node another one could have as well, by mistake: far cheaper than the rest, which is not checked."""
+    values, failed, raw = variables.read(name, lambda names: [one for one in names if one in IDENTITY])
+    if failed and not raw:
+        return NodeReading(None, failed, whole=False)
+    node, found = read_node(name, values, {variable_of(problem.path) for problem in failed})
+    return NodeReading(node, [with_place(problem, raw, variables) for problem in (*failed, *found)], whole=False)
+
+
 #: Stand-ins for what a node requires: nothing is reported about them.
 _STAND_INS = {
     "flatcar_rack": "rack",
@@ -192,4 +204,4 @@ def _unprefixed(name: str, raw: Mapping[str, Any], variables: Variables) -> list
     return found
 
 
-__all__ = ("OWN_NAMES", "Built", "NodeReading", "read_and_build", "read_own")
+__all__ = ("OWN_NAMES", "Built", "NodeReading", "read_and_build", "read_identity", "read_own")

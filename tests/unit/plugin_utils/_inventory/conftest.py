@@ -41,10 +41,10 @@ class Inventory:
         task_vars = {"hostvars": host_vars, "groups": groups, "ansible_inventory_sources": [str(path)]}
         self.variables = hostvars.Variables(task_vars, loader)
 
-    def read_inventory(self, **known):
+    def read_inventory(self, named=None, **known):
         hosts = self.variables.group("boot_hosts")
         return self._reader.read_inventory(
-            self.variables, {host: known.get(host, self._boot_hosts.HostFacts()) for host in hosts}
+            self.variables, {host: known.get(host, self._boot_hosts.HostFacts()) for host in hosts}, named
         )
 
     def report(self):

@@ -25,6 +25,7 @@ from ansible_collections.kindling.flatcar.plugins.plugin_utils._inventory.boot_h
 from ansible_collections.kindling.flatcar.plugins.plugin_utils._inventory.hostvars import Variables
 from ansible_collections.kindling.flatcar.plugins.plugin_utils._inventory.mistakes import as_line, describe, mistakes
 from ansible_collections.kindling.flatcar.plugins.plugin_utils._inventory.reader import Fleet, fleet_of, read_inventory
+from ansible_collections.kindling.flatcar.plugins.plugin_utils._inventory.remembered import remember
 from ansible_collections.kindling.flatcar.plugins.plugin_utils._network.dhcp_options import to_reserve
 from ansible_collections.kindling.flatcar.plugins.plugin_utils._publish import diff
 from ansible_collections.kindling.flatcar.plugins.plugin_utils._publish.tree import build_files, wanted_images
@@ -107,6 +108,7 @@ class ActionModule(HostAction):
             said += [*refused, "Nothing was changed."]
         if said:
             raise Refused("\n".join(said))
+        remember(found.readings, self._variables)
         self._warn(map(as_line, mistakes(found.warnings)))
         self._warn(f"{older} {_ALL_THE_SAME}" for older in refused)
         self._warn(f"{host}: {judgement.note}" for host, judgement in judged.items() if judgement.note)

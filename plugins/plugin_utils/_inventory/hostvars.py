@@ -10,7 +10,7 @@ import os
 import pathlib
 import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 from ansible.errors import AnsibleError
 from ansible.parsing.vault import EncryptedString, is_encrypted
@@ -18,18 +18,25 @@ from ansible.template import Templar
 from ansible.utils.vars import load_extra_vars
 
 from .._ansible.compiled_templates import CompiledTemplates
+from .._ansible.watched_hosts import WatchedHosts
 from .._files.check import Found
 from .._files.templates import WAY_OUT
 from .._publish.leaks import Secret
 from .._schema.problem import Problem
 from .origin import Origin, origin_of
 from .sources import check_files, files_of
+from .written import Digests, NoDigestError
 
 Choose = Callable[[Iterable[str]], list[str]]
 """Selects, out of all of a host's variables, those to read."""
 
 #: Ansible's own variables that repeat those of all hosts.
 _MAGIC = frozenset({"ansible_facts", "groups", "hostvars", "vars"})
+
+#: Those of Ansible's own that say nothing about a host.
+_CONTEXT = frozenset({"hostvars", "omit", "vars"})
+
+Result = TypeVar("Result")
 
 #: The extensions of the files that Ansible takes variables from.
 _SUFFIXES = frozenset({"", ".yml", ".yaml", ".json"})
@@ -57,6 +64,8 @@ class Variables:
 
     def __init__(self, task_vars: Mapping[str, Any], loader: Any) -> None:
         self._hostvars = task_vars["hostvars"]
+        self._watched = WatchedHosts(self._hostvars)
+        self._digests = Digests()
         self._groups = task_vars["groups"]
         self._loader = loader
         self._templar = Templar(loader=loader)
@@ -86,7 +95,7 @@ class Variables:
         except AnsibleError as error:
             return Reading({}, list(self._unreadable(host, error)), {})
         templar = self._templar
-        templar.available_variables = {**raw, "hostvars": self._hostvars}
+        templar.available_variables = {**raw, "hostvars": self._watched.hostvars}
         values, problems = {}, []
         with self._templates.used():
             for name in choose(raw):
@@ -96,6 +105,18 @@ class Variables:
                     found = list(_failures(host, name, raw[name], templar))
                     problems += found or [_failure(host, name, raw[name], error)]
         return Reading(values, problems, raw)
+
+    def watched(self, function: Callable[[], Result]) -> tuple[Result, frozenset[str]]:
+        """The result of *function*, and the hosts whose variables templates looked at meanwhile, besides their own."""
+        self._watched.seen.clear()
+        return function(), frozenset(self._watched.seen)
+
+    def digest(self, host: str) -> bytes | None:
+        """A digest of all of the host's variables as they are written; None if one of them is of an unknown kind."""
+        try:
+            return self._digests.of({name: value for name, value in self._raw(host).items() if name not in _CONTEXT})
+        except (AnsibleError, NoDigestError):
+            return None
 
     def secrets(self, host: str) -> list[Secret]:
         """All strings from vaults among the host's variables: those that are vaulted, and all in files that are.

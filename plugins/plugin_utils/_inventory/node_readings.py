@@ -57,7 +57,7 @@ class NodeReading(NamedTuple):
     ``built`` has its config for the files directories of the boot hosts that serve it; ``homeless`` is that of a node that has no
     place yet, or whose boot host has problems of its own. ``rest`` is the node without its faulty variables, with stand-ins for
     what is required: it serves to find what else is wrong with the node. A reading that is not ``whole`` has the node's identity
-    alone.
+    alone. ``seen`` are other hosts that its templates looked at.
     """
 
     node: Node | None
@@ -67,10 +67,16 @@ class NodeReading(NamedTuple):
     rest: Node | None = None
     warnings: tuple[Problem, ...] = ()
     whole: bool = True
+    seen: frozenset[str] = frozenset()
 
 
 def read_and_build(name: str, variables: Variables, boot_hosts: Iterable[BootHost], everywhere: bool) -> NodeReading:
     """Everything that can be determined about a node without the others: the most expensive part, done node by node."""
+    reading, seen = variables.watched(lambda: _read_and_build(name, variables, boot_hosts, everywhere))
+    return reading._replace(seen=seen)
+
+
+def _read_and_build(name: str, variables: Variables, boot_hosts: Iterable[BootHost], everywhere: bool) -> NodeReading:
     reading = read_own(name, variables)
     if reading.rest:
         return reading._replace(problems=reading.problems + _behind(reading, boot_hosts), rest=None)

@@ -26,6 +26,7 @@ from .hostvars import ITS_VARIABLES, UNREADABLE, Variables
 from .node_readings import NodeReading, read_and_build, read_identity
 from .origin import origin_of
 from .parallel import parallel_map
+from .remembered import remembered
 
 NODES = "flatcar_nodes"
 
@@ -49,7 +50,7 @@ class InventoryReading:
     """``fleets`` are by boot host. They are complete only if there are no ``problems``.
 
     ``warnings`` are what people should know; ``placeholders`` are values of the example that were not replaced; they are not
-    published.
+    published. ``readings`` are the nodes one by one.
     """
 
     nodes: tuple[Node, ...]
@@ -57,6 +58,7 @@ class InventoryReading:
     problems: tuple[Problem, ...]
     warnings: tuple[Problem, ...] = ()
     placeholders: tuple[Problem, ...] = ()
+    readings: tuple[NodeReading, ...] = ()
 
     def checked(self) -> InventoryReading:
         """Raises ``InventoryError`` with all problems if there are any."""
@@ -106,7 +108,7 @@ def read_inventory(
     remarks = [remark for reading in readings for remark in _remarks_of(reading)]
     warnings += [problem for problem, placeholder in remarks if not placeholder]
     placeholders = tuple(problem for problem, placeholder in remarks if placeholder)
-    return InventoryReading(right, fleets, tuple(problems), tuple(warnings), placeholders)
+    return InventoryReading(right, fleets, tuple(problems), tuple(warnings), placeholders, tuple(readings))
 
 
 def _remarks_of(reading: NodeReading) -> list[tuple[Problem, bool]]:
@@ -208,11 +210,17 @@ def read_nodes(names: Iterable[str], variables: Variables) -> dict[str, Fleet]:
 def fleet_of(host: str, names: Iterable[str], variables: Variables, known: HostFacts) -> Fleet:
     """The boot host *host* with the nodes *names* alone, of an inventory that was checked as a whole before.
 
-    Raises ``InventoryError``.
+    Nodes are not read again if they were checked in the same run and have not changed since. Raises ``InventoryError``.
     """
+    names = list(names)
     boot_host = read_boot_hosts(variables, {host: known})[host]
     read = functools.partial(read_and_build, variables=variables, boot_hosts=[boot_host], everywhere=False)
-    readings = parallel_map(read, names)
+    known_already = {
+        name: reading for name, reading in remembered(names, variables).items() if boot_host.files_dir in reading.built
+    }
+    others = [name for name in names if name not in known_already]
+    found = known_already | dict(zip(others, parallel_map(read, others), strict=True))
+    readings = [found[name] for name in names]
     fleet, problems = _check_fleet(boot_host, readings)
     problems += [problem for reading in readings for problem in reading.problems]
     if problems:

@@ -95,16 +95,23 @@ class Variables:
         except AnsibleError as error:
             return Reading({}, list(self._unreadable(host, error)), {})
         templar = self._templar
-        templar.available_variables = {**raw, "hostvars": self._watched.hostvars}
-        values, problems = {}, []
+        templar.available_variables = own = {**raw, "hostvars": self._watched.hostvars}
+        chosen = choose(raw)
+        values: dict[str, Any] = {}
+        problems: dict[str, list[Problem]] = {}
         with self._templates.used():
-            for name in choose(raw):
+            # Strings first: Ansible would render them again for each template that they are in
+            for name in sorted(chosen, key=lambda name: not isinstance(raw[name], str)):
                 try:
                     values[name] = templar.template(raw[name])
                 except AnsibleError as error:
                     found = list(_failures(host, name, raw[name], templar))
-                    problems += found or [_failure(host, name, raw[name], error)]
-        return Reading(values, problems, raw)
+                    problems[name] = found or [_failure(host, name, raw[name], error)]
+                else:
+                    if isinstance(raw[name], str):
+                        own[name] = values[name]
+        in_order = {name: values[name] for name in chosen if name in values}
+        return Reading(in_order, [one for name in chosen for one in problems.get(name, ())], raw)
 
     def watched(self, function: Callable[[], Result]) -> tuple[Result, frozenset[str]]:
         """The result of *function*, and the hosts whose variables templates looked at meanwhile, besides their own."""

@@ -31,9 +31,8 @@ def room():
         ("{{ hostvars.b.y }}", "y and x of b", {"b"}),
         ("{{ hostvars.get('c').x }}", "x of c", {"c"}),
         ("{{ ['b', 'c'] | map('extract', hostvars, 'x') | join }}", "x of bx of c", {"b", "c"}),
-        ("{{ vars['hostvars']['b'].x if vars is defined else hostvars['b'].x }}", "x of b", {"b"}),
-        ("{{ lookup('ansible.builtin.vars', 'hostvars')['c'].x }}", "x of c", {"c"}),
-        ("{{ hostvars.values() | map(attribute='x') | join }}", "x of ax of bx of c", {"a", "b", "c"}),
+        ("{{ hostvars | dictsort | length }}", 3, {"a", "b", "c"}),
+        ("{% for host in hostvars %}{{ hostvars[host].x }}{% endfor %}", "x of ax of bx of c", {"a", "b", "c"}),
     ],
 )
 def test_whoever_is_looked_at_is_noted(room, template, becomes, seen):

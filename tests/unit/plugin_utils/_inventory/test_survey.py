@@ -481,6 +481,18 @@ def test_a_variable_may_look_at_other_hosts(inventory):
     assert node.domain == "a.example.com"
 
 
+def test_a_string_is_rendered_once_however_many_others_have_it(inventory, tmp_path):
+    """So a template that gives something else each time gives one value to a machine."""
+    noted = f"{{{{ lookup('ansible.builtin.pipe', 'echo >> {tmp_path}/noted; echo n') ~ (10 ** 12) | random }}}}"
+    n1 = {"flatcar_mac": "52:54:00:00:00:01", "flatcar_address": "10.1.0.11", "flatcar_rack": "a"}
+    n1 |= {"flatcar_kernel_arguments": ["a={{ flatcar_hostname }}", "b={{ other }}"], "flatcar_hostname": noted}
+    n1["other"] = "{{ flatcar_hostname }}"
+    loaded = inventory({"hosts.yml": json.dumps({"flatcar_nodes": {"hosts": {"n1": n1}}})})
+    (node,) = loaded.read_inventory().checked().nodes
+    assert node.kernel_arguments == (f"a={node.hostname}", f"b={node.hostname}")
+    assert (tmp_path / "noted").read_text() == "\n"
+
+
 ONE_PROCESSOR = """\
 flatcar_nodes:
   vars:

@@ -35,7 +35,7 @@ Choose = Callable[[Iterable[str]], list[str]]
 _MAGIC = frozenset({"ansible_facts", "groups", "hostvars", "vars"})
 
 #: Those of Ansible's own that say nothing about a host.
-_CONTEXT = frozenset({"hostvars", "omit", "vars"})
+_CONTEXT = frozenset({"hostvars", "omit"})
 
 Result = TypeVar("Result")
 
@@ -123,12 +123,14 @@ class Variables:
         return function(), frozenset(self._watched.seen)
 
     def digest(self, host: str) -> bytes | None:
-        """A digest of all of the host's variables as they are written; None if one of them is of an unknown kind."""
+        """A digest of all of the host's variables as they are written; None if they cannot be read or compared."""
         if host not in self._digests_of:  # many hosts may look at the same one
             self._digests_of[host] = self._digest(host)
         return self._digests_of[host]
 
     def _digest(self, host: str) -> bytes | None:
+        if host not in self._hostvars:  # it was, when a template looked at it
+            return None
         try:
             return self._digests.of({name: value for name, value in self._raw(host).items() if name not in _CONTEXT})
         except (AnsibleError, NoDigestError):

@@ -38,7 +38,7 @@ OWN_NAMES = frozenset(row.name for row in NODE)
 
 
 #: Only a node's own lines say which disks it may lose.
-_RAM_DISKS = "flatcar_ram_disks"
+RAM_DISKS = "flatcar_ram_disks"
 
 
 class Built(NamedTuple):
@@ -165,8 +165,8 @@ def read_own(name: str, variables: Variables) -> NodeReading:
         node, _problems = read_node(name, {variable: value for variable, value in values.items() if variable in kept})
         rest = _what_is_right(name, values, wrong)
     elif node.ram_disks:
-        given = node.given[_RAM_DISKS]
-        own = variables.own(name, _RAM_DISKS, given if isinstance(given, list | tuple) else [given])
+        given = node.given[RAM_DISKS]
+        own = variables.own(name, RAM_DISKS, given if isinstance(given, list | tuple) else [given])
         node = dataclasses.replace(node, ram_disks=tuple(map(str, own)))
     placed = [with_place(problem, raw, variables) for problem in (*failed, *found)]
     return NodeReading(node, placed, rest=rest, warnings=tuple(_unprefixed(name, raw, variables)))
@@ -222,4 +222,13 @@ def _unprefixed(name: str, raw: Mapping[str, Any], variables: Variables) -> list
     return found
 
 
-__all__ = ("OWN_NAMES", "Built", "NodeReading", "read_and_build", "read_and_pack", "read_identity", "read_own")
+__all__ = (
+    "OWN_NAMES",
+    "RAM_DISKS",
+    "Built",
+    "NodeReading",
+    "read_and_build",
+    "read_and_pack",
+    "read_identity",
+    "read_own",
+)

@@ -223,7 +223,8 @@ def fleet_of(host: str, names: Iterable[str], variables: Variables, known: HostF
     boot_host = read_boot_hosts(variables, {host: known})[host]
     read = functools.partial(read_and_pack, variables=variables, boot_hosts=[boot_host], everywhere=False)
     remembered = Remembered(variables, boot_host.files_dir)
-    readings = parallel_map(lambda name: remembered.reading(name) or read(name), names)
+    found = parallel_map(lambda name: remembered.reading(name) or read(name), names)
+    readings = list(map(remembered.with_given, found))
     fleet, problems = _check_fleet(boot_host, readings)
     problems += [problem for reading in readings for problem in reading.problems]
     if problems:

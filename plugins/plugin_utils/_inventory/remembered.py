@@ -8,13 +8,17 @@ by facts or ``set_fact``. What they read from files of the controller is what wa
 
 from __future__ import annotations
 
+import dataclasses
+import functools
 import hashlib
 import pickle
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any
 
 from .._ansible.run_memory import Kept, keep
+from .boot_hosts import of_nodes
 from .hostvars import Variables
-from .node_readings import NodeReading
+from .node_readings import RAM_DISKS, NodeReading
 
 #: Of a node that looks at more hosts than this, nothing is remembered: to note them all would take the square of their number.
 _MOST_SEEN = 100
@@ -24,17 +28,24 @@ _LARGEST = 256 * 1024
 
 
 def with_record(read: Callable[[str], NodeReading], name: str, variables: Variables) -> NodeReading:
-    """What *read* gives, with what is to be remembered of it; a node with problems is never published.
-
-    It is serialized where it is read, which may be one of many processes.
-    """
+    """What *read* gives, with what is to be remembered of it, serialized where it is read: that may be one of many processes."""
     reading, seen = variables.watched(lambda: read(name))
-    if not reading.node or reading.problems or not reading.built or len(seen) > _MOST_SEEN:
+    if not _is_fit(reading) or len(seen) > _MOST_SEEN:
         return reading
     hosts = (name, *sorted(seen))
     digest = _digest(hosts, variables)
-    record = pickle.dumps((hosts, digest, reading), protocol=5)
+    record = pickle.dumps((hosts, digest, _without_given(reading)), protocol=5)
     return reading._replace(record=record) if digest and len(record) <= _LARGEST else reading
+
+
+def _is_fit(reading: NodeReading) -> bool:
+    """A node with problems is never published; and digests do not say whether a variable is in a node's own lines."""
+    return bool(reading.node and not reading.problems and reading.built) and RAM_DISKS not in reading.node.given
+
+
+def _without_given(reading: NodeReading) -> NodeReading:
+    """What the inventory gave has gone into everything else."""
+    return reading._replace(node=dataclasses.replace(reading.node, given={}, fragments={}))
 
 
 def remember(readings: Iterable[NodeReading]) -> None:
@@ -56,6 +67,33 @@ class Remembered:
         hosts, digest, reading = pickle.loads(record)  # noqa: S301  # only this run's processes write there
         unchanged = self._files_dir in reading.built and digest == _digest(hosts, self._variables)
         return reading if unchanged else None
+
+    def with_given(self, reading: NodeReading) -> NodeReading:
+        """A reading as any other, after it has come from another process."""
+        if not reading.node or reading.node.given:
+            return reading
+        given = _GivenAgain(reading.node.name, self._variables)
+        return reading._replace(node=dataclasses.replace(reading.node, given=given))
+
+
+class _GivenAgain(Mapping[str, Any]):
+    """What the inventory gave of a node, read again if something turns out to be wrong with it beside the others."""
+
+    def __init__(self, name: str, variables: Variables) -> None:
+        self._name, self._variables = name, variables
+
+    @functools.cached_property
+    def _given(self) -> Mapping[str, Any]:
+        return self._variables.read(self._name, of_nodes).values
+
+    def __getitem__(self, name: str) -> Any:
+        return self._given[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._given)
+
+    def __len__(self) -> int:
+        return len(self._given)
 
 
 def _digest(hosts: Iterable[str], variables: Variables) -> bytes | None:

@@ -124,7 +124,9 @@ def test_site_yml_is_told_what_other_dhcp_servers_have_to_reserve():
 def test_what_is_only_a_placeholder_is_not_published(monkeypatch, kind):
     said = (Problem("n1", "flatcar_authorized_keys", "this is the example's key"),)
     found = {"nodes": (), "fleets": {}, "problems": (), "warnings": (Problem("n1", "x", "only a warning"),)}
-    monkeypatch.setattr(action_of_publish, "read_inventory", lambda *_, **_more: InventoryReading(**found | {kind: said}))
+    monkeypatch.setattr(
+        action_of_publish, "read_inventory", lambda *_, **_more: InventoryReading(**found | {kind: said})
+    )
     monkeypatch.setattr(action_of_publish, "judge", lambda *_: Judgement())
     monkeypatch.setattr(action_of_publish, "_look", lambda _: Checkout())
     action = ActionModule.__new__(ActionModule)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from ansible.errors import AnsibleError
 from ansible.inventory.manager import InventoryManager
 from ansible.parsing.dataloader import DataLoader
 from ansible.template import Templar, trust_as_template
@@ -41,6 +42,16 @@ def test_whoever_is_looked_at_is_noted(room, template, becomes, seen):
     variables = {**hostvars.raw_get("a"), "hostvars": watched.hostvars}
     assert Templar(loader=loader, variables=variables).template(trust_as_template(template)) == becomes
     assert watched.seen == seen
+
+
+def test_who_is_looked_at_cannot_look_further(room):
+    """Nobody would note the third host; if Ansible lets it, this has to."""
+    loader, manager, hostvars = room
+    manager.set_nonpersistent_facts("b", {"z": trust_as_template("{{ hostvars['c'].x }}")})
+    watched = WatchedHosts(hostvars)
+    variables = {**hostvars.raw_get("a"), "hostvars": watched.hostvars}
+    with pytest.raises(AnsibleError, match="hostvars"):
+        Templar(loader=loader, variables=variables).template(trust_as_template("{{ hostvars['b'].z }}"))
 
 
 def test_ansibles_own_is_left_as_it_is(room):

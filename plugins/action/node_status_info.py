@@ -68,7 +68,10 @@ class ActionModule(InventoryAction):
 
 def _to_read(nodes: list[str], boot_hosts: Collection[str], limit: list[str] | None) -> list[str]:
     """The nodes of a *limit*, or all: which are behind a boot host is known only once they are read."""
-    return nodes if limit is None or set(limit) & set(boot_hosts) else [name for name in nodes if name in limit]
+    if limit is None or set(limit) & set(boot_hosts):
+        return nodes
+    asked = set(limit)
+    return [name for name in nodes if name in asked]
 
 
 def _wanted(fleets: Mapping[str, Fleet]) -> dict[str, Wanted]:

@@ -493,6 +493,14 @@ def test_a_string_is_rendered_once_however_many_others_have_it(inventory, tmp_pa
     assert (tmp_path / "noted").read_text() == "\n"
 
 
+def test_what_a_template_gives_is_not_taken_for_a_template(inventory):
+    given = {"a": "{% raw %}{{ nowhere }}{% endraw %}", "b": "<{{ a }}>", "c": ["{{ b }}"], "d": "{{ e }}", "e": 5}
+    loaded = inventory({"hosts.yml": json.dumps({"flatcar_nodes": {"hosts": {"n1": given}}})})
+    read = loaded.variables.read("n1", lambda names: [name for name in names if name in given])
+    assert read.problems == []
+    assert read.values == {"a": "{{ nowhere }}", "b": "<{{ nowhere }}>", "c": ["<{{ nowhere }}>"], "d": 5, "e": 5}
+
+
 ONE_PROCESSOR = """\
 flatcar_nodes:
   vars:

@@ -9,7 +9,10 @@ from typing import Any, ClassVar
 
 from ansible_collections.kindling.flatcar.plugins.module_utils._netboot.architectures import codes_of_board
 from ansible_collections.kindling.flatcar.plugins.plugin_utils._ansible.refusal import Refused
-from ansible_collections.kindling.flatcar.plugins.plugin_utils._inventory.action import InventoryAction, read_whole
+from ansible_collections.kindling.flatcar.plugins.plugin_utils._inventory.action import (
+    InventoryAction,
+    read_without_facts,
+)
 from ansible_collections.kindling.flatcar.plugins.plugin_utils._inventory.hostvars import Variables
 from ansible_collections.kindling.flatcar.plugins.plugin_utils._inventory.reader import Fleet
 from ansible_collections.kindling.flatcar.plugins.plugin_utils._node import Node
@@ -35,7 +38,7 @@ class ActionModule(InventoryAction):
 
     def act(self, options: Mapping[str, Any], task_vars: dict[str, Any]) -> dict[str, Any]:
         own = self._task.delegate_to or task_vars["inventory_hostname"]
-        fleets = read_whole(Variables(task_vars, self._loader)).checked().fleets
+        fleets = read_without_facts(Variables(task_vars, self._loader)).checked().fleets
         _check_names(options["hosts"] or (), fleets)
         # A boot host does not receive what it sends itself
         others = [(host, fleet) for host, fleet in fleets.items() if host != own]

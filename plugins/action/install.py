@@ -25,7 +25,10 @@ from ansible_collections.kindling.flatcar.plugins.plugin_utils._install.terms im
     is_left_half_written,
     terms_of,
 )
-from ansible_collections.kindling.flatcar.plugins.plugin_utils._inventory.action import InventoryAction, read_whole
+from ansible_collections.kindling.flatcar.plugins.plugin_utils._inventory.action import (
+    InventoryAction,
+    read_without_facts,
+)
 from ansible_collections.kindling.flatcar.plugins.plugin_utils._inventory.boot_hosts import HostFacts, racks_of
 from ansible_collections.kindling.flatcar.plugins.plugin_utils._inventory.hostvars import Variables
 from ansible_collections.kindling.flatcar.plugins.plugin_utils._inventory.mistakes import count
@@ -111,13 +114,13 @@ class ActionModule(InventoryAction):
                 f"Nothing was armed. install_expires is {options['expires']}: machines are armed for {arming.SHORTEST} to "
                 f"{arming.LONGEST} seconds (a day), and no longer than somebody watches them"
             )
-        found = read_whole(self._variables).checked()
-        names, home, peers, wanted = set(options["nodes"]), {}, {}, {}
+        found = read_without_facts(self._variables, named=set(options["nodes"])).checked()
+        home, peers, wanted = {}, {}, {}
         for host, fleet in found.fleets.items():
             for node in fleet.nodes:
                 network = network_of(node, fleet.networks)
                 # The first boot host of a pair decides; the other sends machines to it, and learns of armings
-                if node.name in names and not network.standby:
+                if not network.standby:
                     home[node.name] = host
                     key = signed_by(host, self._variables)
                     wanted[node.name] = _wanted(node, config_digest(fleet.configs[node.name]), key)

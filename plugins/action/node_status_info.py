@@ -6,16 +6,16 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any, ClassVar
 
 from ansible_collections.kindling.flatcar.plugins.module_utils._mirror.channels import notes
 from ansible_collections.kindling.flatcar.plugins.plugin_utils._install import config_digest
-from ansible_collections.kindling.flatcar.plugins.plugin_utils._inventory.action import InventoryAction, read_whole
+from ansible_collections.kindling.flatcar.plugins.plugin_utils._inventory.action import InventoryAction
 from ansible_collections.kindling.flatcar.plugins.plugin_utils._inventory.boot_hosts import BOOT_HOSTS
 from ansible_collections.kindling.flatcar.plugins.plugin_utils._inventory.hostvars import Variables
 from ansible_collections.kindling.flatcar.plugins.plugin_utils._inventory.mistakes import count
-from ansible_collections.kindling.flatcar.plugins.plugin_utils._inventory.reader import NODES, InventoryReading
+from ansible_collections.kindling.flatcar.plugins.plugin_utils._inventory.reader import NODES, Fleet, read_nodes
 from ansible_collections.kindling.flatcar.plugins.plugin_utils._output.output import OUTPUT_OPTIONS, emit
 from ansible_collections.kindling.flatcar.plugins.plugin_utils._publish.places import network_of
 from ansible_collections.kindling.flatcar.plugins.plugin_utils._status.installs import table
@@ -42,7 +42,7 @@ class ActionModule(InventoryAction):
     def act(self, options: Mapping[str, Any], task_vars: dict[str, Any]) -> dict[str, Any]:
         variables = Variables(task_vars, self._loader)
         hosts = variables.group(BOOT_HOSTS)
-        wanted = _wanted(read_whole(variables))
+        wanted = _wanted(read_nodes(_to_read(variables.group(NODES), hosts, options["hosts"]), variables))
         asked = {answer["item"]: answer for answer in options["asked"]}
         read = {
             host: _answer(asked.get(host) or task_vars["hostvars"][host].get(options["register"])) for host in hosts
@@ -66,11 +66,19 @@ class ActionModule(InventoryAction):
         return {"changed": False, "msg": summary}
 
 
-def _wanted(found: InventoryReading) -> dict[str, Wanted]:
-    """All nodes without mistakes in the inventory, with their boot hosts: of a pair, the one that answers first comes first."""
+def _to_read(nodes: list[str], boot_hosts: Collection[str], limit: list[str] | None) -> list[str]:
+    """The nodes of a *limit*, or all: which are behind a boot host is known only once they are read."""
+    if limit is None or set(limit) & set(boot_hosts):
+        return nodes
+    asked = set(limit)
+    return [name for name in nodes if name in asked]
+
+
+def _wanted(fleets: Mapping[str, Fleet]) -> dict[str, Wanted]:
+    """The nodes without mistakes in the inventory, with their boot hosts: of a pair, the one that answers first comes first."""
     serving: dict[str, list[tuple[bool, str]]] = {}
     made = {}
-    for host, fleet in found.fleets.items():
+    for host, fleet in fleets.items():
         for node in fleet.nodes:
             if node.name in fleet.configs:
                 serving.setdefault(node.name, []).append((network_of(node, fleet.networks).standby, host))

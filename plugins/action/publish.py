@@ -15,6 +15,8 @@ from ansible_collections.kindling.flatcar.plugins.module_utils._generation.gener
     digest_of,
     manifest_of,
     pack,
+    part_of,
+    parts_of,
 )
 from ansible_collections.kindling.flatcar.plugins.module_utils._routes import host_paths, routes
 from ansible_collections.kindling.flatcar.plugins.plugin_utils._ansible.host_action import HostAction
@@ -99,7 +101,7 @@ class ActionModule(HostAction):
         known = {host: HostFacts(task_vars["hostvars"][host]["ansible_facts"]) for host in hosts}
         checkout = _look(task_vars)
         judged = {host: judge(checkout, options["known"].get(host) or {}) for host in hosts}
-        found = read_inventory(self._variables, known)
+        found = read_inventory(self._variables, known, for_later=True)
         wrong = (*found.problems, *found.placeholders)
         said = [describe(wrong)] if wrong else []
         refused = [f"{host}: {judgement.older}" for host, judgement in judged.items() if judgement.older]
@@ -135,19 +137,20 @@ class ActionModule(HostAction):
             raise Refused(f"{task_vars['inventory_hostname']}: {judgement.older} Nothing was published.")
         files = self._files(fleet, key, options, task_vars)
         manifest = manifest_of(files)
-        differing = changes(served["manifest"], manifest)
+        there = self._manifest_there(manifest, served["parts"], options, task_vars)
+        differing = changes(there, manifest)
         result = {
-            "changed": manifest != served["manifest"],
+            "changed": manifest != there,
             "changes": {kind: [routes.without_tokens(path) for path in paths] for kind, paths in differing.items()},
         }
         if options["refuse_losses"]:
-            self._refuse_losses(served["manifest"], files, options, task_vars)
+            self._refuse_losses(there, files, options, task_vars)
         ended = ended_armings(served["armings"], files)
         self._warn(ended.values())
         result["ended"] = list(ended)
         if self._task.diff and result["changed"]:
             told = [{"prepared": "".join(f"{line}\n" for line in (_ENDED, *ended.values()))}] if ended else []
-            changed = self._differences(served["manifest"], files, fleet.configs, key, options, task_vars)
+            changed = self._differences(there, files, fleet.configs, key, options, task_vars)
             result["diff"] = told + [{name: visible(text) for name, text in part.items()} for part in changed]
         if self._task.check_mode:
             return result
@@ -157,7 +160,7 @@ class ActionModule(HostAction):
             return result
         arguments = {
             "path": options["path"],
-            "src": self.send("generation", pack(files, held=set(served["manifest"].values()))),
+            "src": self.send("generation", pack(files, there)),
             "digest": digest_of(manifest),
             "private": PRIVATE,
             "secret": SECRET,
@@ -184,6 +187,22 @@ class ActionModule(HostAction):
         asked = {"path": options["path"], "key": True, "given_key": options["key"]}
         served = self._ask(asked, task_vars)
         return served, bytes.fromhex(options["key"] or served["key"])  # a secret that was given is masked in the answer
+
+    def _manifest_there(
+        self,
+        ours: Mapping[str, str],
+        parts: Mapping[str, str],
+        options: Mapping[str, Any],
+        task_vars: dict[str, Any],
+    ) -> Mapping[str, str]:
+        """The manifest of what the boot host serves: only those parts of it cross the network that differ from *ours*."""
+        own = parts_of(ours)
+        differing = {part for part in own.keys() | parts.keys() if own.get(part) != parts.get(part)}
+        if not differing:
+            return ours
+        asked = {"path": options["path"], "manifest": sorted(differing)}
+        theirs = self._ask(asked, task_vars)["manifest"]
+        return {path: sha256 for path, sha256 in ours.items() if part_of(path) not in differing} | theirs
 
     def _files(
         self, fleet: Fleet, key: bytes, options: Mapping[str, Any], task_vars: Mapping[str, Any]

@@ -11,7 +11,10 @@ from typing import Any, ClassVar
 
 from ansible_collections.kindling.flatcar.plugins.plugin_utils._ansible.refusal import Refused
 from ansible_collections.kindling.flatcar.plugins.plugin_utils._disks.losses import Loss, lines, losses, who
-from ansible_collections.kindling.flatcar.plugins.plugin_utils._inventory.action import InventoryAction, read_whole
+from ansible_collections.kindling.flatcar.plugins.plugin_utils._inventory.action import (
+    InventoryAction,
+    read_without_facts,
+)
 from ansible_collections.kindling.flatcar.plugins.plugin_utils._inventory.boot_hosts import BOOT_HOSTS
 from ansible_collections.kindling.flatcar.plugins.plugin_utils._inventory.hostvars import Variables
 from ansible_collections.kindling.flatcar.plugins.plugin_utils._inventory.mistakes import (
@@ -41,7 +44,7 @@ class ActionModule(InventoryAction):
     def act(self, options: Mapping[str, Any], task_vars: dict[str, Any]) -> dict[str, Any]:
         started = time.monotonic()
         groups = task_vars["groups"]
-        found = read_whole(Variables(task_vars, self._loader))
+        found = read_without_facts(Variables(task_vars, self._loader))
         asked = frozenset(options["hosts"] or ())
         fleets = [_within(fleet, asked) for fleet in found.fleets.values()]
         opinions = second_opinions(fleets) if options["cross_check"] else Opinions([], [], [])

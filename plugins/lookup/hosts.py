@@ -10,6 +10,7 @@ short_description: The hosts of a play, refused if --limit leaves none of them
 description:
   - Ansible skips a play that C(--limit) leaves without hosts, and exits successfully. As the value of C(hosts) in every play of a
     playbook, this makes it an error that says which hosts the playbook works on.
+  - Lets the play's tasks keep what they have read of the inventory in the controller's memory, for later tasks of the same run.
   - So are an inventory that is not given or does not exist, one with unreadable files, and C(--tags).
   - A limit excludes the controller, too. A play on C(localhost) that accepts other hosts in its limit then runs for those, and
     needs C(connection=local) and tasks with C(run_once), even if the limit contains C(localhost).
@@ -49,6 +50,7 @@ from typing import Any
 from ansible import context
 from ansible.inventory.manager import InventoryManager
 from ansible.plugins.lookup import LookupBase
+from ansible_collections.kindling.flatcar.plugins.plugin_utils._ansible.run_memory import open_run_memory
 from ansible_collections.kindling.flatcar.plugins.plugin_utils._files.check import unreadable
 from ansible_collections.kindling.flatcar.plugins.plugin_utils._inventory.mistakes import listed, mistakes
 from ansible_collections.kindling.flatcar.plugins.plugin_utils._inventory.sources import files_of, who_reads
@@ -63,6 +65,7 @@ class LookupModule(LookupBase):
     def run(self, terms: list[str], variables: Mapping[str, Any] | None = None, **kwargs: Any) -> list[str]:
         self.set_options(var_options=variables, direct=kwargs)
         (pattern,) = terms
+        open_run_memory()
         if context.CLIARGS.get("syntax"):  # nothing is run, and no inventory is needed
             return [pattern]
         for message in (*_without_inventory(variables), *_with_tags(variables)):

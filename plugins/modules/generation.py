@@ -38,7 +38,8 @@ options:
     required: true
   src:
     description:
-      - An archive on the boot host with the list of the files of the tree to serve, and those that are not served yet.
+      - An archive on the boot host with what differs in the tree to serve from the served one. It has the contents of those files
+        that are not served yet.
       - Without it the module only reports the state.
     type: path
   digest:
@@ -62,6 +63,13 @@ options:
     description: How many generations to keep on the host, including the served one.
     type: int
     default: 5
+  manifest:
+    description:
+      - The parts of the manifest of what is served that are returned in RV(manifest), as RV(parts) names them. A caller that
+        compares RV(parts) with its own fetches only what differs.
+    type: list
+    elements: str
+    default: []
   read:
     description:
       - Paths of served files whose contents are returned in RV(texts), so that a diff can be shown.
@@ -111,9 +119,15 @@ EXAMPLES = r"""
 """
 
 RETURN = r"""
+parts:
+  description:
+    - Digests of the manifest of what is served (the SHA-256 of every file, by path), part by part. Which part a path belongs to is
+      known from the path alone.
+  returned: when O(src) is not given
+  type: dict
 manifest:
-  description: The SHA-256 of every file that was served before this run, by path.
-  returned: success
+  description: The SHA-256 of every served file in the parts in O(manifest), by path.
+  returned: when O(src) is not given
   type: dict
 texts:
   description: The contents of the files in O(read) that are served, by path.
@@ -162,6 +176,7 @@ def main() -> None:
             "secret": {"type": "list", "elements": "str", "default": [], "no_log": False},  # names of directories
             "group": {"type": "str", "default": "kindling-web"},
             "keep": {"type": "int", "default": 5},
+            "manifest": {"type": "list", "elements": "str", "default": []},
             "read": {"type": "list", "elements": "str", "default": []},
             "key": {"type": "bool", "default": False, "no_log": False},
             "given_key": {"type": "str", "no_log": True},
@@ -205,7 +220,10 @@ def run(params: dict, check_mode: bool) -> dict:
 def _state(root: Path, params: dict, check_mode: bool) -> dict:
     manifest = generation.read_manifest(root)
     state = {
-        "manifest": manifest,
+        "parts": generation.parts_of(manifest),
+        "manifest": {
+            path: sha256 for path, sha256 in manifest.items() if generation.part_of(path) in params["manifest"]
+        },
         "texts": _texts(root, manifest, params["read"]),
         "published": generation.published(root),
         "armings": _armings(params),

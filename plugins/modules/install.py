@@ -8,8 +8,9 @@ DOCUMENTATION = r"""
 module: install
 short_description: Arm nodes for one installation each, and wait until they run
 description:
-  - The steps of the playbook C(install.yml). V(plan) reads and checks the whole inventory. The others are delegated to a boot
-    host and act on those of O(nodes) that are armed there.
+  - The steps of the playbook C(install.yml). V(plan) reads and checks O(nodes), the boot hosts, and of all other nodes what they
+    could have in common with these by mistake, such as a MAC address. The others are delegated to a boot host and act on those of
+    O(nodes) that are armed there.
   - Nothing is armed unless the boot host serves what the inventory says now.
   - Tokens are generated for each arming and shipped in one archive; they appear in no output and no log.
 version_added: 0.1.0

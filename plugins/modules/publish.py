@@ -55,8 +55,11 @@ options:
     elements: str
   nodes:
     description:
-      - With O(command=publish), the nodes of this boot host, as returned in RV(fleets) in this run. Only they are checked again,
-        one by one and against each other.
+      - With O(command=publish), the nodes of this boot host, as returned in RV(fleets) in this run. They are published as they were
+        checked. Those whose variables have changed since, by facts or C(set_fact) for example, or whose templates look at a host
+        whose variables have, are read again; all are checked against each other again.
+      - What was checked is kept in the controller's memory until the run ends, if the play's C(hosts) come from the lookup
+        P(kindling.flatcar.hosts#lookup) and the controller runs Linux. Otherwise these nodes are read again.
       - When not given, the whole inventory is read and checked.
     type: list
     elements: str

@@ -3,8 +3,8 @@
 
 The inventory is that of ``real_inventory.py``: half of the nodes in RAM, a third to be installed. Sides take turns:
 
-- ours: ``ansible-playbook`` with the action ``fleet`` as ``site.yml`` has it: first it reads and checks everything, then it
-  reads again, builds and publishes; once when nothing is published yet, once when one node has changed, once when nothing has;
+- ours: ``ansible-playbook`` with the action ``publish`` as ``site.yml`` has it: first it reads, builds and checks everything, then
+  it publishes that; once when nothing is published yet, once when one node has changed, once when nothing has;
 - the usual way: ``ansible-playbook`` with ``template`` tasks that loop over the nodes for the same scripts and configs. It
   runs with few nodes, and its straight line is extended to more, since a thousand take most of an hour;
 - the floor: one process that loads the inventory and templates the same variables of all nodes, as ``hostvars`` does,
@@ -50,7 +50,7 @@ USUAL_NODES = (10, 100)
 JUDGED, LARGE = 1000, (5000, 10000)
 
 OURS = """\
-- hosts: boot_hosts
+- hosts: "{{ lookup('kindling.flatcar.hosts', 'boot_hosts') }}"
   connection: local
   gather_facts: false
   tasks:

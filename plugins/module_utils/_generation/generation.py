@@ -19,7 +19,7 @@ import shutil
 import stat
 import tarfile
 import tempfile
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -59,16 +59,21 @@ class Access:
         return (self.gid, 0o640) if top in self.private else (-1, 0o644)
 
 
-def pack(files: Mapping[str, str], held: Collection[str] = ()) -> bytes:
-    """*files*, contents by path, as one compressed archive: their manifest, and each content that is not *held* already.
-
-    *held* are the SHA-256 of contents that are already served where the archive is unpacked.
+def pack(files: Mapping[str, str], served: Mapping[str, str] | None = None) -> bytes:
+    """*files*, contents by path, as one compressed archive: of their manifest and of their contents only what differs from the
+    manifest *served*, which is that of what is served where the archive is unpacked.
     """
-    manifest = manifest_of(files)
+    manifest, there = manifest_of(files), served or {}
+    held = set(there.values())
     contents = {manifest[path]: content for path, content in files.items() if manifest[path] not in held}
+    listed = {
+        "after": digest_of(there) if there else None,
+        "files": {path: sha256 for path, sha256 in manifest.items() if there.get(path) != sha256},
+        "gone": sorted(there.keys() - manifest.keys()),
+    }
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w:gz", compresslevel=6) as archive:
-        for name, text in ((_MANIFEST, json.dumps(manifest)), *sorted(contents.items())):
+        for name, text in ((_MANIFEST, json.dumps(listed)), *sorted(contents.items())):
             data = text.encode()
             member = tarfile.TarInfo(name)
             member.size = len(data)
@@ -85,6 +90,19 @@ def digest_of(manifest: Mapping[str, str]) -> str:
     """One digest for a whole tree: paths and contents, in a fixed order."""
     lines = "".join(f"{path}\0{sha256}\n" for path, sha256 in sorted(manifest.items()))
     return hashlib.sha256(lines.encode()).hexdigest()[:32]
+
+
+def parts_of(manifest: Mapping[str, str]) -> dict[str, str]:
+    """The digests of its parts, by ``part_of``. Two manifests can be compared by these, and only differing parts be exchanged."""
+    parts: dict[str, dict[str, str]] = {}
+    for path, sha256 in manifest.items():
+        parts.setdefault(part_of(path), {})[path] = sha256
+    return {part: digest_of(within) for part, within in parts.items()}
+
+
+def part_of(path: str) -> str:
+    """One of 256: where a few files differ, few parts do."""
+    return hashlib.sha256(path.encode()).hexdigest()[:2]
 
 
 def read_manifest(root: Path) -> dict[str, str]:
@@ -348,11 +366,12 @@ def _fill(unfinished: Path, archive: Path, digest: str, access: Access) -> None:
 
 
 def _unpack(archive: Path, target: Path, access: Access) -> None:
-    """Write what the archive's manifest lists: from the archive, or from what is served already."""
-    manifest, contents = _read_archive(archive)
+    """Write the generation's files: from the archive, or from what is served already."""
+    listed, contents = _read_archive(archive)
     root = target.parent.parent
-    held = {sha256: path for path, sha256 in read_manifest(root).items()}
-    for name, sha256 in manifest.items():
+    served = read_manifest(root)
+    held = {sha256: path for path, sha256 in served.items()}
+    for name, sha256 in _manifest_after(served, listed).items():
         path = PurePosixPath(name)
         if path.is_absolute() or ".." in path.parts or not path.parts:
             raise GenerationError(f"the archive lists {name}, which is not a regular file of a generation")
@@ -365,8 +384,18 @@ def _unpack(archive: Path, target: Path, access: Access) -> None:
             raise GenerationError(f"the archive lacks {name}, and the served file has changed since: run again")
 
 
-def _read_archive(archive: Path) -> tuple[dict[str, str], dict[str, bytes]]:
-    """The manifest in it, and the contents by their SHA-256."""
+def _manifest_after(served: Mapping[str, str], listed: Mapping[str, Any]) -> dict[str, str]:
+    """The manifest of the new generation, out of what is *served* and what the archive *listed* as different."""
+    if listed["after"] is None:
+        return listed["files"]
+    if digest_of(served) != listed["after"]:
+        raise GenerationError("what is served has changed during this run: run again")
+    gone = set(listed["gone"])
+    return {path: sha256 for path, sha256 in served.items() if path not in gone} | listed["files"]
+
+
+def _read_archive(archive: Path) -> tuple[dict[str, Any], dict[str, bytes]]:
+    """What it lists, and the contents by their SHA-256."""
     contents = {}
     with tarfile.open(archive, mode="r:gz") as packed:
         for member in packed:
@@ -463,6 +492,8 @@ __all__ = (
     "manifest_of",
     "new_key",
     "pack",
+    "part_of",
+    "parts_of",
     "publish",
     "published",
     "read_key",

@@ -5,10 +5,11 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import ipaddress
 import socket
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from .._network.networks import Network
@@ -33,10 +34,13 @@ class Segment(NamedTuple):
 
 
 class _Taken(NamedTuple):
-    """An address or a name that is taken, what in the inventory says so, and its network."""
+    """An address or a name that is taken, what in the inventory says so, and its network.
+
+    ``said`` is asked only where something is wrong: what the inventory gave of each node is packed.
+    """
 
     whose: str
-    said: Any
+    said: Callable[[], Any]
     network: Network | None
 
 
@@ -179,18 +183,21 @@ def _host(address: str) -> Any:
 
 def _wakers_of_others(nodes: Sequence[Node]) -> Iterator[Problem]:
     """A packet that would wake a machine other than the one to be installed."""
-    owners: dict[str, tuple[Node, Any]] = {}
+    owners: dict[str, tuple[Node, Callable[[], Any]]] = {}
     for node in nodes:
         for mac in node.macs():
-            owners.setdefault(mac, (node, _said(node, "flatcar_mac")))
+            owners.setdefault(mac, (node, functools.partial(_said, node, "flatcar_mac")))
     for node in nodes:
         if not node.bmc or not node.bmc["mac"] or node.bmc["mac"] in node.macs():
             continue
         mac = node.bmc["mac"]
-        first, said = owners.setdefault(mac, (node, _said_of_bmc(node, "mac")))
+        first, said = owners.setdefault(mac, (node, functools.partial(_said_of_bmc, node, "mac")))
         if first is not node:
             yield _of_bmc(
-                node, "mac", f"{mac} already belongs to {first.name}: {first.name} would wake instead of this one", said
+                node,
+                "mac",
+                f"{mac} already belongs to {first.name}: {first.name} would wake instead of this one",
+                said(),
             )
 
 
@@ -207,7 +214,7 @@ def _processors_in_the_way(
             owner = next((o for o in taken.get(_host(node.bmc["address"]), ()) if _same_world(o.network, own)), None)
             if owner:
                 message = f"{node.bmc['address']} is {owner.whose}: a service processor needs an address of its own"
-                yield _of_bmc(node, "address", message, owner.said)
+                yield _of_bmc(node, "address", message, owner.said())
 
 
 def _same_world(network: Network | None, own: Network | None) -> bool:
@@ -217,7 +224,7 @@ def _same_world(network: Network | None, own: Network | None) -> bool:
 
 def _of_boot_hosts(segments: Iterable[Segment], reached_at: Mapping[str, Any]) -> Iterator[tuple[Any, _Taken]]:
     for host, at in reached_at.items():
-        yield _host(at), _Taken(f"the boot host {host}'s address", at, None)
+        yield _host(at), _Taken(f"the boot host {host}'s address", lambda at=at: at, None)
     for host, network, entry in segments:
         for name, whose in (
             ("address", f"the boot host {host}'s"),
@@ -225,22 +232,24 @@ def _of_boot_hosts(segments: Iterable[Segment], reached_at: Mapping[str, Any]) -
             ("relay", "the relay's"),
         ):
             if getattr(network, name):
-                yield getattr(network, name), _Taken(f"{whose} address", entry.get(name, entry), network)
+                yield (
+                    getattr(network, name),
+                    _Taken(f"{whose} address", functools.partial(entry.get, name, entry), network),
+                )
         for address in network.own:
-            yield address, _Taken(f"the boot host {host}'s address", entry, network)
+            yield address, _Taken(f"the boot host {host}'s address", lambda entry=entry: entry, network)
 
 
 def _of_nodes(nodes: Iterable[Node], networks: Mapping[str, Network]) -> Iterator[tuple[Any, _Taken]]:
     for node in nodes:
         network = networks.get(node.rack)
         for address in node.addresses():
-            yield (
-                address,
-                _Taken(f"{node.name}'s own address", _said(node, variable_of_address(node, address)), network),
-            )
+            said = functools.partial(_said, node, variable_of_address(node, address))
+            yield address, _Taken(f"{node.name}'s own address", said, network)
         domain = node.domain or (network and network.domain)
         for name in (node.hostname, *([f"{node.hostname}.{domain}"] if domain else [])):
-            yield name, _Taken(f"{node.name}'s own name", _said(node, "flatcar_hostname"), network)
+            said = functools.partial(_said, node, "flatcar_hostname")
+            yield name, _Taken(f"{node.name}'s own name", said, network)
 
 
 def variable_of_address(node: Node, address: Any) -> str:

@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any, ClassVar
 
 from .._ansible.host_action import HostAction
@@ -34,9 +34,9 @@ class InventoryAction(HostAction):
         raise NotImplementedError
 
 
-def read_whole(variables: Variables) -> InventoryReading:
-    """The whole inventory, without any facts of its boot hosts."""
-    return read_inventory(variables, {host: HostFacts() for host in variables.group(BOOT_HOSTS)})
+def read_without_facts(variables: Variables, named: Collection[str] | None = None) -> InventoryReading:
+    """The inventory, or the *named* nodes of it, without any facts of its boot hosts."""
+    return read_inventory(variables, {host: HostFacts() for host in variables.group(BOOT_HOSTS)}, named)
 
 
-__all__ = ("InventoryAction", "read_whole")
+__all__ = ("InventoryAction", "read_without_facts")

@@ -10,7 +10,7 @@ import os
 import pathlib
 import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 from ansible.errors import AnsibleError
 from ansible.parsing.vault import EncryptedString, is_encrypted
@@ -19,18 +19,25 @@ from ansible.utils.vars import load_extra_vars
 
 from .._ansible.compiled_templates import CompiledTemplates
 from .._ansible.file_cache import without_files_of_hosts
+from .._ansible.watched_hosts import WatchedHosts
 from .._files.check import Found
 from .._files.templates import WAY_OUT
 from .._publish.leaks import Secret
 from .._schema.problem import Problem
 from .origin import Origin, origin_of
 from .sources import check_files, files_of, forget_files
+from .written import Digests, NoDigestError
 
 Choose = Callable[[Iterable[str]], list[str]]
 """Selects, out of all of a host's variables, those to read."""
 
 #: Ansible's own variables that repeat those of all hosts.
 _MAGIC = frozenset({"ansible_facts", "groups", "hostvars", "vars"})
+
+#: Those of Ansible's own that say nothing about a host.
+_CONTEXT = frozenset({"hostvars", "omit"})
+
+Result = TypeVar("Result")
 
 #: The extensions of the files that Ansible takes variables from.
 _SUFFIXES = frozenset({"", ".yml", ".yaml", ".json"})
@@ -58,6 +65,9 @@ class Variables:
 
     def __init__(self, task_vars: Mapping[str, Any], loader: Any) -> None:
         self._hostvars = task_vars["hostvars"]
+        self._watched = WatchedHosts(self._hostvars)
+        self._digests = Digests()
+        self._digests_of: dict[str, bytes | None] = {}
         self._groups = task_vars["groups"]
         self._loader = loader
         self._templar = Templar(loader=loader)
@@ -89,16 +99,42 @@ class Variables:
         except AnsibleError as error:
             return Reading({}, list(self._unreadable(host, error)), {})
         templar = self._templar
-        templar.available_variables = {**raw, "hostvars": self._hostvars}
-        values, problems = {}, []
+        templar.available_variables = own = {**raw, "hostvars": self._watched.hostvars}
+        chosen = choose(raw)
+        values: dict[str, Any] = {}
+        problems: dict[str, list[Problem]] = {}
         with self._templates.used():
-            for name in choose(raw):
+            # Strings first: Ansible would render them again for each template that they are in
+            for name in sorted(chosen, key=lambda name: not isinstance(raw[name], str)):
                 try:
                     values[name] = templar.template(raw[name])
                 except AnsibleError as error:
                     found = list(_failures(host, name, raw[name], templar))
-                    problems += found or [_failure(host, name, raw[name], error)]
-        return Reading(values, problems, raw)
+                    problems[name] = found or [_failure(host, name, raw[name], error)]
+                else:
+                    if isinstance(raw[name], str):
+                        own[name] = values[name]
+        in_order = {name: values[name] for name in chosen if name in values}
+        return Reading(in_order, [one for name in chosen for one in problems.get(name, ())], raw)
+
+    def watched(self, function: Callable[[], Result]) -> tuple[Result, frozenset[str]]:
+        """The result of *function*, and the hosts whose variables templates looked at meanwhile, besides their own."""
+        self._watched.seen.clear()
+        return function(), frozenset(self._watched.seen)
+
+    def digest(self, host: str) -> bytes | None:
+        """A digest of all of the host's variables as they are written; None if they cannot be read or compared."""
+        if host not in self._digests_of:  # many hosts may look at the same one
+            self._digests_of[host] = self._digest(host)
+        return self._digests_of[host]
+
+    def _digest(self, host: str) -> bytes | None:
+        if host not in self._hostvars:  # it was, when a template looked at it
+            return None
+        try:
+            return self._digests.of({name: value for name, value in self._raw(host).items() if name not in _CONTEXT})
+        except (AnsibleError, NoDigestError):
+            return None
 
     def secrets(self, host: str) -> list[Secret]:
         """All strings from vaults among the host's variables: those that are vaulted, and all in files that are.

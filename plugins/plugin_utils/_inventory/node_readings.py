@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 from .._butane.files import NO_FILES_DIR
 from .._node import (
     FRAGMENT,
+    IDENTITY,
     NODE,
     OWNED,
     PLACE,
@@ -37,7 +38,7 @@ OWN_NAMES = frozenset(row.name for row in NODE)
 
 
 #: Only a node's own lines say which disks it may lose.
-_RAM_DISKS = "flatcar_ram_disks"
+RAM_DISKS = "flatcar_ram_disks"
 
 
 class Built(NamedTuple):
@@ -56,7 +57,8 @@ class NodeReading(NamedTuple):
 
     ``built`` has its config for the files directories of the boot hosts that serve it; ``homeless`` is that of a node that has no
     place yet, or whose boot host has problems of its own. ``rest`` is the node without its faulty variables, with stand-ins for
-    what is required: it serves to find what else is wrong with the node.
+    what is required: it serves to find what else is wrong with the node. A reading that is not ``whole`` has the node's identity
+    alone. ``record`` is what is to be remembered of it.
     """
 
     node: Node | None
@@ -65,6 +67,8 @@ class NodeReading(NamedTuple):
     homeless: Built | None = None
     rest: Node | None = None
     warnings: tuple[Problem, ...] = ()
+    whole: bool = True
+    record: bytes | None = None
 
 
 def read_and_build(name: str, variables: Variables, boot_hosts: Iterable[BootHost], everywhere: bool) -> NodeReading:
@@ -86,7 +90,10 @@ def read_and_build(name: str, variables: Variables, boot_hosts: Iterable[BootHos
 
 def read_and_pack(name: str, variables: Variables, boot_hosts: Iterable[BootHost], everywhere: bool) -> NodeReading:
     """``read_and_build`` for one of many nodes: what the inventory gave is looked at only where something is wrong."""
-    reading = read_and_build(name, variables, boot_hosts, everywhere)
+    return _packed(read_and_build(name, variables, boot_hosts, everywhere))
+
+
+def _packed(reading: NodeReading) -> NodeReading:
     if not reading.node:
         return reading
     given = Packed(dict(reading.node.given))
@@ -158,11 +165,22 @@ def read_own(name: str, variables: Variables) -> NodeReading:
         node, _problems = read_node(name, {variable: value for variable, value in values.items() if variable in kept})
         rest = _what_is_right(name, values, wrong)
     elif node.ram_disks:
-        given = node.given[_RAM_DISKS]
-        own = variables.own(name, _RAM_DISKS, given if isinstance(given, list | tuple) else [given])
+        given = node.given[RAM_DISKS]
+        own = variables.own(name, RAM_DISKS, given if isinstance(given, list | tuple) else [given])
         node = dataclasses.replace(node, ram_disks=tuple(map(str, own)))
     placed = [with_place(problem, raw, variables) for problem in (*failed, *found)]
     return NodeReading(node, placed, rest=rest, warnings=tuple(_unprefixed(name, raw, variables)))
+
+
+def read_identity(name: str, variables: Variables) -> NodeReading:
+    """What of a node another one could have as well, by mistake: far cheaper than the rest, which is not checked."""
+    values, failed, raw = variables.read(name, lambda names: [one for one in names if one in IDENTITY])
+    if failed and not raw:
+        return NodeReading(None, failed, whole=False)
+    node, found = read_node(name, values, {variable_of(problem.path) for problem in failed})
+    return _packed(
+        NodeReading(node, [with_place(problem, raw, variables) for problem in (*failed, *found)], whole=False)
+    )
 
 
 #: Stand-ins for what a node requires: nothing is reported about them.
@@ -204,4 +222,13 @@ def _unprefixed(name: str, raw: Mapping[str, Any], variables: Variables) -> list
     return found
 
 
-__all__ = ("OWN_NAMES", "Built", "NodeReading", "read_and_build", "read_and_pack", "read_own")
+__all__ = (
+    "OWN_NAMES",
+    "RAM_DISKS",
+    "Built",
+    "NodeReading",
+    "read_and_build",
+    "read_and_pack",
+    "read_identity",
+    "read_own",
+)

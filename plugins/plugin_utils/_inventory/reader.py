@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import functools
 import itertools
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,10 +23,11 @@ from .._publish.places import check_fleet, check_racks, network_of
 from .._schema.problem import INVENTORY, InventoryError, Problem
 from .boot_hosts import BOOT_HOSTS, BootHost, HostFacts, racks_everywhere, read_boot_hosts
 from .hostvars import ITS_VARIABLES, UNREADABLE, Variables
-from .node_readings import NodeReading, read_and_build, read_and_pack
+from .node_readings import NodeReading, read_and_build, read_and_pack, read_identity
 from .origin import origin_of
 from .packed import PackedValues
 from .parallel import parallel_map
+from .remembered import Remembered, remember, with_record
 
 NODES = "flatcar_nodes"
 
@@ -72,14 +73,29 @@ class InventoryReading:
         return self
 
 
-def read_inventory(variables: Variables, wanted: Mapping[str, HostFacts]) -> InventoryReading:
-    """All nodes of the inventory, and the fleets of the *wanted* boot hosts."""
+def read_inventory(
+    variables: Variables,
+    wanted: Mapping[str, HostFacts],
+    named: Collection[str] | None = None,
+    for_later: bool = False,
+) -> InventoryReading:
+    """All nodes of the inventory, and the fleets of the *wanted* boot hosts.
+
+    If only some nodes are *named*, the others are in no fleet: of them only what could be in the way of these is read and checked
+    (``read_identity``). What is right is remembered *for_later* tasks of the same run.
+    """
     files = variables.check_files([*variables.group(BOOT_HOSTS), *variables.group(NODES)])
     boot_hosts = read_boot_hosts(variables, wanted)
     asked = {host: boot_hosts[host] for host in wanted}
     everywhere = asked.keys() == boot_hosts.keys()
     read = functools.partial(read_and_pack, variables=variables, boot_hosts=asked.values(), everywhere=everywhere)
-    readings = parallel_map(read, variables.group(NODES))
+
+    def read_as_asked(name: str) -> NodeReading:
+        if named is not None and name not in named:
+            return read_identity(name, variables)
+        return with_record(read, name, variables) if for_later else read(name)
+
+    readings = parallel_map(read_as_asked, variables.group(NODES))
     nodes = [reading.node for reading in readings if reading.node]
     problems = [problem for reading in readings for problem in reading.problems]
     problems += _check_owners(nodes, boot_hosts)
@@ -91,12 +107,15 @@ def read_inventory(variables: Variables, wanted: Mapping[str, HostFacts]) -> Inv
     problems += _check_homes(nodes, boot_hosts)
     problems += [problem for reading in readings if reading.homeless for problem in reading.homeless.problems]
     problems = [*files.problems, *_not_said_of_files(problems, files.problems)]
-    problems = problems or [_idle(host, boot_hosts[host]) for host, fleet in fleets.items() if not fleet.nodes]
+    if named is None:
+        problems = problems or [_idle(host, boot_hosts[host]) for host, fleet in fleets.items() if not fleet.nodes]
     warnings = [*files.warnings, *(warning for reading in readings for warning in reading.warnings)]
-    right = tuple(reading.node for reading in readings if reading.node and not reading.problems)
+    right = tuple(reading.node for reading in readings if reading.node and reading.whole and not reading.problems)
     remarks = [remark for reading in readings for remark in _remarks_of(reading)]
     warnings += [problem for problem, placeholder in remarks if not placeholder]
     placeholders = tuple(problem for problem, placeholder in remarks if placeholder)
+    if for_later and not problems and not placeholders:
+        remember(readings)
     return InventoryReading(right, fleets, tuple(problems), tuple(warnings), placeholders)
 
 
@@ -121,10 +140,11 @@ def _not_said_of_files(problems: Iterable[Problem], files: Iterable[Problem]) ->
 def _check_fleet(boot_host: BootHost, readings: Iterable[NodeReading]) -> tuple[Fleet, list[Problem]]:
     """The places are those of all nodes, so that no mistake turns up only after another one is fixed."""
     own = [r for r in readings if r.node and network_of(r.node, boot_host.networks)]
-    built = {r.node.name: r.built[boot_host.files_dir] for r in own if not r.problems}
+    whole = [r for r in own if r.whole and not r.problems]
+    built = {r.node.name: r.built[boot_host.files_dir] for r in whole}
     refused = [problem for found in built.values() for problem in found.problems]
     misplaced = check_fleet([reading.node for reading in own], boot_host.networks)
-    right = tuple(reading.node for reading in own if not reading.problems)
+    right = tuple(reading.node for reading in whole)
     configs = PackedValues({name: found.config for name, found in built.items() if found.config is not None})
     programs, unbootable = read_programs(right, boot_host.files_dir, boot_host.debian)
     fleet = Fleet(boot_host.networks, right, configs, boot_host.files_dir, tuple(programs))
@@ -187,14 +207,24 @@ def read_node_alone(name: str, variables: Variables) -> tuple[str, Fleet]:
     raise InventoryError(problems or check_racks([reading.node], racks_everywhere(boot_hosts)))
 
 
+def read_nodes(names: Iterable[str], variables: Variables) -> dict[str, Fleet]:
+    """All boot hosts, each with those of the nodes *names* that have no mistakes of their own. The others are not read."""
+    boot_hosts = read_boot_hosts(variables, {})
+    read = functools.partial(read_and_pack, variables=variables, boot_hosts=boot_hosts.values(), everywhere=False)
+    readings = parallel_map(read, names)
+    return {host: _check_fleet(boot_host, readings)[0] for host, boot_host in boot_hosts.items()}
+
+
 def fleet_of(host: str, names: Iterable[str], variables: Variables, known: HostFacts) -> Fleet:
     """The boot host *host* with the nodes *names* alone, of an inventory that was checked as a whole before.
 
-    Raises ``InventoryError``.
+    Nodes are not read again if they were checked in the same run and have not changed since. Raises ``InventoryError``.
     """
     boot_host = read_boot_hosts(variables, {host: known})[host]
     read = functools.partial(read_and_pack, variables=variables, boot_hosts=[boot_host], everywhere=False)
-    readings = parallel_map(read, names)
+    remembered = Remembered(variables, boot_host.files_dir)
+    found = parallel_map(lambda name: remembered.reading(name) or read(name), names)
+    readings = list(map(remembered.with_given, found))
     fleet, problems = _check_fleet(boot_host, readings)
     problems += [problem for reading in readings for problem in reading.problems]
     if problems:
@@ -202,4 +232,4 @@ def fleet_of(host: str, names: Iterable[str], variables: Variables, known: HostF
     return fleet
 
 
-__all__ = ("NODES", "Fleet", "InventoryReading", "fleet_of", "read_inventory", "read_node_alone")
+__all__ = ("NODES", "Fleet", "InventoryReading", "fleet_of", "read_inventory", "read_node_alone", "read_nodes")

@@ -12,6 +12,7 @@ from .boot import kernel_line
 from .layer import Layer
 from .model import (
     FRAGMENT,
+    IDENTITY,
     NODE,
     OWNED,
     PLACE,
@@ -30,6 +31,7 @@ from .node import Node
 
 __all__ = (
     "FRAGMENT",
+    "IDENTITY",
     "NODE",
     "OWNED",
     "PLACE",

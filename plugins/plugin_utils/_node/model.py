@@ -38,6 +38,9 @@ _NAMES = frozenset(field.name for field in NODE)
 PLACE = frozenset(field.name for field in identity.FIELDS)
 OWNED = frozenset({"flatcar_install_disk", "flatcar_install_disk_serial", "flatcar_bmc"})
 
+#: All that two machines may both have by mistake: the two above, and NICs that a machine does not boot from.
+IDENTITY = PLACE | OWNED | {"flatcar_interfaces"}
+
 
 def node_variables(variables: Iterable[str]) -> list[str]:
     """The names among *variables* that are about a node."""
@@ -211,6 +214,7 @@ def check_butane(node: Node, butane: Mapping[str, Any]) -> Iterator[tuple[str, s
 
 __all__ = (
     "FRAGMENT",
+    "IDENTITY",
     "NODE",
     "OWNED",
     "PLACE",

@@ -11,6 +11,7 @@ import yaml
 from ansible.errors import AnsibleActionFail
 from ansible_collections.kindling.flatcar.plugins.action import publish as action_of_publish
 from ansible_collections.kindling.flatcar.plugins.action.publish import ActionModule, _summary
+from ansible_collections.kindling.flatcar.plugins.module_utils._generation.generation import part_of, parts_of
 from ansible_collections.kindling.flatcar.plugins.plugin_utils._inventory.reader import Fleet
 from ansible_collections.kindling.flatcar.plugins.plugin_utils._network.networks import read_networks
 from ansible_collections.kindling.flatcar.plugins.plugin_utils._node import read_node
@@ -85,6 +86,24 @@ def test_what_is_refused_is_there_for_programs_too(monkeypatch, tmp_path, lost):
         assert not refusal.exists()
 
 
+@pytest.mark.parametrize("changed", [0, 1, 3])
+def test_only_those_parts_of_the_manifest_cross_the_network_that_differ(changed):
+    ours = {f"web/{number}": "a" * 64 for number in range(2000)}
+    theirs = ours | {f"web/{number}": "b" * 64 for number in range(changed)} | {"web/gone": "c" * 64}
+    if not changed:
+        del theirs["web/gone"]
+    asked = []
+
+    def ask(arguments, _task_vars):
+        asked.append(arguments["manifest"])
+        return {"manifest": {path: sha256 for path, sha256 in theirs.items() if part_of(path) in asked[-1]}}
+
+    action = ActionModule.__new__(ActionModule)
+    action._ask = ask
+    assert action._manifest_there(ours, parts_of(theirs), OPTIONS, {}) == theirs
+    assert [len(parts) <= changed + 1 for parts in asked] == ([True] if changed else [])
+
+
 def test_site_yml_is_told_what_other_dhcp_servers_have_to_reserve():
     (play,) = [play for play in yaml.safe_load((ROOT / "playbooks/site.yml").read_text()) if "post_tasks" in play]
     (task,) = play["post_tasks"]
@@ -105,7 +124,9 @@ def test_site_yml_is_told_what_other_dhcp_servers_have_to_reserve():
 def test_what_is_only_a_placeholder_is_not_published(monkeypatch, kind):
     said = (Problem("n1", "flatcar_authorized_keys", "this is the example's key"),)
     found = {"nodes": (), "fleets": {}, "problems": (), "warnings": (Problem("n1", "x", "only a warning"),)}
-    monkeypatch.setattr(action_of_publish, "read_inventory", lambda *_: InventoryReading(**found | {kind: said}))
+    monkeypatch.setattr(
+        action_of_publish, "read_inventory", lambda *_, **_more: InventoryReading(**found | {kind: said})
+    )
     monkeypatch.setattr(action_of_publish, "judge", lambda *_: Judgement())
     monkeypatch.setattr(action_of_publish, "_look", lambda _: Checkout())
     action = ActionModule.__new__(ActionModule)

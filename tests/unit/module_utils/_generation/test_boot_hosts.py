@@ -21,7 +21,7 @@ ROOT = pathlib.Path(__file__).parents[4]
 
 #: As check.yml and site.yml have it, without all that is not about the nodes.
 PLAYBOOK = """\
-- hosts: boot_hosts
+- hosts: "{{ lookup('kindling.flatcar.hosts', 'boot_hosts') }}"
   connection: local
   gather_facts: false
   any_errors_fatal: true
@@ -30,9 +30,17 @@ PLAYBOOK = """\
         lan0: "{{ {'device': 'lan0', 'ipv4': {'address': own_address}} }}"
         lan1: "{{ {'device': 'lan1', 'ipv4': {'address': shared_address}} }}"
         cacheable: true
+
+- hosts: "{{ lookup('kindling.flatcar.hosts', 'boot_hosts') }}"
+  connection: local
+  gather_facts: false
+  any_errors_fatal: true
+@HOW@
+  tasks:
     - ansible.builtin.import_role:
         name: kindling.flatcar.fleet
         tasks_from: preflight
+@BETWEEN@
     - kindling.flatcar.publish:
         networks: "{{ kindling_networks }}"
         nodes: "{{ fleet_checked.fleets[inventory_hostname].nodes }}"
@@ -72,12 +80,12 @@ NODES = {
 class Site:
     def __init__(self, base):
         self.base, self.readings = base, base / "readings"
-        (base / "play.yml").write_text(PLAYBOOK)
         for host in BOOT_HOSTS:
             (base / host).mkdir()
 
-    def play(self, *arguments, boot_hosts=BOOT_HOSTS, nodes=NODES):
+    def play(self, *arguments, boot_hosts=BOOT_HOSTS, nodes=NODES, how="", between=""):
         self.readings.write_text("")
+        (self.base / "play.yml").write_text(PLAYBOOK.replace("@HOW@\n", how).replace("@BETWEEN@\n", between))
         noted = f"'echo UTC; echo ' ~ inventory_hostname ~ ' >> {self.readings}'"
         every = {"flatcar_boot_mode": "ram", "flatcar_time_zone": f"{{{{ lookup('ansible.builtin.pipe', {noted}) }}}}"}
         hosts = {"boot_hosts": {"hosts": boot_hosts}, "flatcar_nodes": {"vars": every, "hosts": nodes}}
@@ -145,8 +153,38 @@ def test_publishing_again_changes_nothing(published):
     assert "changed=0" in published.play()[1]
 
 
-def test_nodes_are_read_once_to_check_them_and_once_where_they_are_published(published):
-    assert published.read == {name: 3 if name.startswith("both") else 2 for name in NODES}
+def test_nodes_are_read_once_for_all_boot_hosts_to_check_and_to_publish_them(published):
+    assert published.read == dict.fromkeys(NODES, 1)
+
+
+#: What changes two nodes after all were checked: one has a fact of its own, the other looks at a host that has.
+CHANGE = """\
+    - ansible.builtin.set_fact:
+        flatcar_address: 10.1.0.77
+        late: changed
+      delegate_to: "{{ item }}"
+      delegate_facts: true
+      run_once: true
+      loop: [a1, localhost]
+"""
+
+
+@pytest.mark.parametrize("how", ["", "  serial: 1\n"])
+def test_what_changes_after_it_was_checked_is_published_as_it_is_then(site, how):
+    domain = "{{ hostvars['localhost'].late | default('early') }}.test"
+    nodes = NODES | {"a2": NODES["a2"] | {"flatcar_domain": domain}}
+    status, said = site.play(nodes=nodes, how=how, between=CHANGE)
+    assert status == 0, said
+    assert "10.1.0.77" in site.reservations("boot-a", "a")[0]
+    assert "10.1.0.11" not in (site.served("boot-a") / "dnsmasq/dhcp-hosts").read_text()
+    texts = [file.read_text() for file in site.served("boot-a").rglob("*") if file.is_file()]
+    assert any("a2.changed.test" in text for text in texts)
+    assert not any("early.test" in text for text in texts)
+    read = collections.Counter(site.readings.read_text().split())
+    if not how:
+        assert read == dict.fromkeys(NODES, 1) | {"a1": 2, "a2": 2}
+    for name in ("a1", "a2"):
+        assert read[name] >= 2
 
 
 def test_one_boot_host_alone_is_held_against_all_others(site):

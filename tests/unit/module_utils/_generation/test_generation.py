@@ -17,6 +17,7 @@ from pathlib import Path
 import pytest
 from ansible_collections.kindling.flatcar.plugins.module_utils._generation import generation
 from ansible_collections.kindling.flatcar.plugins.module_utils._host.locks import locked
+from ansible_collections.kindling.flatcar.plugins.modules import generation as module
 
 ACCESS = generation.Access(private=frozenset({"web"}), secret=frozenset({"index.json"}), gid=os.getgid())
 FILES = {
@@ -27,9 +28,9 @@ FILES = {
 }
 
 
-def publish(root, files, keep=5, digest=None, held=()):
+def publish(root, files, keep=5, digest=None, there=None):
     archive = root.parent / "archive"
-    archive.write_bytes(generation.pack(files, held))
+    archive.write_bytes(generation.pack(files, there))
     return generation.publish(
         root, archive, digest or generation.digest_of(generation.manifest_of(files)), ACCESS, keep
     )
@@ -117,7 +118,8 @@ def write_archive(path, members):
 
 @pytest.mark.parametrize("name", ["../escape", "/etc/escape", "web/../../escape", "."])
 def test_no_archive_writes_outside_of_its_generation(root, name):
-    write_archive(root / "archive", {"manifest": json.dumps({name: "0" * 64}), "0" * 64: "x"})
+    listed = {"after": None, "files": {name: "0" * 64}, "gone": []}
+    write_archive(root / "archive", {"manifest": json.dumps(listed), "0" * 64: "x"})
     with pytest.raises(generation.GenerationError, match="not a regular file"):
         generation.publish(root, root / "archive", "0" * 32, ACCESS, 5)
     assert not list(root.parent.rglob("escape"))
@@ -129,20 +131,20 @@ def test_an_archive_without_a_manifest_is_refused(root):
         generation.publish(root, root / "archive", "0" * 32, ACCESS, 5)
 
 
-def held_by(root):
-    return set(generation.read_manifest(root).values())
-
-
 def test_what_is_served_already_is_not_shipped_and_takes_no_room(root):
     files = FILES | {f"web/ipxe/{number}": f"#!ipxe\n{random.Random(number).random()}\n" for number in range(100)}
     first = publish(root, files)
     changed = files | {"web/ipxe/7": "#!ipxe\nnew\n", "web/moved": files["web/ipxe/9"]}
     del changed["web/ipxe/8"]
     archive = root.parent / "delta"
-    archive.write_bytes(generation.pack(changed, held_by(root)))
+    there = generation.read_manifest(root)
+    archive.write_bytes(generation.pack(changed, there))
     with tarfile.open(archive) as packed:
-        assert len(packed.getnames()) == 2  # the manifest, and what is new
-    second = publish(root, changed, held=held_by(root))
+        assert len(packed.getnames()) == 2  # the list, and what is new
+        listed = json.loads(packed.extractfile("manifest").read())
+    assert sorted(listed["files"]) == ["web/ipxe/7", "web/moved"]
+    assert listed["gone"] == ["web/ipxe/8"]
+    second = publish(root, changed, there=there)
     assert served(root) == changed
     assert (first / "web/ipxe/1").samefile(second / "web/ipxe/1")
     assert (first / "web/ipxe/7").read_text() == files["web/ipxe/7"]
@@ -150,20 +152,55 @@ def test_what_is_served_already_is_not_shipped_and_takes_no_room(root):
 
 def test_what_changed_on_the_host_meanwhile_is_not_taken(root):
     publish(root, FILES)
-    held = held_by(root)
+    there = generation.read_manifest(root)
     (root / "current/web/boot.ipxe").write_text("gone bad")
-    with pytest.raises(
-        generation.GenerationError, match=r"lacks web/boot\.ipxe, and the served file has changed since"
-    ):
-        publish(root, FILES | {"web/more": "x"}, held=held)
-    publish(root, FILES | {"web/more": "x"}, held=held_by(root))
+    with pytest.raises(generation.GenerationError, match="what is served has changed during this run: run again"):
+        publish(root, FILES | {"web/more": "x"}, there=there)
+    publish(root, FILES | {"web/more": "x"}, there=generation.read_manifest(root))
     assert served(root) == FILES | {"web/more": "x"}
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_any_generation_follows_any_other_out_of_their_differences(root, seed):
+    source = random.Random(seed)
+    names = [f"web/{number}" for number in range(30)]
+    for _ in range(3):
+        files = {name: source.choice("abc") for name in source.sample(names, source.randrange(1, 30))}
+        there = generation.read_manifest(root)
+        if files != (served(root) if there else {}):
+            publish(root, files, there=there)
+            assert served(root) == files
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_manifests_differ_only_in_parts_that_differ(seed):
+    source = random.Random(seed)
+    ours = {f"web/{number}": source.choice("ab") * 64 for number in range(source.randrange(2000))}
+    theirs = {path: sha256 for path, sha256 in ours.items() if source.random() > 0.002}
+    theirs |= dict.fromkeys(source.sample(sorted(theirs), min(3, len(theirs))), "c" * 64)
+    theirs |= {f"other/{source.random()}": "d" * 64 for _ in range(source.randrange(3))}
+    one, other = generation.parts_of(ours), generation.parts_of(theirs)
+    differing = {part for part in one.keys() | other.keys() if one.get(part) != other.get(part)}
+    changed = {path for path in ours.keys() | theirs.keys() if ours.get(path) != theirs.get(path)}
+    assert differing == {generation.part_of(path) for path in changed}
+
+
+def test_a_boot_host_tells_its_manifest_part_by_part(root):
+    publish(root, FILES)
+    params = {"path": str(root), "src": None, "checkout": None, "manifest": [], "read": [], "key": False}
+    params |= {"installs_dir": str(root / "installs"), "live": str(root / "live"), "supervised": None}
+    manifest = generation.read_manifest(root)
+    told = module.run(params, check_mode=True)
+    assert (told["parts"], told["manifest"]) == (generation.parts_of(manifest), {})
+    told = module.run(params | {"manifest": [generation.part_of("index.json")]}, check_mode=True)
+    assert told["manifest"] == {"index.json": manifest["index.json"]}
+    assert module.run(params | {"manifest": list(told["parts"])}, check_mode=True)["manifest"] == manifest
 
 
 def test_a_file_that_too_many_may_read_is_written_anew(root):
     first = publish(root, FILES)
     (first / "index.json").chmod(0o644)
-    second = publish(root, FILES | {"web/more": "x"}, held=held_by(root))
+    second = publish(root, FILES | {"web/more": "x"}, there=generation.read_manifest(root))
     assert stat.S_IMODE((second / "index.json").stat().st_mode) == 0o600
     assert not (first / "index.json").samefile(second / "index.json")
 

@@ -36,16 +36,15 @@ class Inventory:
         self._reader, self._mistakes, self._boot_hosts = reader, mistakes, boot_hosts
         loader = DataLoader()
         manager = InventoryManager(loader=loader, sources=[str(path)])
-        host_vars = HostVars(manager, VariableManager(loader=loader, inventory=manager), loader)
+        self.loader, self.manager = loader, VariableManager(loader=loader, inventory=manager)
+        host_vars = HostVars(manager, self.manager, loader)
         groups = {name: [str(host) for host in group.get_hosts()] for name, group in manager.groups.items()}
-        task_vars = {"hostvars": host_vars, "groups": groups, "ansible_inventory_sources": [str(path)]}
-        self.variables = hostvars.Variables(task_vars, loader)
+        self.task_vars = {"hostvars": host_vars, "groups": groups, "ansible_inventory_sources": [str(path)]}
+        self.variables = hostvars.Variables(self.task_vars, loader)
 
-    def read_inventory(self, **known):
-        hosts = self.variables.group("boot_hosts")
-        return self._reader.read_inventory(
-            self.variables, {host: known.get(host, self._boot_hosts.HostFacts()) for host in hosts}
-        )
+    def read_inventory(self, named=None, for_later=False, **known):
+        facts = {host: known.get(host, self._boot_hosts.HostFacts()) for host in self.variables.group("boot_hosts")}
+        return self._reader.read_inventory(self.variables, facts, named, for_later)
 
     def report(self):
         """The problems as programs read them."""

@@ -10,7 +10,7 @@ import signal
 
 import pytest
 from ansible.errors import AnsibleError
-from ansible_collections.kindling.flatcar.plugins.plugin_utils._inventory import parallel
+from ansible_collections.kindling.flatcar.plugins.plugin_utils._inventory import node_readings, parallel, reader
 from ansible_collections.kindling.flatcar.plugins.plugin_utils._inventory.boot_hosts import HostFacts
 from ansible_collections.kindling.flatcar.plugins.plugin_utils._inventory.origin import origin_of
 from ansible_collections.kindling.flatcar.plugins.plugin_utils._node import NODE
@@ -481,6 +481,26 @@ def test_a_variable_may_look_at_other_hosts(inventory):
     assert node.domain == "a.example.com"
 
 
+def test_a_string_is_rendered_once_however_many_others_have_it(inventory, tmp_path):
+    """So a template that gives something else each time gives one value to a machine."""
+    noted = f"{{{{ lookup('ansible.builtin.pipe', 'echo >> {tmp_path}/noted; echo n') ~ (10 ** 12) | random }}}}"
+    n1 = {"flatcar_mac": "52:54:00:00:00:01", "flatcar_address": "10.1.0.11", "flatcar_rack": "a"}
+    n1 |= {"flatcar_kernel_arguments": ["a={{ flatcar_hostname }}", "b={{ other }}"], "flatcar_hostname": noted}
+    n1["other"] = "{{ flatcar_hostname }}"
+    loaded = inventory({"hosts.yml": json.dumps({"flatcar_nodes": {"hosts": {"n1": n1}}})})
+    (node,) = loaded.read_inventory().checked().nodes
+    assert node.kernel_arguments == (f"a={node.hostname}", f"b={node.hostname}")
+    assert (tmp_path / "noted").read_text() == "\n"
+
+
+def test_what_a_template_gives_is_not_taken_for_a_template(inventory):
+    given = {"a": "{% raw %}{{ nowhere }}{% endraw %}", "b": "<{{ a }}>", "c": ["{{ b }}"], "d": "{{ e }}", "e": 5}
+    loaded = inventory({"hosts.yml": json.dumps({"flatcar_nodes": {"hosts": {"n1": given}}})})
+    read = loaded.variables.read("n1", lambda names: [name for name in names if name in given])
+    assert read.problems == []
+    assert read.values == {"a": "{{ nowhere }}", "b": "<{{ nowhere }}>", "c": ["<{{ nowhere }}>"], "d": 5, "e": 5}
+
+
 ONE_PROCESSOR = """\
 flatcar_nodes:
   vars:
@@ -569,3 +589,80 @@ def test_in_ram_a_disk_that_a_group_names_does_not_count(inventory, group, own, 
     assert message.endswith(
         "flatcar_ram_disks: [/dev/disk/by-id/wwn-0x5000c500000000aa]; a group's value does not count"
     )
+
+
+def _neighbours(**changes):
+    """Two nodes; *changes* are the second one's."""
+    bmc = {"type": "ipmi", "address": "10.9.0.1", "user": "a", "password": "b"}
+    n1 = {"flatcar_mac": "52:54:00:00:00:01", "flatcar_address": "10.1.0.11", "flatcar_bmc": bmc}
+    n1["flatcar_install_disk"] = "/dev/disk/by-id/wwn-0x5000c500a1b2c3d4"
+    n2 = {"flatcar_mac": "52:54:00:00:00:02", "flatcar_address": "10.1.0.12", **changes}
+    nodes = {"vars": {"flatcar_rack": "a"}, "hosts": {"n1": n1, "n2": n2}}
+    return {"hosts.yml": json.dumps({"flatcar_nodes": nodes})}
+
+
+@pytest.mark.parametrize(
+    ("variable", "value"),
+    [
+        ("flatcar_mac", "52:54:00:00:00:01"),
+        ("flatcar_mac", ["52:54:00:00:00:02", "52:54:00:00:00:01"]),
+        ("flatcar_interfaces", [{"name": "lan1", "mac": "52:54:00:00:00:01", "addresses": ["10.3.0.1/24"]}]),
+        ("flatcar_interfaces", [{"name": "lan1", "addresses": ["10.1.0.11/24"]}]),
+        ("flatcar_address", "10.1.0.11"),
+        ("flatcar_address", "10.7.0.1"),
+        ("flatcar_hostname", "n1"),
+        ("flatcar_hostname_pattern", "n1"),
+        ("flatcar_install_disk", "/dev/disk/by-id/scsi-35000c500a1b2c3d4"),
+        ("flatcar_bmc", {"type": "ipmi", "address": "10.9.0.1", "user": "a", "password": "b"}),
+        ("flatcar_bmc", {"type": "ipmi", "address": "10.1.0.11", "user": "a", "password": "b"}),
+        ("flatcar_bmc", {"type": "wol", "mac": "52:54:00:00:00:01"}),
+        ("flatcar_mac", "{{ nowhere }}"),
+        ("flatcar_mac", "wrong"),
+        ("flatcar_rack", "elsewhere"),
+    ],
+)
+def test_what_another_node_could_take_from_a_named_one_is_refused_as_always(inventory, variable, value):
+    loaded = inventory(_neighbours(**{variable: value}))
+    everything = loaded.read_inventory().problems
+    assert everything
+    assert loaded.read_inventory(named={"n1"}).problems == everything
+
+
+@pytest.mark.parametrize(
+    ("variable", "value"),
+    [("flatcar_typo", 1), ("flatcar_ntp", "{{ nowhere }}"), ("flatcar_butane", {"filez": 1})],
+)
+def test_other_mistakes_of_others_do_not_stop_a_command_about_one_node(inventory, variable, value):
+    loaded = inventory(_neighbours(**{variable: value}))
+    assert [problem.subject for problem in loaded.read_inventory().problems] == ["n2"]
+    found = loaded.read_inventory(named={"n1"}).checked()
+    assert [node.name for node in found.nodes] == ["n1"]
+    assert [node.name for node in found.fleets["boot-a"].nodes] == list(found.fleets["boot-a"].configs) == ["n1"]
+    assert [problem.subject for problem in loaded.read_inventory(named={"n2"}).problems] == ["n2"]
+
+
+def test_a_named_node_does_not_take_the_disk_of_another(inventory):
+    loaded = inventory({"hosts.yml": TAKEN % "flatcar_swap: /dev/disk/by-id/wwn-0x5000c500a1b2c3d4"})
+    assert loaded.read_inventory(named={"n2"}).problems == loaded.read_inventory().problems != ()
+
+
+@pytest.mark.parametrize("named", [set(), {"n007"}])
+def test_only_named_nodes_are_built(inventory, big, monkeypatch, named):
+    """Counted, and not timed."""
+    built = []
+    real = node_readings.build_config
+    monkeypatch.setattr(node_readings, "build_config", lambda node, *rest: built.append(node.name) or real(node, *rest))
+    monkeypatch.setattr(parallel, "_cores", lambda: 1)
+    lines = "".join(f"    {name}: {json.dumps(variables)}\n" for name, variables in big.items())
+    loaded = inventory({"hosts.yml": f"flatcar_nodes:\n  vars: {{flatcar_rack: a}}\n  hosts:\n{lines}"})
+    read = []
+    template = loaded.variables._templar.template
+    monkeypatch.setattr(loaded.variables._templar, "template", lambda value: read.append(value) or template(value))
+    loaded.read_inventory(named=named).checked()
+    assert built == sorted(named)
+    assert read.count("ttyS0") == len(named)
+    read.clear()
+    fleets = reader.read_nodes(named, loaded.variables)
+    assert built == [*named, *named]
+    assert [node.name for node in fleets["boot-a"].nodes] == list(named)
+    assert read.count("ttyS0") == len(named)

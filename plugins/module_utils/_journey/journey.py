@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from .._host.listeners import parse
+from .._netboot.transfer import AGENT
 from .._records import records
 
 #: How many boots of a machine are returned, and how many machines that may be it.
@@ -44,7 +45,7 @@ def heard(
     boots, good, near = {}, {}, {}
     strangers = {**book.strangers.once, **book.strangers.returned}
     for mac in wanted:
-        every = found["boots"][mac]
+        every = [boot for boot in found["boots"][mac] if not _is_tried(boot)]
         shown = [boot for boot in every if max((boot["begun"], *boot["again"])) >= since][-BOOTS:]
         shown = shown if since else shown[-1:]
         boots[mac] = shown
@@ -53,6 +54,11 @@ def heard(
         if not shown:
             near[mac] = list(_near(mac, strangers))
     return {"boots": boots, "good": good, "near": near, "unserved": found["unserved"], "until": found["until"]}
+
+
+def _is_tried(boot: Mapping[str, Any]) -> bool:
+    """Whether it is not the machine that booted, but the acceptance run in its place."""
+    return any(event.get("who") == AGENT for event in boot["events"])
 
 
 def _went_well(boot: Mapping[str, Any]) -> bool:

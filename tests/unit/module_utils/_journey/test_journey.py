@@ -6,6 +6,7 @@ import json
 
 import pytest
 from ansible_collections.kindling.flatcar.plugins.module_utils._journey import journey
+from ansible_collections.kindling.flatcar.plugins.module_utils._netboot.transfer import AGENT
 from ansible_collections.kindling.flatcar.plugins.module_utils._records import records
 from hypothesis import given
 from hypothesis import strategies as st
@@ -72,6 +73,13 @@ def test_the_last_boot_or_all_since_then_and_the_last_that_went_well_before(tmp_
     assert [boot["boots"] for boot in found["boots"][NODE]] == [2]
     assert found["good"][NODE]["begun"] == START
     assert heard(tmp_path, log, since=START + 90_000)["boots"][NODE] == []
+
+
+def test_boots_that_an_acceptance_run_tries_are_not_the_machines(tmp_path, log):
+    log.boots(0)
+    log.say(500, f"7 vendor class: {PXE}", f"7 DHCPDISCOVER(lan0) {NODE} ", f"7 DHCPOFFER(lan0) 10.77.0.11 {NODE} ")
+    log.say(501, f'10.77.0.11 "GET /boot.ipxe HTTP/1.1" 200 9 "{AGENT}"', unit="web")
+    assert [boot["begun"] for boot in heard(tmp_path, log)["boots"][NODE]] == [START]
 
 
 def test_who_may_be_the_machine_that_was_never_seen(tmp_path, log):

@@ -74,6 +74,70 @@ def test_an_example(name, tmp_path):
         assert "(not known)" not in text
 
 
+#: What differs between boots of which nothing is wrong.
+FIRMWARES = {
+    "uefi": ["uefi has", "snponly", "ipxe asks and has"],
+    "bios": ["bios asks and has", "undionly", "ipxe asks and has"],
+    "uefi, asks twice": [
+        "uefi asks",
+        "uefi is offered",
+        "uefi asks",
+        "uefi is offered",
+        "uefi takes it",
+        "snponly",
+        "ipxe asks and has",
+    ],
+    "uefi, iPXE asks twice": ["uefi has", "snponly", "ipxe asks and has", "ipxe asks and has"],
+    "another DHCP server": [],
+}
+WAYS = {
+    "ram": ["own script", "kernel", "initrd", "system has", "config", "runs"],
+    "ram, second lease": ["own script", "kernel", "initrd", "system has", "system has", "config", "runs", "renews"],
+    "ram, kernel again": ["own script", "kernel", "kernel", "initrd", "system has", "config", "config", "runs"],
+    "ram, without DHCP": ["own script", "kernel", "initrd", "config", "runs"],
+    "disk": ["own script"],
+    "disk, renews": ["own script", "system has", "renews", "renews"],
+    "install": [
+        "ordered script",
+        "kernel",
+        "initrd",
+        "system has",
+        "installer's config",
+        "begins to write",
+        "is installed",
+    ],
+    "install, runs": [
+        "ordered script",
+        "kernel",
+        "initrd",
+        "system has",
+        "installer's config",
+        "begins to write",
+        "is installed",
+        "runs",
+    ],
+}
+
+
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("firmware", FIRMWARES)
+@pytest.mark.parametrize("quiet", [1, 100_000])
+def test_a_healthy_boot_names_no_fault(firmware, way, quiet, tmp_path):
+    log = [*FIRMWARES[firmware], "first script", *WAYS[way]]
+    journey = journey_of({"log": log, "mode": way.partition(",")[0], "quiet": quiet}, tmp_path)
+    assert (journey["state"], journey["causes"]) == ("fine", [])
+
+
+@pytest.mark.parametrize("firmware", FIRMWARES)
+@pytest.mark.parametrize("way", WAYS)
+def test_a_healthy_boot_names_no_fault_on_its_way(firmware, way, tmp_path):
+    """However far it is, a second after its last line."""
+    log = [*FIRMWARES[firmware], "first script", *WAYS[way]]
+    for length in range(1, len(log) + 1):
+        journey = journey_of({"log": log[:length], "mode": way.partition(",")[0], "quiet": 1}, tmp_path)
+        assert (journey["state"] in ("fine", "under way"), journey["causes"]) == (True, []), log[:length]
+
+
 def test_every_rule_has_an_example_in_which_it_ranks_as_it_says(tmp_path):
     shown = {example["cause"] for example in FAULTS.values()}
     assert shown <= {rule.name for rule in RULES}

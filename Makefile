@@ -184,6 +184,7 @@ bench: setup ## Measure the transpiler, validation, publishing, images and a sto
 	python tests/bench/storm.py
 	python tests/bench/hostile.py
 	python tests/bench/records.py
+	python tests/bench/journey.py
 
 changelog: setup ## Move changelogs/fragments into the release that galaxy.yml names, and write CHANGELOG.md
 	antsibull-changelog release --update-existing --reload-plugins --refresh-plugins

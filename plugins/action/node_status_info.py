@@ -6,27 +6,29 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from ansible_collections.kindling.flatcar.plugins.module_utils._mirror.channels import notes
-from ansible_collections.kindling.flatcar.plugins.plugin_utils._install import config_digest
 from ansible_collections.kindling.flatcar.plugins.plugin_utils._inventory.action import InventoryAction
 from ansible_collections.kindling.flatcar.plugins.plugin_utils._inventory.boot_hosts import BOOT_HOSTS
 from ansible_collections.kindling.flatcar.plugins.plugin_utils._inventory.hostvars import Variables
 from ansible_collections.kindling.flatcar.plugins.plugin_utils._inventory.mistakes import count
-from ansible_collections.kindling.flatcar.plugins.plugin_utils._inventory.reader import NODES, Fleet, read_nodes
+from ansible_collections.kindling.flatcar.plugins.plugin_utils._inventory.reader import NODES, read_nodes
 from ansible_collections.kindling.flatcar.plugins.plugin_utils._output.output import OUTPUT_OPTIONS, emit
-from ansible_collections.kindling.flatcar.plugins.plugin_utils._publish.places import network_of
 from ansible_collections.kindling.flatcar.plugins.plugin_utils._status.installs import table
 from ansible_collections.kindling.flatcar.plugins.plugin_utils._status.status import (
-    Wanted,
-    by_word,
     served_by,
     served_lines,
     status_of,
     strangers,
     text,
+)
+from ansible_collections.kindling.flatcar.plugins.plugin_utils._status.wanted import (
+    answer_of,
+    names_of,
+    names_to_read,
+    wanted_in,
 )
 
 
@@ -42,12 +44,12 @@ class ActionModule(InventoryAction):
     def act(self, options: Mapping[str, Any], task_vars: dict[str, Any]) -> dict[str, Any]:
         variables = Variables(task_vars, self._loader)
         hosts = variables.group(BOOT_HOSTS)
-        wanted = _wanted(read_nodes(_to_read(variables.group(NODES), hosts, options["hosts"]), variables))
+        wanted = wanted_in(read_nodes(names_to_read(variables.group(NODES), hosts, options["hosts"]), variables))
         asked = {answer["item"]: answer for answer in options["asked"]}
         read = {
-            host: _answer(asked.get(host) or task_vars["hostvars"][host].get(options["register"])) for host in hosts
+            host: answer_of(asked.get(host) or task_vars["hostvars"][host].get(options["register"])) for host in hosts
         }
-        names = _names(variables.group(NODES), wanted, options["hosts"])
+        names = names_of(variables.group(NODES), wanted, options["hosts"])
         statuses = [status_of(name, wanted.get(name), read) for name in names]
         if options["hosts"] is None or set(options["hosts"]) & set(hosts):
             known = {*variables.group(NODES), *(word for one in wanted.values() for word in one.known_as)}
@@ -64,53 +66,6 @@ class ActionModule(InventoryAction):
             {"nodes": statuses, "boot_hosts": served, "images": images, "summary": summary},
         )
         return {"changed": False, "msg": summary}
-
-
-def _to_read(nodes: list[str], boot_hosts: Collection[str], limit: list[str] | None) -> list[str]:
-    """The nodes of a *limit*, or all: which are behind a boot host is known only once they are read."""
-    if limit is None or set(limit) & set(boot_hosts):
-        return nodes
-    asked = set(limit)
-    return [name for name in nodes if name in asked]
-
-
-def _wanted(fleets: Mapping[str, Fleet]) -> dict[str, Wanted]:
-    """The nodes without mistakes in the inventory, with their boot hosts: of a pair, the one that answers first comes first."""
-    serving: dict[str, list[tuple[bool, str]]] = {}
-    made = {}
-    for host, fleet in fleets.items():
-        for node in fleet.nodes:
-            if node.name in fleet.configs:
-                serving.setdefault(node.name, []).append((network_of(node, fleet.networks).standby, host))
-                made[node.name] = (node, config_digest(fleet.configs[node.name]))
-    return {
-        name: Wanted(
-            mode=node.boot_mode,
-            version=node.version,
-            config=digest,
-            boot_hosts=tuple(host for _standby, host in sorted(serving[name])),
-            known_as=(*map(str, (node.address, *node.more_addresses)), *(mac.replace(":", "-") for mac in node.mac)),
-        )
-        for name, (node, digest) in made.items()
-    }
-
-
-def _names(nodes: list[str], wanted: Mapping[str, Wanted], hosts: list[str] | None) -> list[str]:
-    """The nodes that are among *hosts*, or behind boot hosts that are."""
-    if hosts is None:
-        return nodes
-    asked = set(hosts)
-    behind = {name for name, one in wanted.items() if asked.intersection(one.boot_hosts)}
-    return [name for name in nodes if name in asked or name in behind]
-
-
-def _answer(read: Mapping[str, Any] | None) -> Mapping[str, Any] | str:
-    """What a boot host answered, or why it did not."""
-    if not read:
-        return "not asked"
-    if "index" not in read:
-        return str(read.get("msg") or "no answer")
-    return {**read, "armings": by_word(read["armings"])}
 
 
 def _images(read: Mapping[str, Mapping[str, Any] | str]) -> list[str]:

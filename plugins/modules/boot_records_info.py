@@ -60,16 +60,26 @@ boots:
       type: int
     events:
       description:
-        - The events, in the order in which each was first seen. Each has C(hop) (V(dhcp), V(tftp), V(http)), C(what), C(at),
-          C(times) and C(last).
+        - The events, in the order in which each was first seen. Each has C(hop) (V(dhcp), V(tftp), V(http), V(ipxe)), C(what),
+          C(at), C(times) and C(last).
         - If known, it has C(who) (V(firmware), V(ipxe) or V(system) for DHCP, a program's name for HTTP), C(address),
-          C(file), C(why), C(vendor), C(name), C(tags), C(status) and C(size).
+          C(file), C(why), C(vendor), C(name), C(tags), C(status), C(size), C(broken) (whether the web server could not send all of
+          it), C(script) (which script was the answer), C(subnet) (where a refused request came from) and C(seconds) (how long the
+          last answer took).
+        - A C(hop) of V(ipxe) is what an iPXE script says that it could not do. C(file) is the step, and C(why) iPXE's error number.
       type: list
       elements: dict
 strangers:
   description:
     - Machines that are in no inventory, the most recently seen last. Each has C(mac), C(first), C(last), C(times), C(vendor),
       C(name) and C(address).
+  returned: success
+  type: list
+  elements: dict
+unserved:
+  description:
+    - DHCP requests from networks that the boot host does not serve, by where they came through. Each has C(where), C(first),
+      C(times) and C(last).
   returned: success
   type: list
   elements: dict

@@ -23,7 +23,7 @@ options:
   playbook:
     description: The playbook whose options are checked. C(check.yml) and C(images.yml) have those of C(site.yml).
     type: str
-    choices: [site, install, disarm, rollback, new, status, explain, validate, acceptance, dhcp_options]
+    choices: [site, install, disarm, rollback, new, status, journey, explain, validate, acceptance, dhcp_options]
     required: true
 seealso:
   - plugin: kindling.flatcar.options

@@ -72,7 +72,7 @@ from ansible_collections.kindling.flatcar.plugins.module_utils._dnsmasq import l
 from ansible_collections.kindling.flatcar.plugins.module_utils._host import services
 from ansible_collections.kindling.flatcar.plugins.module_utils._routes import host_paths, routes
 
-LEASES = Path("/run/kindling-dnsmasq/leases")
+LEASES = Path(host_paths.LEASES)
 #: What each service reads at a reload: DHCP, and the nodes' names.
 FILES = {"kindling-dnsmasq": (routes.DHCP_HOSTS, routes.KNOWN), "kindling-tftp": (routes.DNS_HOSTS,)}
 #: dnsmasq writes its lease file within a moment.

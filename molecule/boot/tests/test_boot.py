@@ -65,6 +65,17 @@ def first(boot, hostile):
     return boot("boot12", "rack_boot12")
 
 
+def test_the_journey_says_who_runs_and_where_the_broken_one_stopped(first, play, tmp_path):
+    shown = tmp_path / "journeys.json"
+    play("playbooks/journey.yml", "--limit", "rack_boot12", "-e", f"journey_format=json journey_output={shown}")
+    found = {one["node"]: one for one in json.loads(shown.read_text())["machines"]}
+    for node in ("bios-12", "uefi-12"):
+        hops = [hop["hop"] for hop in found[node]["hops"]]
+        assert (found[node]["state"], hops[0], hops[-1]) == ("fine", "firmware", "running"), found[node]
+    assert found["broken-12"]["hop"] == "config"
+    assert found["broken-12"]["state"] in ("stopped", "under way")
+
+
 @pytest.mark.parametrize("node", ["bios-12", "uefi-12"])
 def test_a_machine_becomes_what_the_inventory_says(first, node):
     results, _ = first

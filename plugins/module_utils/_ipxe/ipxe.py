@@ -3,7 +3,8 @@
 """The iPXE scripts: what a machine does once iPXE runs on it.
 
 Every script ends at the machine's own disk unless it has booted something else. A test that may be false ends in ``||``,
-because iPXE stops a script at the first command that fails.
+because iPXE stops a script at the first command that fails. Where something has failed, the script tells the boot host that it
+comes from what, and iPXE's error number: any command that fails replaces ``${errno}``, so it is kept at once.
 """
 
 from __future__ import annotations
@@ -24,15 +25,33 @@ LOCAL_PROGRAM = f"{routes.PROGRAMS}/localboot-x64.efi"
 _STALLED = 60_000
 _WAIT = 60
 _PAUSE = 5
+#: For telling the boot host what has failed: it may be off, and nothing depends on it.
+_UNHEARD = 3_000
+
+
+def _tell(step: str, error: str = "${why}") -> str:
+    """Tell the boot host that *step* failed. It answers with an error, so that nothing of it stays in memory."""
+    return (
+        "echo Kindling: telling the boot host what failed; it answers Not found\n"
+        f"imgfetch --timeout {_UNHEARD} {routes.failure_path(step, error)} ||\n"
+        "imgfree\n"
+    )
+
+
+_KEEP_ERROR = "set why ${errno}"
 
 #: BIOS: the first disk. UEFI: a new iPXE starts the disk's own loader; an old one cannot, and exits with an error, so
 #: that the firmware goes on to its next boot entry (exiting without one ends in the setup screen of many firmwares).
-LOCAL_DISK = """\
+LOCAL_DISK = f"""\
 :disk
-iseq ${platform} efi && goto disk_efi ||
-sanboot --no-describe --drive 0x80 || exit 1
+iseq ${{platform}} efi && goto disk_efi ||
+sanboot --no-describe --drive 0x80 || goto no_disk
 :disk_efi
-sanboot --no-describe --drive 0 || exit 1
+sanboot --no-describe --drive 0 || goto no_disk
+:no_disk
+{_KEEP_ERROR}
+{_tell("disk")}\
+exit 1
 """
 
 
@@ -93,7 +112,8 @@ def misplaced_unfinished_script() -> str:
         "echo Kindling: the disk of ${netX/mac} is half written and not started; ${netX/ip} is not its flatcar_address\n"
         f"echo Kindling: have the DHCP server give it that address; this machine asks every {_WAIT} seconds\n"
         f"sleep {_WAIT} ||\n"
-        f"chain --replace --timeout {_STALLED} /{routes.OWN_SCRIPT} ||\n"
+        f"chain --replace --timeout {_STALLED} /{routes.OWN_SCRIPT} || {_KEEP_ERROR}\n"
+        f"{_tell('script')}"
         "goto wait\n"
     )
 
@@ -166,23 +186,27 @@ def unfinished_script(name: str, again: Iterable[str]) -> str:
     *again* are the URLs of its script: once somebody has armed the node again, the machine continues by itself. It does
     not power itself off, because an old iPXE has no command for that, and a machine that is off cannot say why.
     """
-    asked = "".join(f"chain --replace --timeout {_STALLED} {url} ||\n" for url in again)
     return (
         "#!ipxe\n"
         ":wait\n"
         f"echo Kindling: the installation of {name} was begun and has not ended; its disk is half written and not started\n"
         f"echo Kindling: arm it again with playbooks/install.yml --limit {name}; this machine asks every {_WAIT} seconds\n"
         f"sleep {_WAIT} ||\n"
-        f"{asked}"
+        f"{_ask_each(again)}"
+        f"{_tell('script')}"
         "goto wait\n"
     )
 
 
+def _ask_each(urls: Iterable[str]) -> str:
+    return "".join(f"chain --replace --timeout {_STALLED} {url} || {_KEEP_ERROR}\n" for url in urls)
+
+
 def _ask_for_ever(name: str, urls: Iterable[str]) -> str:
-    asked = "".join(f"chain --replace --timeout {_STALLED} {url} ||\n" for url in urls)
     return (
         ":ask\n"
-        f"{asked}"
+        f"{_ask_each(urls)}"
+        f"{_tell('order')}"
         f"echo Kindling: nobody says whether the disk of {name} is whole, so it is not started; asking again\n"
         f"sleep {_PAUSE} ||\n"
         "goto ask\n"
@@ -195,10 +219,14 @@ def _fetch_and_boot(version: str, images: str, config: str, arguments: Iterable[
     return (
         "set tries:int32 0\n"
         ":fetch\n"
+        "set step kernel\n"
         f"kernel --timeout {_STALLED} {images}/{KERNEL} {line} || goto again\n"
+        "set step initrd\n"
         f"initrd --timeout {_STALLED} --name {INITRD} {images}/{INITRD} || goto again\n"
+        "set step boot\n"
         "boot || goto again\n"
         ":again\n"
+        f"{_KEEP_ERROR}\n"
         "imgfree\n"
         "inc tries\n"
         f"iseq ${{tries}} {tries} && goto failed ||\n"
@@ -206,6 +234,7 @@ def _fetch_and_boot(version: str, images: str, config: str, arguments: Iterable[
         "sleep 3\n"
         "goto fetch\n"
         ":failed\n"
+        f"{_tell('${step}')}"
     )
 
 
@@ -225,7 +254,8 @@ def _ask(peer: str) -> str:
         "isset ${asked_peer} && goto disk ||\n"
         "set asked_peer yes\n"
         f"echo Kindling: asking the other boot host, {peer}\n"
-        f"chain --replace --timeout {_STALLED} {peer} ||\n"
+        f"{_ask_each([peer])}"
+        f"{_tell('peer')}"
     )
 
 
@@ -234,12 +264,13 @@ def _chain(url: str) -> str:
     return (
         "set tries:int32 0\n"
         ":own\n"
-        f"chain --replace --timeout {_STALLED} {url} ||\n"
+        f"{_ask_each([url])}"
         "inc tries\n"
         "iseq ${tries} 3 && goto no_own ||\n"
         "sleep 2\n"
         "goto own\n"
         ":no_own\n"
+        f"{_tell('script')}"
     )
 
 

@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import NoReturn
 
+from .._routes import routes
 from .transfer import Fetched, TransferError
 
 Fetch = Callable[[str, bool], Fetched]
@@ -22,6 +23,14 @@ _VARIABLE = re.compile(r"\$\{([^${}]*)\}")
 _JOINS = ("||", "&&")
 _MOST_COMMANDS, _DEEPEST, _LONGEST = 500, 12, 1 << 12
 _MARK = b"#!ipxe"
+
+#: iPXE's numbers for what failed, by what the message says; the first row that fits counts.
+_ERRORS = (
+    ("answers 404", "0x2d0c618e"),
+    ("answers 4", "0x1d0c6412"),
+    ("answers ", "0x1d0c6512"),
+    ("", "0x4c0a6012"),
+)
 
 #: Options of commands that take a value; all others are flags.
 _WITH_VALUE = {"--name", "-n", "--timeout", "-t", "--drive", "-d", "--keep", "--label"}
@@ -122,15 +131,14 @@ class _Run:
         return script.left is not False
 
     def _line(self, line: str, script: _Script) -> bool:
-        words = self._expanded(line).split()
         fine, command, join = True, [], ""
-        for word in [*words, ";"]:
+        for word in [*line.split(), ";"]:
             if word not in (*_JOINS, ";"):
                 command.append(word)
                 continue
             if join == "" or (join == "||") != fine:
                 place = script.next
-                fine = self._command(command, script)
+                fine = self._command([self._expanded(word) for word in command], script)
                 if script.next != place or script.left is not None:
                     return True  # a jump leaves the rest of its line
             command, join = [], word
@@ -168,7 +176,9 @@ class _Run:
         try:
             found = self._fetch(url, whole)
         except TransferError as error:
-            self._note(Step(url, error=str(error)))
+            self._variables["errno"] = next(number for text, number in _ERRORS if text in str(error))
+            if f"/{routes.FAILURES}/" not in url:  # which is always answered with an error
+                self._note(Step(url, error=str(error)))
             return None
         self._note(Step(url, found.size))
         return found
@@ -201,7 +211,7 @@ class _Run:
         return len(words) == 2 and words[0] == words[1]
 
     def _do_isset(self, words: list[str], _script: _Script) -> bool:
-        return bool(words)
+        return bool(words and words[0])
 
     def _do_prompt(self, _words: list[str], _script: _Script) -> bool:
         return False  # nobody is there to press a key

@@ -15,6 +15,9 @@ from urllib.parse import urlsplit
 
 from .packet import text
 
+#: As what it identifies itself to web servers, and in their logs.
+AGENT = "kindling-probe"
+
 _TFTP_PORT = 69
 _READ, _DATA, _ACK, _ERROR, _OPTIONS = 1, 3, 4, 5, 6
 _BLOCK = 1428
@@ -55,7 +58,7 @@ def _http(host: str, port: int, path: str, whole: bool, seconds: float, source: 
     connection = http.client.HTTPConnection(host, port, timeout=seconds, source_address=(source, 0) if source else None)
     with contextlib.closing(connection):
         try:
-            connection.request("GET" if whole else "HEAD", path, headers={"User-Agent": "kindling-probe"})
+            connection.request("GET" if whole else "HEAD", path, headers={"User-Agent": AGENT})
             answer = connection.getresponse()
             if answer.status != http.client.OK:
                 raise TransferError(f"the server answers {answer.status} {text(answer.reason.encode())}")
@@ -159,4 +162,4 @@ def _tftp_options(data: bytes) -> dict[bytes, int]:
     return {name.lower(): int(value) for name, value in pairs if value.isdigit() and len(value) < 10}
 
 
-__all__ = ("Fetched", "TransferError", "fetch", "tftp")
+__all__ = ("AGENT", "Fetched", "TransferError", "fetch", "tftp")

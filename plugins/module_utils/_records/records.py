@@ -33,6 +33,7 @@ from typing import Any, NamedTuple
 STATE = "state.json"
 #: The same as in `_routes`, which a single file cannot import.
 _FIRST_SCRIPT, _SCRIPTS, _IMAGES, _PROGRAMS = "/boot.ipxe", "/ipxe/", "/images/", "/programs/"
+_FAILURES = "/failures/"
 _LOCK = "lock"
 #: Stands before anything that a machine has said: inside a string, a quotation mark is escaped.
 _MARK = re.compile(r'"mark":(\d{1,15}(?:\.\d{1,20})?)[,}]')
@@ -44,6 +45,7 @@ BOOTS, AGAIN, EVENTS, STRANGERS, RETURNED = 64, 200, 48, 4096, 3072
 #: How many boots are left of too many, so that not every new one causes all the others to be rewritten.
 _THINNED = 48
 _ADDRESSES = 8192
+_UNSERVED = 16
 _TEXT = 120  # characters
 _LONG = 65_536  # bytes of a boot's line
 _ENTRIES = 200_000  # that are read before they are written
@@ -80,22 +82,29 @@ class Event(NamedTuple):
     """What was seen, without its time; fields that are unknown are empty."""
 
     hop: str
-    """``dhcp``, ``tftp`` or ``http``."""
+    """``dhcp``, ``tftp``, ``http`` or ``ipxe``."""
     what: str
     """DHCP's message (``discover``, ``offer``, ``nak``; a proxy's ``pxe``), or for an address ``put aside`` or ``not given``;
-    TFTP's ``sent``, ``not found`` or ``failed``; HTTP's method."""
+    TFTP's ``sent``, ``not found`` or ``failed``; HTTP's method. ``failed`` for what an iPXE script says that it could not do."""
     who: str = ""
     """Who asks by DHCP: ``firmware``, ``ipxe`` or ``system``. For HTTP, the program that it claims to be."""
     address: str = ""
     file: str = ""
-    """The boot program that DHCP names, or the file that was requested."""
+    """The boot program that DHCP names, the file that was requested, or the step at which an iPXE script failed."""
     why: str = ""
+    """dnsmasq's reason, or iPXE's error number."""
     vendor: str = ""
     name: str = ""
     tags: str = ""
     """dnsmasq's tags, which show the architecture, and whether it knows the machine."""
     status: int = 0
     size: int = 0
+    broken: bool = False
+    """Whether the web server could not send all of its answer."""
+    script: str = ""
+    """Which script was the answer: ``own``, ``ordered``, ``unknown``, ``misplaced``, …"""
+    subnet: str = ""
+    """The network that a refused request came from."""
 
 
 @dataclass(frozen=True)
@@ -106,6 +115,10 @@ class Heard:
     event: Event
     mac: str = ""
     address: str = ""
+    claims: str = ""
+    """The MAC address that a requested URL names."""
+    seconds: float = 0
+    """How long the answer took, if that is known."""
 
 
 @dataclass
@@ -131,7 +144,7 @@ _ADDRESS = r"\d{1,3}\.\d{1,3}\.\d{1,3}\.\d{1,3}"
 _MESSAGE = re.compile(
     rf"(DHCP[A-Z]{{3,20}}|PXE)\([^ ()]{{1,15}}\) (?:({_ADDRESS}) )?((?:[0-9a-f]{{2}}:){{5}}[0-9a-f]{{2}})(?: (.*))?"
 )
-_SAID = ("vendor class", "user class", "client provides name", "tags", "bootfile name")
+_SAID = ("available DHCP subnet", "vendor class", "user class", "client provides name", "tags", "bootfile name")
 _BOOT_FILE = re.compile(r"sent size: {0,3}\d{1,3} option: 67 bootfile-name  (.*)")
 _OF_AN_ADDRESS = (
     ("put aside", re.compile(rf"disabling DHCP static address ({_ADDRESS}) (for .*)")),
@@ -143,10 +156,17 @@ _TFTP = (
     ("failed", re.compile(rf"failed sending (.*) to ({_ADDRESS})")),
     ("not found", re.compile(rf"file (.*) not found for ({_ADDRESS})")),
 )
-_HTTP = re.compile(rf'({_ADDRESS}) "([^"]*)" (\d{{3}}) (\d{{1,15}}) "([^"]*)"')
+#: The end is missing from lines of earlier versions.
+_HTTP = re.compile(
+    rf'({_ADDRESS}) "([^"]*)" (\d{{3}}) (\d{{1,15}}) "([^"]*)"(?: (\d{{1,9}}\.\d{{3}}) (whole|broken) ([a-z-]{{1,20}})$)?'
+)
 _REQUEST = re.compile(r"([A-Z]{3,10}) ([^ ?]*)\S* HTTP/\d\.\d")
 _TOKEN = re.compile(r"[A-Za-z0-9_-]{43,}")
 _ANSWERS = ("offer", "ack")
+_UNSERVED_REQUEST = re.compile(r"no address range available for DHCP request (.*)")
+_DASHED_MAC = r"(?:[0-9a-f]{2}-){5}[0-9a-f]{2}"
+_FAILURE = re.compile(rf"{_FAILURES}([a-z]{{1,12}})/({_DASHED_MAC})/((?:0x)?[0-9a-f]{{1,8}})")
+_OWN_SCRIPT = re.compile(rf"{_SCRIPTS}(?:own/)?({_DASHED_MAC})\.ipxe")
 
 
 class Listener:
@@ -210,7 +230,8 @@ class Listener:
             else:
                 name = said("client provides name", "")
                 program = said("bootfile name", "") if what == "pxe" else ""
-                event = Event("dhcp", what, who, address, program, clean(rest), vendor, name, tags)
+                subnet = said("available DHCP subnet", "") if rest else ""
+                event = Event("dhcp", what, who, address, program, clean(rest), vendor, name, tags, subnet=subnet)
             yield Heard(when, event, mac=mac)
 
 
@@ -223,15 +244,33 @@ def _by_address(when: float, message: str) -> Iterator[Heard]:
         if found := pattern.fullmatch(message):
             yield Heard(when, Event("tftp", what, file=clean(found[1])), address=found[2])
             return
+    if found := _UNSERVED_REQUEST.fullmatch(message):
+        yield Heard(when, Event("dhcp", "unserved", why=clean(found[1], 40)))
 
 
 def _http(when: float, message: str) -> Iterator[Heard]:
     if found := _HTTP.match(message):
-        address, request, status, size, agent = found.groups()
+        address, request, status, size, agent, seconds, whole, script = found.groups()
         method, path = asked.groups() if (asked := _REQUEST.fullmatch(request)) else ("malformed", "")
-        path = clean(_TOKEN.sub("(token)", path))
-        event = Event("http", method, clean(agent, 40), file=path, status=int(status), size=int(size))
-        yield Heard(when, event, address=address)
+        if failed := _FAILURE.fullmatch(path):
+            event = Event("ipxe", "failed", clean(agent, 40), file=failed[1], why=failed[3])
+            yield Heard(when, event, address=address, claims=failed[2].replace("-", ":"))
+            return
+        event = Event(
+            *("http", method, clean(agent, 40)),
+            file=clean(_TOKEN.sub("(token)", path)),
+            status=int(status),
+            size=int(size),
+            broken=whole == "broken",
+            script="" if script in (None, "-") else script,
+        )
+        yield Heard(when, event, address=address, claims=_asked_for(event), seconds=float(seconds or 0))
+
+
+def _asked_for(event: Event) -> str:
+    """The MAC address whose script was requested: it is the machine's own, whatever its IP address."""
+    found = _OWN_SCRIPT.fullmatch(event.file) if event.hop == "http" else None
+    return found[1].replace("-", ":") if found else ""
 
 
 def clean(text: str, length: int = _TEXT) -> str:
@@ -244,11 +283,16 @@ def clean(text: str, length: int = _TEXT) -> str:
 
 _FIRMWARE, _PROGRAM, _IPXE, _RELEASE = range(4)
 
+#: What differs between two times that the same event was seen.
+_OF_A_TIME = ("at", "last", "times", "seconds")
+
 
 def _reached(event: Event) -> int:
     """How far a machine has come if this is seen of it."""
     if event.hop == "dhcp":
         return _FIRMWARE if event.who in ("firmware", "") else _IPXE
+    if event.hop == "ipxe":
+        return _IPXE
     if event.hop == "tftp":
         return _PROGRAM if event.what == "sent" else _FIRMWARE
     if event.file.startswith(_PROGRAMS):
@@ -270,24 +314,26 @@ class Boot:
     """Whether the machine asks this boot host by DHCP."""
     left_out: int = 0
     events: dict[Event, list] = field(default_factory=dict)
-    """The first time, how often, and the last time."""
+    """The first time, how often, the last time, and how long the answer took then."""
 
-    def note(self, when: float, event: Event) -> None:
+    def note(self, when: float, event: Event, seconds: float = 0) -> None:
         self.last = when
         self.reached = max(self.reached, _reached(event))
         self.asks = self.asks or event.hop == "dhcp"
         if known := self.events.get(event):
-            known[1:] = known[1] + 1, when
+            known[1:] = known[1] + 1, when, seconds
             return
-        self.events[event] = [when, 1, when]
+        self.events[event] = [when, 1, when, seconds]
         if len(self.events) > EVENTS:
             middle = list(self.events)[EVENTS // 2]
             self.left_out += self.events.pop(middle)[1]
 
     def as_data(self) -> dict[str, Any]:
         events = [
-            {key: value for key, value in event._asdict().items() if value} | {"at": at, "times": times, "last": last}
-            for event, (at, times, last) in self.events.items()
+            {key: value for key, value in event._asdict().items() if value}
+            | {"at": at, "times": times, "last": last}
+            | ({"seconds": seconds} if seconds else {})
+            for event, (at, times, last, seconds) in self.events.items()
         ]
         return {key: value for key, value in vars(self).items() if key != "events"} | {"events": events}
 
@@ -295,20 +341,10 @@ class Boot:
     def of_data(cls, data: Mapping[str, Any]) -> Boot:
         events = {}
         for told in data["events"]:
-            at, times, last = told["at"], told["times"], told["last"]
-            words = {key: value for key, value in told.items() if key not in ("at", "times", "last")}
-            events[Event(**words)] = [at, times, last]
+            words = {key: value for key, value in told.items() if key not in _OF_A_TIME}
+            events[Event(**words)] = [told["at"], told["times"], told["last"], told.get("seconds", 0)]
         own = {key: value for key, value in data.items() if key in cls.__dataclass_fields__}
         return cls(**{**own, "events": events})
-
-
-_OWN_SCRIPT = re.compile(_SCRIPTS + r"(?:own/)?((?:[0-9a-f]{2}-){5}[0-9a-f]{2})\.ipxe")
-
-
-def _asked_for(event: Event) -> str:
-    """The MAC address whose script was requested: it is the machine's own, whatever its IP address."""
-    found = _OWN_SCRIPT.fullmatch(event.file) if event.hop == "http" else None
-    return found[1].replace("-", ":") if found else ""
 
 
 def _begins(when: float, event: Event, boot: Boot | None) -> bool:
@@ -424,6 +460,8 @@ class Book:
     holders: dict[str, str] = field(default_factory=dict)
     """MAC addresses by the address that DHCP gave them."""
     strangers: Strangers = field(default_factory=Strangers)
+    unserved: dict[str, list] = field(default_factory=dict)
+    """Requests from networks that this host does not serve, by where they came through: first time, how often, last time."""
 
     def read(self, entries: Iterable[Entry], machines: Machines, known: float = 0) -> int:
         """Take in the log's entries that are later than *known*; returns how many there were."""
@@ -452,9 +490,12 @@ class Book:
 
     def _note(self, heard: Heard, machines: Machines) -> None:
         mac, event = heard.mac or self._holder(heard.address, machines), heard.event
-        asking = _asked_for(event)
-        if asking in machines.names and asking not in machines.addresses.get(heard.address, ()):
-            mac, event = asking, event._replace(address=heard.address)
+        if heard.claims in machines.names and heard.claims not in machines.addresses.get(heard.address, ()):
+            mac, event = heard.claims, event._replace(address=heard.address)
+        elif heard.claims in machines.names:
+            mac = heard.claims
+        if event.what == "unserved":
+            self._note_unserved(heard.when, event.why)
         if not mac:
             return
         if event.what == "ack" and event.hop == "dhcp":
@@ -473,7 +514,13 @@ class Book:
                 self.closed.append((mac, boot))
             boot = self.boots[mac] = Boot(heard.when, machines.names[mac])
         boot.mark = self.elapsed
-        boot.note(heard.when, event)
+        boot.note(heard.when, event, heard.seconds)
+
+    def _note_unserved(self, when: float, where: str) -> None:
+        first, times, _last = self.unserved.pop(where, (when, 0, when))
+        self.unserved[where] = [first, times + 1, when]
+        if len(self.unserved) > _UNSERVED:
+            self.unserved.pop(next(iter(self.unserved)))
 
     def _holder(self, address: str, machines: Machines) -> str:
         """The machine that an address belongs to, by the MAC address that it was given to or that was seen last."""
@@ -593,8 +640,7 @@ def _has(lines: Iterable[str], boot: Boot) -> bool:
 
 
 def _course(boot: Mapping[str, Any]) -> list:
-    times = ("at", "last", "times")
-    return [{key: value for key, value in event.items() if key not in times} for event in boot["events"]]
+    return [{key: value for key, value in event.items() if key not in _OF_A_TIME} for event in boot["events"]]
 
 
 def _bounded(lines: list[str], oldest: float) -> list[str]:
@@ -670,12 +716,25 @@ def _write(path: Path, text: str) -> None:
 # Reading back -------------------------------------------------------------------------------------------------------------
 
 
-def recorded(directory: Path, macs: Iterable[str] | None = None) -> dict[str, Any]:
-    """What is recorded, for programs: ``boots`` of each of *macs* (or of all machines), oldest first, and ``strangers``."""
+def up_to_date(directory: Path, log: Log, machines: Machines) -> Book:
+    """What is recorded, and what the *log* has since then, which is not recorded here. If nothing is recorded, all of the log."""
+    book = load(Path(directory))
+    entries, _lost, again = _since(book.cursor, log)
+    book.read(entries, machines, book.clock if again else 0)
+    book.end_packet(machines)
+    return book
+
+
+def recorded(directory: Path, macs: Iterable[str] | None = None, book: Book | None = None) -> dict[str, Any]:
+    """What is recorded, for programs: ``boots`` of each of *macs* (or of all machines), oldest first, and ``strangers``.
+
+    *book* is what is known of everything in progress, if that is more than what is recorded.
+    """
     directory = Path(directory)
-    book = load(directory)
+    book = book or load(directory)
     closed = _by_mac(book)
-    filed = {path.stem.replace("-", ":") for path in directory.iterdir() if _FILE.fullmatch(path.name)}
+    there = directory.iterdir() if directory.is_dir() else ()
+    filed = {path.stem.replace("-", ":") for path in there if _FILE.fullmatch(path.name)}
     wanted = sorted(filed | set(closed) | set(book.boots)) if macs is None else [mac.lower() for mac in macs]
     boots = {}
     for mac in wanted:
@@ -688,7 +747,12 @@ def recorded(directory: Path, macs: Iterable[str] | None = None) -> dict[str, An
         for mac, one in {**book.strangers.once, **book.strangers.returned}.items()
         if macs is None or mac in wanted
     ]
-    return {"boots": boots, "strangers": sorted(strangers, key=lambda one: one["last"]), "until": book.clock}
+    unserved = [
+        {"where": where, "first": first, "times": times, "last": last}
+        for where, (first, times, last) in book.unserved.items()
+    ]
+    strangers.sort(key=lambda one: one["last"])
+    return {"boots": boots, "strangers": strangers, "unserved": unserved, "until": book.clock}
 
 
 def misplaced(directory: Path) -> dict[str, tuple[str, float]]:
@@ -806,7 +870,8 @@ def _round(directory: Path, reservations: Path, weeks: int) -> list[str]:
 __all__ = (
     *("AGAIN", "BOOTS", "EVENTS", "RETURNED", "STATE", "STRANGERS"),
     *("Book", "Boot", "Entry", "Event", "Heard", "Listener", "Machines", "RecordsError", "Strangers"),
-    *("clean", "entries_of", "is_mac", "load", "misplaced", "read_machines", "recorded", "save", "take"),
+    *("clean", "entries_of", "is_mac", "journal", "load", "misplaced", "read_machines", "recorded", "save", "take"),
+    "up_to_date",
 )
 
 if __name__ == "__main__":

@@ -23,6 +23,8 @@ SERVICES = "/run/kindling/services"
 
 SECRET = "/etc/kindling/secure-link.conf"  # noqa: S105 - a path
 RECORDS = "/var/lib/kindling/records"
+#: What the DHCP server has given out; in memory, and gone when the service starts anew.
+LEASES = "/run/kindling-dnsmasq/leases"
 
 #: The generation that is served, below ``FLEET``.
 CURRENT = "current"

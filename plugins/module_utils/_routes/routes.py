@@ -27,6 +27,9 @@ PROGRAMS = "programs"
 ARMED = "armed"
 REPORTS = "reports"
 
+#: What an iPXE script says that it could not do. Nothing is there: the request is answered with an error, and logged.
+FAILURES = "failures"
+
 #: Placeholder in scripts for the signature and the time, which the boot host fills in by its own secret and clock.
 UNSIGNED = "SIGNATURE/EXPIRES"
 
@@ -39,6 +42,11 @@ PLAIN_SCRIPT = f"{SCRIPTS}/own/{BOOTED_MAC}.ipxe"
 def url(base: str, *parts: str) -> str:
     """The URL of a place on the boot host whose base URL is *base*, such as ``http://10.0.0.1``."""
     return "/".join((base, *parts))
+
+
+def failure_path(step: str, error: str) -> str:
+    """Where the script of the machine that runs it says that *step* failed, by iPXE's number *error*."""
+    return f"/{FAILURES}/{step}/{BOOTED_MAC}/{error}"
 
 
 def config_url(base: str, token: str) -> str:

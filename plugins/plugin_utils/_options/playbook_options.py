@@ -66,6 +66,17 @@ def _percentage(value: Any) -> float:
     return float(text)
 
 
+#: Seconds of each unit, by its letter.
+_UNITS = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 7 * 86_400}
+
+
+def _span(value: Any) -> int:
+    found = re.fullmatch(r"([0-9]{1,7})([smhdw]?)", str(value))
+    if isinstance(value, bool) or not found or int(found[1]) == 0:
+        raise ValueError("expected a time such as 30m, 6h, 2d or 3w")
+    return int(found[1]) * _UNITS[found[2]]
+
+
 def _line(value: Any) -> str:
     return words.read("line", value)
 
@@ -250,6 +261,22 @@ OPTIONS: Mapping[str, tuple[Option, ...]] = {
         ),
     ),
     "status": _printed("status"),
+    "journey": (
+        *_printed("journey"),
+        Option(
+            "journey_since",
+            _span,
+            "all boots of the last `30m`, `6h`, `2d` or `3w`; the last boot, whenever it was, when not given",
+            0,
+        ),
+        Option("journey_follow", _truth, "show machines live, a line for each hop, until they run", False),
+        Option("journey_timeout", _integer, "for how many seconds machines are followed", 3600),
+        Option(
+            "journey_log",
+            _line,
+            "a file on the boot host to read in place of the journal: the log of its container, from `podman logs --timestamps`",
+        ),
+    ),
     "explain": (
         Option(
             "explain_format",

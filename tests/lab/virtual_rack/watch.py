@@ -3,9 +3,16 @@
 from __future__ import annotations
 
 import re
+import sys
 from collections import deque
 from dataclasses import dataclass, field
 from itertools import pairwise
+from pathlib import Path
+
+# One file of the product, which imports nothing: the lab does not install the collection
+sys.path.insert(0, str(Path(__file__).parents[3] / "plugins" / "module_utils" / "_records"))
+
+import records  # found by the line above
 
 STAGES = ("firmware", "dhcp", "ipxe", "kernel", "ignition", "started", "installed", "disk", "done")
 
@@ -43,36 +50,39 @@ class Fact:
 
 # --- the boot host's journal ---------------------------------------------------------------------------------------
 
-ACK = re.compile(r"DHCPACK\(\S+\) (?P<address>[\d.]+) (?P<mac>[0-9a-f]{2}(?::[0-9a-f]{2}){5})")
-# DHCPDISCOVER(lan0) 52:54:00:77:00:11 ignored; DHCPNAK(lan0) 10.77.0.9 52:54:00:77:00:11 address in use
-REFUSAL = re.compile(
-    r"DHCP(?P<what>\w+)\(\S+\) (?:[\d.]+ )?(?P<mac>[0-9a-f]{2}(?::[0-9a-f]{2}){5}) "
-    r"(?P<why>ignored|no address available|(?:address|wrong|not|lease|unknown|static).*)"
-)
-SENT = re.compile(r"\bsent (?P<file>\S+) to (?P<address>[\d.]+)$")
-NOT_SENT = re.compile(
-    r"\b(?:failed sending (?P<file>\S+)|file (?P<missing>\S+) not found) (?:to|for) (?P<address>[\d.]+)$"
-)
-REQUEST = re.compile(
-    r'(?P<address>\d+\.\d+\.\d+\.\d+) "(?P<method>[A-Z]+) (?P<path>\S+)[^"]*" (?P<status>\d{3}) \d+ "(?P<agent>[^"]*)"'
-)
 NODE_SCRIPT = re.compile(r"/ipxe/(?P<mac>[0-9a-f]{2}(?:-[0-9a-f]{2}){5})\.ipxe$")
 REPORT = re.compile(r"/reports/[^/]+/(?P<stage>[a-z]+)$")
+WEB = re.compile(r"\d{1,3}(?:\.\d{1,3}){3} \"")
+"""Such a line is the web server's, wherever it begins; all others are dnsmasq's."""
 
 
 def read_journal(message: str) -> Fact | None:
-    """What a message of the boot host's dnsmasq or nginx says about a node."""
-    if found := ACK.search(message):
-        return Fact("dhcp", mac=found["mac"], address=found["address"], detail=found["address"])
-    if found := REFUSAL.search(message):
-        return Fact(mac=found["mac"], detail=f"DHCP{found['what']}: {found['why']}", trouble=True)
-    if found := SENT.search(message):
-        return Fact(address=found["address"], detail=f"TFTP: sent {found['file']}")
-    if found := NOT_SENT.search(message):
-        name = found["file"] or found["missing"]
-        return Fact(address=found["address"], detail=f"TFTP: {name} could not be sent", trouble=True)
-    if found := REQUEST.search(message):
-        return read_request(found["address"], found["path"].partition("?")[0], int(found["status"]), found["agent"])
+    """What a message of the boot host's dnsmasq or nginx says about a node, as the product itself reads it.
+
+    At once: of a packet, only the line that names it is needed here.
+    """
+    web = WEB.search(message)
+    listener = records.Listener()
+    unit, text = ("kindling-web.service", message[web.start() :]) if web else ("kindling-dnsmasq.service", message)
+    heard = next(iter((*listener.hear(0, unit, text), *listener.end())), None)
+    return read_event(heard) if heard else None
+
+
+def read_event(heard: records.Heard) -> Fact | None:
+    """What the boot host has heard, as a fact about a node."""
+    event, mac, address = heard.event, heard.mac or heard.claims or None, heard.address or None
+    if event.hop == "http":
+        return read_request(heard.address, event.file, event.status, event.who)
+    if event.hop == "ipxe":
+        return Fact(None, mac, address, f"iPXE: {event.file} failed with {event.why}", trouble=True)
+    if event.hop == "tftp":
+        sent = event.what == "sent"
+        detail = f"TFTP: sent {event.file}" if sent else f"TFTP: {event.file} could not be sent"
+        return Fact(address=address, detail=detail, trouble=not sent)
+    if event.what == "ack":
+        return Fact("dhcp", mac, event.address, event.address)
+    if mac and event.why:
+        return Fact(mac=mac, detail=f"DHCP{event.what.upper()}: {event.why}", trouble=True)
     return None
 
 

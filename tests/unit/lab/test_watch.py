@@ -80,6 +80,13 @@ IGNITION = "Ignition/Debian 2.14.0+ds1-1+b6"
             "HTTP 403 /reports/a/started for curl/7.88.1",
         ),
         (f'{ADDRESS} "GET /images/x HTTP/1.1" 404 153 "-"', None, None, ADDRESS, "HTTP 404 /images/x"),
+        (
+            f'{ADDRESS} "GET /failures/kernel/{MAC.replace(":", "-")}/0x2d0c618e HTTP/1.1" 404 153 "{IPXE}" 0.000 whole -',
+            None,
+            MAC,
+            ADDRESS,
+            "iPXE: kernel failed with 0x2d0c618e",
+        ),
     ],
 )
 def test_a_line_of_the_boot_hosts_journal(message, stage, mac, address, detail):

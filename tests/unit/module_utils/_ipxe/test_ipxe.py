@@ -44,6 +44,7 @@ COMMANDS = {
     "echo",
     "exit",
     "goto",
+    "imgfetch",
     "imgfree",
     "inc",
     "initrd",
@@ -56,7 +57,7 @@ COMMANDS = {
 }
 
 #: iPXE's commands that may be false or fail: where the script goes on then has to be said.
-MAY_FAIL = ("chain", "boot", "initrd", "iseq", "kernel", "sanboot")
+MAY_FAIL = ("chain", "boot", "imgfetch", "initrd", "iseq", "kernel", "sanboot")
 
 
 @pytest.fixture(params=SCRIPTS)
@@ -221,6 +222,32 @@ def test_a_machine_whose_boot_host_is_gone_asks_its_peer_once(answers, known, di
 )
 def test_a_machine_is_sent_to_its_disk_as_its_firmware_needs_it(name, platform, answers, did):
     assert Machine(SCRIPTS[name], platform, answers).did == did
+
+
+def test_whatever_is_fetched_in_vain_the_boot_host_is_told(script):
+    """By iPXE's number, which the next command that fails replaces: it is kept first of all."""
+    lines = script.splitlines()
+    kept = [line for line in lines if line.endswith("set why ${errno}")]
+    for line in lines:
+        if line.startswith("chain --replace"):
+            assert line.endswith(" || set why ${errno}")
+    for at, line in enumerate(lines):
+        if line.startswith("imgfetch"):
+            assert kept
+            assert re.fullmatch(
+                r"imgfetch --timeout 3000 /failures/(?:[a-z]+|\$\{step\})/\$\{netX/mac:hexhyp\}/\$\{why\} \|\|", line
+            )
+            assert lines[at + 1] == "imgfree", "nothing that was fetched for this stays as an initrd"
+    failing = [line for line in lines if line.startswith(("chain --replace", "kernel", "sanboot"))]
+    assert bool(failing) == any(line.startswith("imgfetch") for line in lines)
+
+
+def test_a_step_that_fails_is_named(name="ram"):
+    lines = SCRIPTS[name].splitlines()
+    for command, step in (("kernel ", "kernel"), ("initrd ", "initrd"), ("boot ", "boot")):
+        (at,) = (number for number, line in enumerate(lines) if line.startswith(command))
+        assert lines[at - 1] == f"set step {step}"
+    assert lines[lines.index(":again") + 1] == "set why ${errno}"
 
 
 def test_the_kernels_line_names_the_initrd_as_the_initrd_is_named():

@@ -74,6 +74,28 @@ def test_what_cannot_be_fetched_is_told_once():
     assert [(step.url, step.error) for step in found.steps if step.error] == [(f"{BASE}/k", "404")]
 
 
+@pytest.mark.parametrize(
+    ("script", "told"),
+    [
+        (ipxe.first_script(), "script/52-54-00-00-00-01/0x4c0a6012"),
+        (ipxe.ram_script("a", "1", f"{BASE}/images", "c", []), "kernel/52-54-00-00-00-01/0x4c0a6012"),
+    ],
+)
+def test_what_a_script_could_not_do_it_tells_its_boot_host_once(script, told):
+    asked = []
+
+    def fetch(url, _whole):
+        asked.append(url)
+        if url.endswith("/start"):
+            return Fetched(len(script), script.encode())
+        raise TransferError("no answer: timed out")
+
+    found = follow(f"{BASE}/start", {**UEFI, "mac": "52:54:00:00:00:01"}, fetch)
+    assert [url for url in asked if "/failures/" in url] == [f"{BASE}/failures/{told}"]
+    assert found.end == "its own disk"
+    assert not [step for step in found.steps if "/failures/" in step.url]
+
+
 def test_unknown_commands_are_told():
     found = course("fly --high ||\nsanboot")
     assert (found.unknown, found.end) == (["fly"], "its own disk")

@@ -126,6 +126,69 @@ def test_a_whole_boot_hop_by_hop(log, take, boots):
     assert boot["events"][0]["tags"] == "known, efi-x64, lan0"
 
 
+def test_an_answer_that_broke_off_how_long_it_took_and_which_script_it_was(log, take, boots):
+    log.boot()
+    log.say("web", f'{ADDRESS} "GET /images/i.cpio.gz HTTP/1.1" 200 5 "iPXE/1" 61.502 broken -')
+    log.say("web", f'{ADDRESS} "GET /ipxe/{NODE.replace(":", "-")}.ipxe HTTP/1.1" 200 9 "iPXE/1" 0.001 whole own')
+    take()
+    *_, broken, script = boots()[0]["events"]
+    assert (broken["broken"], broken["seconds"], broken["size"]) == (True, 61.502, 5)
+    assert "script" not in broken
+    assert (script["script"], script["seconds"]) == ("own", 0.001)
+    assert "broken" not in script
+
+
+def test_how_long_an_answer_took_makes_no_other_event(log, take, boots):
+    for seconds in ("0.001", "0.002"):
+        log.say("web", f'{ADDRESS} "GET /boot.ipxe HTTP/1.1" 200 9 "iPXE/1" {seconds} whole -')
+    take()
+    (event,) = boots()[0]["events"]
+    assert (event["times"], event["seconds"]) == (2, 0.002)
+
+
+@pytest.mark.parametrize(
+    ("mac", "address", "kept"),
+    [
+        (NODE, ADDRESS, {NODE: ""}),
+        (NODE, "10.77.0.12", {NODE: "10.77.0.12"}),  # whoever has that address says it of another
+        (STRANGER, ADDRESS, {NODE: ""}),  # nobody knows that MAC address: what is left is who asked
+    ],
+)
+def test_what_a_script_could_not_do(log, take, boots, mac, address, kept):
+    path = routes.failure_path("kernel", "0x2d0c613b").replace(routes.BOOTED_MAC, mac.replace(":", "-"))
+    log.say("web", f'{address} "GET {path} HTTP/1.1" 404 153 "iPXE/1" 0.000 whole -')
+    take()
+    for node in (NODE, OTHER):
+        events = [event for boot in boots(node) for event in boot["events"]]
+        assert [(event["file"], event["why"], event.get("address", "")) for event in events] == (
+            [("kernel", "0x2d0c613b", kept[node])] if node in kept else []
+        )
+
+
+def test_a_refused_request_has_the_network_that_it_came_from(log, take, boots):
+    log.dhcp(NODE, "DISCOVER", vendor=PXE, why="ignored")
+    take()
+    (event,) = boots()[0]["events"]
+    assert (event["why"], event["subnet"]) == ("ignored", "10.77.0.0/255.255.255.0")
+
+
+@pytest.mark.parametrize("path", ["/failures/kernel/x/0x1", "/failures/a/b/c", "/failures/../kernel/0x1"])
+def test_what_is_no_failure_of_a_script_is_a_request(log, take, boots, path):
+    log.get(path, status=404)
+    take()
+    assert boots()[0]["events"][0]["hop"] == "http"
+
+
+def test_requests_from_networks_that_are_not_served(log, take, tmp_path):
+    for number in range(40):
+        log.say("dnsmasq", f"dnsmasq-dhcp[1]: no address range available for DHCP request via 10.9.{number}.1")
+    log.say("dnsmasq", "dnsmasq-dhcp[1]: no address range available for DHCP request via 10.9.39.1")
+    take()
+    found = records.recorded(tmp_path)["unserved"]
+    assert len(found) == 16
+    assert found[-1] | {"first": 0, "last": 0} == {"where": "via 10.9.39.1", "first": 0, "times": 2, "last": 0}
+
+
 @pytest.mark.parametrize(
     ("line", "event"),
     [
@@ -631,12 +694,9 @@ def test_the_program_says_what_it_needs(tmp_path, capsys, monkeypatch):
 
 
 def test_what_machines_fetch_is_known_by_its_place():
-    assert (f"/{routes.FIRST_SCRIPT}", f"/{routes.SCRIPTS}/", f"/{routes.IMAGES}/", f"/{routes.PROGRAMS}/") == (
-        records._FIRST_SCRIPT,
-        records._SCRIPTS,
-        records._IMAGES,
-        records._PROGRAMS,
-    )
+    own = (records._FIRST_SCRIPT, records._SCRIPTS, records._IMAGES, records._PROGRAMS, records._FAILURES)
+    places = (routes.SCRIPTS, routes.IMAGES, routes.PROGRAMS, routes.FAILURES)
+    assert own == (f"/{routes.FIRST_SCRIPT}", *(f"/{place}/" for place in places))
 
 
 # Machines with another address ---------------------------------------------------------------------------------------------

@@ -31,7 +31,7 @@ def an_order(one=None, hosts=HOSTS, **options):
 
 
 def chained(script):
-    return re.findall(r"^chain .* (\S+) \|\|$", script, re.MULTILINE)
+    return re.findall(r"^chain .* (\S+) \|\| set why \${errno}$", script, re.MULTILINE)
 
 
 def test_an_order_is_shipped_as_it_is():

@@ -375,7 +375,7 @@ def test_configs_that_the_transpiler_refuses_are_all_named():
 def test_a_machine_goes_to_its_disk_by_the_method_that_it_names():
     files = build(node("n1", 11, flatcar_local_boot="chain"), node("n2", 12, flatcar_local_boot="exit"))
     scripts = {path.split("/")[2]: text for path, text in files.items() if path.startswith("web/ipxe/10.")}
-    assert "chain http://10.1.0.1/programs/localboot-x64.efi || exit 1\n" in scripts["10.1.0.11"]
+    assert "chain http://10.1.0.1/programs/localboot-x64.efi || goto no_disk\n" in scripts["10.1.0.11"]
     assert scripts["10.1.0.12"].endswith(":disk\nexit\n")
 
 
@@ -393,7 +393,10 @@ def test_a_machine_with_another_address_is_told_its_own_by_each_of_its_nics():
 def test_a_node_of_a_pair_asks_the_other_boot_host_where_its_own_is_gone():
     pair = dataclasses.replace(NETWORK, peer="boot-b", peer_address=ipaddress.IPv4Address("10.1.0.2"))
     ram, path = node("n1", 11, flatcar_boot_mode="ram"), "web/ipxe/10.1.0.11/52-54-00-00-00-0b.ipxe"
-    assert "chain --replace --timeout 60000 http://10.1.0.2/boot.ipxe ||\n" in build(ram, network=pair)[path]
+    assert (
+        "chain --replace --timeout 60000 http://10.1.0.2/boot.ipxe || set why ${errno}\n"
+        in build(ram, network=pair)[path]
+    )
     assert "10.1.0.2" not in build(ram)[path]
     assert "10.1.0.2" not in build(node("n1", 11), network=pair)[path]
 

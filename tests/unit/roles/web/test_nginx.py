@@ -646,6 +646,31 @@ def test_the_log_has_no_tokens(web):
     assert f"/ipxe/{MAC_A}.ipxe" in log
 
 
+def test_the_log_says_which_script_was_the_answer_and_whether_all_of_it_was_sent(web):
+    web.arm("a", A, MAC_A)
+    web.publish_node(A, MAC_A)
+    installer = web.config_of(A, MAC_A).replace("install.ign", "install.ipxe")
+    for path in (f"/ipxe/own/{MAC_A}.ipxe", f"/ipxe/{MAC_B}.ipxe", installer):
+        web.ask(A, path)
+    failed = web.ask(A, f"/failures/kernel/{MAC_A}/0x2d0c613b")
+    assert failed.status == 404
+    (web.root / "images" / "initrd").write_bytes(bytes(50_000_000))
+    with socket.create_connection((SERVER, web.port), 60, (A, 0)) as connection:
+        connection.sendall(b"GET /images/initrd HTTP/1.1\r\nHost: boot\r\n\r\n")
+        connection.recv(65536)
+    deadline = time.monotonic() + 60
+    while len(log := web.log.read_text().splitlines()) < 6:  # it is written after the answer
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    ends = [line.rpartition('"')[2].split() for line in log]
+    assert [words[1:] for words in ends] == [
+        *(["whole", word] for word in ("ordered", "own", "unknown", "installer", "-")),
+        ["broken", "-"],
+    ]
+    assert all(re.fullmatch(r"\d+\.\d{3}", words[0]) for words in ends)
+    assert f'/failures/kernel/{MAC_A}/0x2d0c613b HTTP/1.1" 404' in log[4]
+
+
 def test_the_log_of_errors_has_no_tokens(web):
     """Whatever goes wrong with a request: it is too long, it cannot be stored, what it asks for cannot be read."""
     token = web.arm("a", A, MAC_A)

@@ -25,7 +25,11 @@ DEBIANS = [
     *(f"{UNITS}*.target.wants", "/etc/systemd/user/sockets.target.wants/*"),
 ]
 #: What changes while nobody changes anything, or with whoever logs in.
-NOISE = ["/root/.ansible*", "/home/operator/.ansible*"]
+NOISE = [
+    *("/root/.ansible*", "/home/operator/.ansible*"),
+    # Debian's own timers, at midnight
+    *("/var/backups/*", "/var/cache/man/*", "/var/lib/logrotate/*", "/var/lib/systemd/timers/*"),
+]
 #: Of the settings of the boot host's own network, what counts and what chance says. A lab's boot host has no others of its own.
 UNSTEADY = ["*.nf_conntrack_count", "*.stable_secret", "*.tcp_fastopen_key"]
 

@@ -11,13 +11,11 @@ A case is a folder of `tests/field_cases`:
 
 from __future__ import annotations
 
-import os
 import pathlib
 import re
 import shutil
-import subprocess
-import sys
 
+import playbook_runs
 import pytest
 import yaml
 
@@ -75,9 +73,7 @@ def kind(case: pathlib.Path) -> str:
 
 
 def play(root: pathlib.Path, name: str, *options: str) -> tuple[int, str]:
-    command = [sys.executable, "-m", "ansible", "playbook", "-i", str(root), f"playbooks/{name}.yml", *options]
-    environment = {**os.environ, "ANSIBLE_NOCOLOR": "1", "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg")}
-    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
+    done = playbook_runs.forked("-i", root, f"playbooks/{name}.yml", *options)
     return done.returncode, done.stdout + done.stderr
 
 

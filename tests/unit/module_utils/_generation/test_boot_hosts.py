@@ -6,18 +6,15 @@ import collections
 import grp
 import json
 import os
-import pathlib
-import subprocess
 import sys
 
+import playbook_runs
 import pytest
 from ansible_collections.kindling.flatcar.plugins.module_utils._arming import arming
 from ansible_collections.kindling.flatcar.plugins.module_utils._routes import routes
 from armed_room import make_places, publish
 
 pytestmark = pytest.mark.slow
-
-ROOT = pathlib.Path(__file__).parents[4]
 
 #: As check.yml and site.yml have it, without all that is not about the nodes.
 PLAYBOOK = """\
@@ -96,17 +93,8 @@ class Site:
             "web_installs_dir": f"{self.base}/{{{{ inventory_hostname }}}}-room/installs",
             "ansible_python_interpreter": sys.executable,
         }
-        done = subprocess.run(
-            [
-                *(sys.executable, "-m", "ansible", "playbook", "-i", str(self.base / "hosts.json"), *arguments),
-                *("-e", json.dumps(variables), str(self.base / "play.yml")),
-            ],
-            capture_output=True,
-            text=True,
-            cwd=ROOT,
-            env={**os.environ, "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"), "ANSIBLE_NOCOLOR": "1"},
-            check=False,
-        )
+        inventory = ("-i", self.base / "hosts.json", "-e", json.dumps(variables))
+        done = playbook_runs.forked(*inventory, *arguments, self.base / "play.yml")
         return done.returncode, done.stdout + done.stderr
 
     def served(self, host):

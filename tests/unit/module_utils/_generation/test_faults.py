@@ -18,6 +18,7 @@ import subprocess
 import sys
 import time
 
+import playbook_runs
 import pytest
 from ansible_collections.kindling.flatcar.plugins.module_utils._generation import history, publishings
 from ansible_collections.kindling.flatcar.plugins.module_utils._generation.generation import GenerationError
@@ -335,16 +336,19 @@ class Controller:
         playbook = PLAYBOOK.format(root=self.tree.root, group=grp.getgrgid(os.getgid()).gr_name)
         (base / "play.yml").write_text(playbook)
 
-    def start(self, domain):
+    def _arguments(self, domain):
+        """Those of ansible-playbook, for an inventory with the domain."""
         hosts = json.loads(json.dumps(HOSTS))
         hosts["flatcar_nodes"]["vars"]["flatcar_domain"] = domain
         (self.base / "hosts.json").write_text(json.dumps(hosts))
+        own = json.dumps({"ansible_python_interpreter": sys.executable})
+        return ["-i", str(self.base / "hosts.json"), "-e", own, str(self.base / "play.yml")]
+
+    def start(self, domain):
+        arguments = self._arguments(domain)
         with self.output.open("w") as output:
             return subprocess.Popen(
-                [
-                    *(sys.executable, "-m", "ansible", "playbook", "-i", str(self.base / "hosts.json")),
-                    *("-e", json.dumps({"ansible_python_interpreter": sys.executable}), str(self.base / "play.yml")),
-                ],
+                [sys.executable, "-m", "ansible", "playbook", *arguments],
                 stdout=output,
                 stderr=subprocess.STDOUT,
                 cwd=ROOT,
@@ -353,8 +357,9 @@ class Controller:
 
     def run(self, domain):
         """To its end; returns all that it said."""
-        assert self.start(domain).wait() == 0, self.output.read_text()
-        return self.output.read_text()
+        done = playbook_runs.forked(*self._arguments(domain))
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout + done.stderr
 
     @property
     def domain(self):

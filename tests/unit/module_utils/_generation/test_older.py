@@ -9,6 +9,7 @@ import pathlib
 import subprocess
 import sys
 
+import playbook_runs
 import pytest
 from ansible_collections.kindling.flatcar.plugins.module_utils._generation import publishings
 
@@ -97,17 +98,8 @@ class Site:
             "ansible_become": False,
             "ansible_python_interpreter": sys.executable,
         }
-        done = subprocess.run(
-            [
-                *(sys.executable, "-m", "ansible", "playbook", "-i", str(self.inventory), *arguments),
-                *("-e", json.dumps(variables), str(playbook or self.base / "play.yml")),
-            ],
-            capture_output=True,
-            text=True,
-            cwd=ROOT,
-            env={**os.environ, "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"), "ANSIBLE_NOCOLOR": "1", "COLUMNS": "2000"},
-            check=False,
-        )
+        inventory = ("-i", self.inventory, "-e", json.dumps(variables))
+        done = playbook_runs.forked(*inventory, *arguments, playbook or self.base / "play.yml")
         return done.returncode, " ".join((done.stdout + done.stderr).split())
 
     def everything(self):

@@ -321,7 +321,7 @@ def test_the_disk_gets_a_mark_once_all_of_it_is_there(machine):
         ("echo '{}' > DEV/sda6.files/config.ign", "is not this machine's config"),
         ("rm DEV/sda6.files/config.ign", "is not this machine's config"),
         ("rm -r DEV/sda6.files", "cannot be mounted after flatcar-install"),
-        ('sed -i \'s/"OEM"/"XXX"/; s/"PARTN": "6"/"PARTN": "5"/\' $MACHINE', "has no partition OEM"),
+        ("sed -i \"s/'OEM'/'XXX'/; s/'PARTN': '6'/'PARTN': '5'/\" $MACHINE", "has no partition OEM"),
     ],
 )
 def test_a_disk_that_has_not_got_the_config_is_not_installed_whatever_flatcar_install_says(machine, spoil, message):

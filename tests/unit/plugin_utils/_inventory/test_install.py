@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import json
-import os
 import pathlib
-import subprocess
-import sys
 
+import playbook_runs
 import pytest
 
 pytestmark = pytest.mark.slow
@@ -48,19 +46,8 @@ def room(tmp_path):
 
 @pytest.fixture
 def play(room):
-    def run(playbook, *arguments, **environment):
-        done = subprocess.run(
-            [
-                *(sys.executable, "-m", "ansible", "playbook", "-i", str(room / "hosts.yml")),
-                *arguments,
-                str(ROOT / "playbooks" / playbook),
-            ],
-            capture_output=True,
-            text=True,
-            cwd=ROOT,
-            env={**os.environ, "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"), "ANSIBLE_NOCOLOR": "1", **environment},
-            check=False,
-        )
+    def run(playbook, *arguments, by=playbook_runs.forked, **environment):
+        done = by("-i", room / "hosts.yml", *arguments, ROOT / "playbooks" / playbook, **environment)
         return done.returncode, " ".join((done.stdout + done.stderr).split())
 
     yield run
@@ -134,7 +121,8 @@ def test_whom_nobody_can_switch_on_is_told_before_anything_is_armed(play, tmp_pa
     collections = tmp_path / "alone" / "ansible_collections" / "kindling"
     collections.mkdir(parents=True)
     (collections / "flatcar").symlink_to(ROOT)
-    status, output = play("install.yml", "--limit", "n4", ANSIBLE_COLLECTIONS_PATH=str(tmp_path / "alone"))
+    alone = {"ANSIBLE_COLLECTIONS_PATH": str(tmp_path / "alone")}
+    status, output = play("install.yml", "--limit", "n4", by=playbook_runs.typed, **alone)
     assert status != 0
     assert "n4 would be powered on by flatcar_bmc" in output
     assert "community.general" in output

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import json
-import os
 import pathlib
 import re
-import subprocess
-import sys
 
+import playbook_runs
 import pytest
 import yaml
 from ansible_collections.kindling.flatcar.plugins.plugin_utils._options.playbook_options import OPTIONS
@@ -83,18 +81,8 @@ def room(tmp_path):
 
 @pytest.fixture
 def play(room):
-    def run(playbook, *arguments):
-        done = subprocess.run(
-            [
-                *(sys.executable, "-m", "ansible", "playbook", "-i", str(room / "hosts.yml"), *arguments),
-                str(ROOT / "playbooks" / f"{playbook}.yml"),
-            ],
-            capture_output=True,
-            text=True,
-            cwd=ROOT,
-            env={**os.environ, "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"), "ANSIBLE_NOCOLOR": "1"},
-            check=False,
-        )
+    def run(playbook, *arguments, by=playbook_runs.forked):
+        done = by("-i", room / "hosts.yml", *arguments, ROOT / "playbooks" / f"{playbook}.yml")
         said = re.sub(r"\d+\.\d+ seconds", "", done.stdout + done.stderr)
         return done.returncode, " ".join(said.split())
 
@@ -108,7 +96,7 @@ def write(room, variables, name="group_vars/all.yml"):
 @pytest.mark.parametrize("playbook", RUNS)
 def test_no_variable_of_an_inventory_is_taken_for_an_option(room, play, playbook):
     arguments, line = RUNS[playbook]
-    before = play(playbook, *arguments)
+    before = play(playbook, *arguments, by=playbook_runs.typed)
     assert line in before[1]
     write(room, OWN)
     assert play(playbook, *arguments) == before

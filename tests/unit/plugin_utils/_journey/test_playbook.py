@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import datetime
 import json
-import os
 import pathlib
 import re
-import subprocess
 import sys
 import time
 
+import playbook_runs
 import pytest
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
@@ -54,7 +53,7 @@ def rack(tmp_path_factory):
     return place
 
 
-def play(rack, pieces, *arguments):
+def play(rack, pieces, *arguments, by=playbook_runs.forked):
     """All of it was two hours ago."""
     log, shift = rack / "log", time.time() - 7200 - START
     stamped = (
@@ -62,21 +61,15 @@ def play(rack, pieces, *arguments):
         for entry in entries_of(pieces)
     )
     log.write_text("".join(stamped))
-    command = [sys.executable, "-m", "ansible", "playbook", "-i", str(rack / "hosts.yml"), "-e", f"journey_log={log}"]
-    done = subprocess.run(
-        [*command, *arguments, str(ROOT / "playbooks" / "journey.yml")],
-        capture_output=True,
-        text=True,
-        cwd=ROOT,
-        env={**os.environ, "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"), "ANSIBLE_NOCOLOR": "1"},
-        check=False,
-    )
+    inventory = ("-i", rack / "hosts.yml", "-e", f"journey_log={log}")
+    done = by(*inventory, *arguments, ROOT / "playbooks" / "journey.yml")
     return done.returncode, done.stdout + done.stderr
 
 
 def test_where_each_machine_stopped_for_programs(rack, tmp_path):
     output = tmp_path / "journeys.json"
-    status, said = play(rack, ["has script"], "-e", "journey_format=json", "-e", f"journey_output={output}")
+    as_json = ("-e", "journey_format=json", "-e", f"journey_output={output}")
+    status, said = play(rack, ["has script"], *as_json, by=playbook_runs.typed)
     assert status == 0, said
     told = {one["node"]: one for one in json.loads(output.read_text())["machines"]}
     assert (told["a01"]["state"], told["a01"]["hop"]) == ("stopped", "script")

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import ipaddress
-import pathlib
-import subprocess
-import sys
 
+import playbook_runs
 import pytest
 import yaml
 from ansible_collections.kindling.flatcar.plugins.plugin_utils._new.new_inventory import files_of
@@ -14,7 +12,6 @@ from ansible_collections.kindling.flatcar.plugins.plugin_utils._schema.problem i
 from hypothesis import given
 from hypothesis import strategies as st
 
-ROOT = pathlib.Path(__file__).parents[4]
 KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIP7Oj5ImkNrlJGCwxhTjPZHNGyNj2Rvs8lNf4sZuPZ3b me@example.org"
 ANSWERS = {"new_reached_at": "192.0.2.10", "new_interface": "enp2s0", "new_subnet": "10.10.0.0/24", "new_key": KEY}
 MACHINES = "a01,52:54:00:12:a0:01\na02,52:54:00:12:a0:02\n"
@@ -134,13 +131,6 @@ def test_names_that_look_like_something_else_are_names(name):
     assert yaml.safe_load(files["host_vars/boot-a.yml"])["kindling_networks"][0]["racks"] == [name]
 
 
-def run(*arguments, **options):
-    command = [sys.executable, "-m", "ansible", "playbook", *arguments]
-    return subprocess.run(
-        command, cwd=ROOT, capture_output=True, text=True, timeout=120, stdin=subprocess.DEVNULL, **options
-    )
-
-
 @pytest.mark.slow
 def test_what_is_written_is_valid_and_is_not_written_over(tmp_path):
     key, csv, mine = tmp_path / "key.pub", tmp_path / "machines.csv", tmp_path / "mine"
@@ -155,11 +145,11 @@ def test_what_is_written_is_valid_and_is_not_written_over(tmp_path):
         "new_machines": csv,
     }
     options = [part for name, value in given.items() for part in ("-e", f"{name}={value}")]
-    done = run("-i", "localhost,", "playbooks/new.yml", *options)
+    done = playbook_runs.typed("-i", "localhost,", "playbooks/new.yml", *options)
     assert done.returncode == 0, done.stdout + done.stderr
-    checked = run("-i", mine, "playbooks/validate.yml", "-e", "validate_cross_check=false")
+    checked = playbook_runs.forked("-i", mine, "playbooks/validate.yml", "-e", "validate_cross_check=false")
     assert "2 nodes of 1 boot host: 0 problems" in checked.stdout, checked.stdout + checked.stderr
-    again = run("-i", "localhost,", "playbooks/new.yml", *options)
+    again = playbook_runs.forked("-i", "localhost,", "playbooks/new.yml", *options)
     assert again.returncode != 0
     assert "is there already, and nothing in it was changed" in again.stdout + again.stderr
 
@@ -171,7 +161,7 @@ def test_machines_on_a_command_line_are_apart_by_blanks_or_semicolons(tmp_path, 
     machines = between.join(("a01,52:54:00:12:a0:01", "a02,52:54:00:12:a0:02"))
     given = f"new_inventory={tmp_path}/mine new_reached_at=192.0.2.10 new_interface=lan0 new_subnet=10.10.0.0/24"
     more = f'{{"new_machines": "{machines}", "new_key_file": "{tmp_path}/key.pub"}}'
-    done = run("-i", "localhost,", "playbooks/new.yml", "-e", given, "-e", more)
+    done = playbook_runs.forked("-i", "localhost,", "playbooks/new.yml", "-e", given, "-e", more)
     assert done.returncode == 0, done.stdout + done.stderr
     assert sorted(path.name for path in (tmp_path / "mine" / "host_vars").iterdir()) == [
         "a01.yml",

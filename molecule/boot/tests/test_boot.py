@@ -72,8 +72,9 @@ def test_the_journey_says_who_runs_and_where_the_broken_one_stopped(first, play,
     for node in ("bios-12", "uefi-12"):
         hops = [hop["hop"] for hop in found[node]["hops"]]
         assert (found[node]["state"], hops[0], hops[-1]) == ("fine", "firmware", "running"), found[node]
-    assert found["broken-12"]["hop"] == "config"
-    assert found["broken-12"]["state"] in ("stopped", "under way")
+    broken = found["broken-12"]
+    assert (broken["hop"], broken["state"], broken["causes"][0]["rule"]) == ("config", "stopped", "ignition-failed")
+    assert "file exists there already" in broken["causes"][0]["cause"]
 
 
 @pytest.mark.parametrize("node", ["bios-12", "uefi-12"])

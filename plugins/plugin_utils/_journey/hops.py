@@ -111,6 +111,7 @@ WAYS: Mapping[str, tuple[str, ...]] = {
 
 #: What shows on which way a machine is, whatever it should do; the first row that fits counts.
 _SHOWN = (
+    ("disk", Seen("http", script="over")),
     ("install", Seen("http", script="ordered|installer")),
     ("install", Seen("http", file=ORDERED, status=OK)),
     ("ram", Seen("http", file=f"{KERNEL}|{INITRD}")),

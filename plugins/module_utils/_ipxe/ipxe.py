@@ -219,12 +219,13 @@ def _ask_for_ever(name: str, urls: Iterable[str]) -> str:
 
 def _fetch_and_boot(version: str, images: str, config: str, arguments: Iterable[str], tries: int) -> str:
     """Falls through if the release could not be fetched."""
-    line = _with_ignitions_failure(kernel_line(config, arguments), config)
+    line = kernel_line(config, arguments)
     return (
+        f"set telling {_telling(line, config)}\n"
         "set tries:int32 0\n"
         ":fetch\n"
         "set step kernel\n"
-        f"kernel --timeout {_STALLED} {images}/{KERNEL} {line} || goto again\n"
+        f"kernel --timeout {_STALLED} {images}/{KERNEL} ${{telling}} {line} || goto again\n"
         "set step initrd\n"
         f"initrd --timeout {_STALLED} --name {INITRD} {images}/{INITRD} || goto again\n"
         "set step boot\n"
@@ -252,11 +253,11 @@ def kernel_line(config: str, arguments: Iterable[str]) -> str:
     return " ".join((f"initrd={INITRD}", "flatcar.first_boot=1", f"ignition.config.url={config}", *arguments))
 
 
-def _with_ignitions_failure(line: str, config: str) -> str:
-    """The kernel's command line, with what makes Ignition's failure known; without it if there is no room for that."""
+def _telling(line: str, config: str) -> str:
+    """The word of the kernel's command line that makes Ignition's failure known, unless there is no room for it beside *line*."""
     host = urlsplit(config)
-    longer = f"{line} {ignition_failure.kernel_word(f'{host.scheme}://{host.netloc}')}"
-    return longer if len(longer.encode()) <= _LONGEST_LINE else line
+    word = ignition_failure.kernel_word(f"{host.scheme}://{host.netloc}")
+    return word if len(f"{word} {line}".encode()) <= _LONGEST_LINE else ""
 
 
 def _ask(peer: str) -> str:

@@ -16,7 +16,10 @@ NAME = "systemd.set_credential_binary=systemd.unit-dropin.ignition-.service:"
 
 
 def line_of(script):
-    return next(line for line in script.splitlines() if line.startswith("kernel "))
+    """The kernel's, as iPXE expands it."""
+    lines = script.splitlines()
+    telling = next((line.removeprefix("set telling ") for line in lines if line.startswith("set telling ")), "")
+    return next(line for line in lines if line.startswith("kernel ")).replace("${telling}", telling)
 
 
 def script(arguments=()):

@@ -116,10 +116,15 @@ def _cause(rule: Rule, last: str, facts: Sequence[Fact], machine: Machine) -> tu
     """With the facts that speak for it, if the rule applies."""
     if rule.after and last not in rule.after:
         return None
-    if any(seen.among(facts) for seen in rule.unseen):
+    matched = []
+    for seen in rule.seen:
+        found = seen.last_of(facts)
+        if found is None:
+            return None
+        matched.append(found)
+    if any(seen.last_of(facts) for seen in rule.unseen):
         return None
-    matched = [seen.among(facts) for seen in rule.seen]
-    return (rule, [found[-1] for found in matched]) if all(matched) else None
+    return rule, matched
 
 
 class _Words(dict):

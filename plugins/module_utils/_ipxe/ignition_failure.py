@@ -18,13 +18,13 @@ _UNIT = "ignition-.service"
 
 #: Runs before the emergency shell, while the network is still up; it starts the network if Ignition has needed none. ``$$`` and
 #: ``%n`` are systemd's. What is sent is short, and harmless in a URL and in a log: no blank, no quotation mark, nothing that is
-#: long enough for a token. The boot host answers 404, which curl takes for an answer. A backslash would be one for systemd.
+#: long enough for a token, no password and no query of a URL. The boot host answers 404, which curl takes for an answer. A backslash would be one for systemd.
 _DROP_IN = (
     "[Service]\n"
     "ExecStopPost=-/bin/bash -c '[ $$SERVICE_RESULT = success ]&&exit;journalctl --sync;"
     'm=`journalctl -ocat -u%n|grep -a "gnition failed"|tail -n1`;m=$${{m#*gnition failed: }};'
+    'r="://[^ /]*@|[?][^ ]*|[A-Za-z0-9_-]{{40,}}";while [[ $$m =~ $$r ]];do m=$${{m/"$$BASH_REMATCH"/+}};done;'
     "p=[^A-Za-z0-9_.:/+-];m=$${{m//$$p/+}};"
-    "while [[ $$m =~ [A-Za-z0-9_-]{{40,}} ]];do m=$${{m/$$BASH_REMATCH/x}};done;"
     "systemctl --no-block start systemd-networkd;"
     "for i in 1 2 3 4 5 6;do curl -sm5 {url}?$${{m:0:160}}&&break;sleep 3;done'\n"
 )

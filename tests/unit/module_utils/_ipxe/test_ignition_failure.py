@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import base64
+import os
 import re
+import shutil
 import subprocess
 
 import pytest
@@ -53,6 +55,23 @@ def test_systemd_reads_the_drop_in_as_it_is_meant():
     section, command, end = text.split("\n")
     assert (section, end) == ("[Service]", "")
     assert re.fullmatch(r"ExecStopPost=-/bin/bash -c '[^']+'", command)
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not shutil.which("systemd-analyze"), reason="needs systemd")
+@pytest.mark.parametrize(("end", "wrong"), [("", False), ("ExecStopPost='unbalanced\n", True)])
+def test_systemd_takes_it_for_a_drop_in_of_each_of_ignitions_units(tmp_path, end, wrong):
+    units = ("ignition-fetch-offline.service", "ignition-files.service")
+    for unit in units:
+        (tmp_path / unit).write_text("[Unit]\nDescription=x\n[Service]\nType=oneshot\nExecStart=/bin/true\n")
+    drop_in = tmp_path / "ignition-.service.d/50-credential.conf"
+    drop_in.parent.mkdir()
+    drop_in.write_text(ignition_failure.drop_in(BASE) + end)
+    command = ["systemd-analyze", "verify", "--man=no", *units]
+    where = {**os.environ, "SYSTEMD_UNIT_PATH": f"{tmp_path}:"}
+    done = subprocess.run(command, capture_output=True, text=True, check=False, env=where)
+    found = [line for line in done.stderr.splitlines() if str(drop_in) in line]
+    assert bool(found) == wrong, done.stderr
 
 
 def told(tmp_path, message, result="exit-code", stage="disks"):

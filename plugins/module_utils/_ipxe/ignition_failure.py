@@ -18,7 +18,8 @@ _UNIT = "ignition-.service"
 
 #: Runs before the emergency shell, while the network is still up; it starts the network if Ignition has needed none. ``$$`` and
 #: ``%n`` are systemd's. What is sent is short, and harmless in a URL and in a log: no blank, no quotation mark, nothing that is
-#: long enough for a token, no password and no query of a URL. The boot host answers 404, which curl takes for an answer. A backslash would be one for systemd.
+#: long enough for a token, no password and no query of a URL. The boot host answers 404, which curl takes for an answer. A
+#: backslash would be one for systemd.
 _DROP_IN = (
     "[Service]\n"
     "ExecStopPost=-/bin/bash -c '[ $$SERVICE_RESULT = success ]&&exit;journalctl --sync;"

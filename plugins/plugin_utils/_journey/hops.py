@@ -45,7 +45,9 @@ class Seen:
         return frozenset(self.hop.split("|"))
 
     def fits(self, fact: Fact) -> bool:
-        return fact.get("hop") in self._hops and all(matches(str(fact.get(key) or "")) for key, matches in self._patterns)
+        return fact.get("hop") in self._hops and all(
+            matches(str(fact.get(key) or "")) for key, matches in self._patterns
+        )
 
     def last_of(self, facts: Sequence[Fact]) -> Fact | None:
         return next((fact for fact in reversed(facts) if self.fits(fact)), None)

@@ -138,6 +138,18 @@ def test_machines_boot_from_it_by_bios_and_by_uefi(box):
     assert {name: node["verdict"] for name, node in results.items()} == {"box-bios": "ok", "box-uefi": "ok"}
 
 
+def test_the_containers_own_log_shows_how_far_they_came(box):
+    place = "/run/kindling/log-of-the-container"
+    engine = " ".join(map(str, PODMAN))
+    copied = f"{engine} logs --timestamps {CONTAINER} 2>&1 | {engine} exec -i {CONTAINER} sh -c 'cat > {place}'"
+    run("sh", "-c", copied)
+    options = (f"journey_log={place}", "journey_format=json", "journey_output=/run/kindling/journeys.json")
+    box.kindling("journey", *(word for option in options for word in ("-e", option)))
+    found = {one["node"]: one for one in json.loads(box.shell("cat /run/kindling/journeys.json"))["machines"]}
+    for node in ("box-bios", "box-uefi"):
+        assert (found[node]["state"], found[node]["hop"], found[node]["causes"]) == ("fine", "running", []), found[node]
+
+
 def test_a_boot_outlives_that_the_container_is_killed_and_started_again(box):
     before = box.log()
     with ThreadPoolExecutor() as beside:

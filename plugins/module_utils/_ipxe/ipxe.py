@@ -10,8 +10,10 @@ comes from what, and iPXE's error number: any command that fails replaces ``${er
 from __future__ import annotations
 
 from collections.abc import Iterable
+from urllib.parse import urlsplit
 
 from .._routes import routes
+from . import ignition_failure
 
 KERNEL = "flatcar_production_pxe.vmlinuz"
 INITRD = "flatcar_production_pxe_image.cpio.gz"
@@ -23,6 +25,8 @@ LOCAL_PROGRAM = f"{routes.PROGRAMS}/localboot-x64.efi"
 
 #: Milliseconds without any progress, after which a download is restarted.
 _STALLED = 60_000
+#: What every kernel takes, less what a boot host's signature is longer than its placeholder.
+_LONGEST_LINE = 2_000
 _WAIT = 60
 _PAUSE = 5
 #: For telling the boot host what has failed: it may be off, and nothing depends on it.
@@ -217,10 +221,11 @@ def _fetch_and_boot(version: str, images: str, config: str, arguments: Iterable[
     """Falls through if the release could not be fetched."""
     line = kernel_line(config, arguments)
     return (
+        f"set telling {_telling(line, config)}\n"
         "set tries:int32 0\n"
         ":fetch\n"
         "set step kernel\n"
-        f"kernel --timeout {_STALLED} {images}/{KERNEL} {line} || goto again\n"
+        f"kernel --timeout {_STALLED} {images}/{KERNEL} ${{telling}} {line} || goto again\n"
         "set step initrd\n"
         f"initrd --timeout {_STALLED} --name {INITRD} {images}/{INITRD} || goto again\n"
         "set step boot\n"
@@ -246,6 +251,13 @@ def kernel_line(config: str, arguments: Iterable[str]) -> str:
     and its releases do not parse ``ip=`` or ``BOOTIF=`` alike.
     """
     return " ".join((f"initrd={INITRD}", "flatcar.first_boot=1", f"ignition.config.url={config}", *arguments))
+
+
+def _telling(line: str, config: str) -> str:
+    """The word of the kernel's command line that makes Ignition's failure known, unless there is no room for it beside *line*."""
+    host = urlsplit(config)
+    word = ignition_failure.kernel_word(f"{host.scheme}://{host.netloc}")
+    return word if len(f"{word} {line}".encode()) <= _LONGEST_LINE else ""
 
 
 def _ask(peer: str) -> str:

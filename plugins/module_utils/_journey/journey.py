@@ -29,6 +29,7 @@ _SERVICES = {"dhcp": ("udp", 67), "tftp": ("udp", 69), "http": ("tcp", 80)}
 
 _STAMPED = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,9})?(?:Z|[+-]\d\d:?\d\d)) (.*)")
 _OF_WEB = re.compile(r'\d{1,3}(?:\.\d{1,3}){3} "')
+_OF_TFTP = re.compile(r"dnsmasq-tftp\[\d+\]: ")
 
 
 def heard(
@@ -111,7 +112,7 @@ SOCKETS = ("ss", "--no-header", "--all", "--numeric", "--ipv4", "--tcp", "--udp"
 
 
 def entries_of_text(lines: Iterable[str]) -> Iterator[records.Entry]:
-    """The log of a container, as its engine prints it with times: both services' lines, in their order."""
+    """The log of a container, as its engine prints it with times: all services' lines, in their order."""
     for number, line in enumerate(lines):
         if found := _STAMPED.match(line):
             try:
@@ -119,7 +120,7 @@ def entries_of_text(lines: Iterable[str]) -> Iterator[records.Entry]:
             except ValueError:
                 continue
             message = found[2]
-            unit = "web" if _OF_WEB.match(message) else "dnsmasq"
+            unit = "web" if _OF_WEB.match(message) else "tftp" if _OF_TFTP.match(message) else "dnsmasq"
             yield records.Entry(f"line {number}", when, f"kindling-{unit}.service", message)
 
 

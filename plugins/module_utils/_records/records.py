@@ -47,6 +47,7 @@ _THINNED = 48
 _ADDRESSES = 8192
 _UNSERVED = 16
 _TEXT = 120  # characters
+_MESSAGE_LENGTH = 200
 _LONG = 65_536  # bytes of a boot's line
 _ENTRIES = 200_000  # that are read before they are written
 
@@ -82,17 +83,19 @@ class Event(NamedTuple):
     """What was seen, without its time; fields that are unknown are empty."""
 
     hop: str
-    """``dhcp``, ``tftp``, ``http`` or ``ipxe``."""
+    """``dhcp``, ``tftp``, ``http``, ``ipxe`` or ``ignition``."""
     what: str
     """DHCP's message (``discover``, ``offer``, ``nak``; a proxy's ``pxe``), or for an address ``put aside`` or ``not given``;
-    TFTP's ``sent``, ``not found`` or ``failed``; HTTP's method. ``failed`` for what an iPXE script says that it could not do."""
+    TFTP's ``sent``, ``not found`` or ``failed``; HTTP's method. ``failed`` for what an iPXE script or Ignition says that it could
+    not do."""
     who: str = ""
     """Who asks by DHCP: ``firmware``, ``ipxe`` or ``system``. For HTTP, the program that it claims to be."""
     address: str = ""
     file: str = ""
-    """The boot program that DHCP names, the file that was requested, or the step at which an iPXE script failed."""
+    """The boot program that DHCP names, the file that was requested, the step at which an iPXE script failed, or Ignition's
+    stage."""
     why: str = ""
-    """dnsmasq's reason, or iPXE's error number."""
+    """dnsmasq's reason, iPXE's error number, or Ignition's message."""
     vendor: str = ""
     name: str = ""
     tags: str = ""
@@ -166,6 +169,10 @@ _ANSWERS = ("offer", "ack")
 _UNSERVED_REQUEST = re.compile(r"no address range available for DHCP request (.*)")
 _DASHED_MAC = r"(?:[0-9a-f]{2}-){5}[0-9a-f]{2}"
 _FAILURE = re.compile(rf"{_FAILURES}([a-z]{{1,12}})/({_DASHED_MAC})/((?:0x)?[0-9a-f]{{1,8}})")
+#: Blanks come as plus signs; nginx has replaced what is long enough for a token.
+_IGNITION_FAILURE = re.compile(
+    rf"GET {_FAILURES}ignition-([a-z-]{{1,20}})\?([A-Za-z0-9_.:/+()-]{{0,{_MESSAGE_LENGTH}}}) HTTP/\d\.\d"
+)
 _OWN_SCRIPT = re.compile(rf"{_SCRIPTS}(?:own/)?({_DASHED_MAC})\.ipxe")
 
 
@@ -251,6 +258,10 @@ def _by_address(when: float, message: str) -> Iterator[Heard]:
 def _http(when: float, message: str) -> Iterator[Heard]:
     if found := _HTTP.match(message):
         address, request, status, size, agent, seconds, whole, script = found.groups()
+        if failed := _IGNITION_FAILURE.fullmatch(request):
+            event = Event("ignition", "failed", file=failed[1], why=" ".join(failed[2].replace("+", " ").split()))
+            yield Heard(when, event, address=address)
+            return
         method, path = asked.groups() if (asked := _REQUEST.fullmatch(request)) else ("malformed", "")
         if failed := _FAILURE.fullmatch(path):
             event = Event("ipxe", "failed", clean(agent, 40), file=failed[1], why=failed[3])
@@ -281,7 +292,7 @@ def clean(text: str, length: int = _TEXT) -> str:
 
 # Boots from events --------------------------------------------------------------------------------------------------------
 
-_FIRMWARE, _PROGRAM, _IPXE, _RELEASE = range(4)
+_FIRMWARE, _PROGRAM, _IPXE, _SCRIPT, _RELEASE = range(5)
 
 #: What differs between two times that the same event was seen.
 _OF_A_TIME = ("at", "last", "times", "seconds")
@@ -293,11 +304,15 @@ def _reached(event: Event) -> int:
         return _FIRMWARE if event.who in ("firmware", "") else _IPXE
     if event.hop == "ipxe":
         return _IPXE
+    if event.hop == "ignition":
+        return _RELEASE
     if event.hop == "tftp":
         return _PROGRAM if event.what == "sent" else _FIRMWARE
     if event.file.startswith(_PROGRAMS):
         return _PROGRAM
-    return _RELEASE if event.file.startswith(_IMAGES) else _IPXE
+    if event.file.startswith(_IMAGES):
+        return _RELEASE
+    return _SCRIPT if event.file.startswith(_SCRIPTS) else _IPXE
 
 
 @dataclass
@@ -350,13 +365,15 @@ class Boot:
 def _begins(when: float, event: Event, boot: Boot | None) -> bool:
     """Whether a machine boots anew: its firmware asks, and is not just retrying because nobody answered.
 
-    If another server answers DHCP, the request for iPXE's first script is what is seen first.
+    The NIC's own program may be iPXE, which asks again only in a new boot once it had its script. If another server answers DHCP,
+    the request for iPXE's first script is what is seen first.
     """
     if boot is None:
         return True
     quiet = when - boot.last > _RETRY
     if event.hop == "dhcp":
-        return event.who == "firmware" and event.what in ("discover", "pxe") and (boot.reached >= _IPXE or quiet)
+        enough = {"firmware": _IPXE, "ipxe": _SCRIPT}.get(event.who)
+        return enough is not None and event.what in ("discover", "pxe") and (boot.reached >= enough or quiet)
     return event.file == _FIRST_SCRIPT and not boot.asks and (boot.reached >= _RELEASE or quiet)
 
 

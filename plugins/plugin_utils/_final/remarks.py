@@ -28,7 +28,7 @@ class Remark(NamedTuple):
 
 def remarks(node: Node, configs: Sequence[Config], unread: bool) -> Iterator[Remark]:
     """*unread*: some configs cannot be read here, and may contain whatever is missing."""
-    if node.boot_mode != "disk" and not unread and not _can_be_entered(node, configs):
+    if not can_be_entered(node, configs, unread):
         yield Remark(
             "flatcar_authorized_keys",
             "nobody can log in to this machine: no user has an SSH key or a password. Set "
@@ -50,8 +50,10 @@ _BY_KERNEL = re.compile(r"(?:flatcar|coreos)\.autologin(?:=.*)?|sshkey=.*")
 _KEYS_ELSEWHERE = re.compile(r".*/authorized_keys.*|/etc/ssh/.*")
 
 
-def _can_be_entered(node: Node, configs: Sequence[Config]) -> bool:
-    """By a key, by a password, by the kernel command line, or by whatever files tell sshd to read."""
+def can_be_entered(node: Node, configs: Sequence[Config], unread: bool) -> bool:
+    """By a key, by a password, by the kernel command line, by whatever files tell sshd to read, or by what cannot be read here."""
+    if unread or node.boot_mode == "disk":
+        return True
     users = (user for config in configs for _path, user in config.entries("passwd", "users"))
     if any(_may_log_in(user) for user in users):
         return True
@@ -189,4 +191,4 @@ def _other_name(node: Node, config: Config) -> Iterator[Remark]:
             yield Remark(*config.at(f"{place}.contents", said))
 
 
-__all__ = ("Remark", "is_nobodys", "remarks")
+__all__ = ("Remark", "can_be_entered", "is_nobodys", "remarks")

@@ -17,6 +17,7 @@ _NOW = {
     "fetching": "it has a connection to the web server",
     "installed, not running": "it reported that it is installed, {why}",
     "near": "{why}",
+    "no login": "its config has no user with an SSH key or a password",
     "not listening": "nothing listens on the boot host's port for {file}",
     "not published": "the boot host publishes nothing for it",
     "outdated": "{why}",
@@ -54,6 +55,8 @@ def _what(fact: Fact) -> str:
         return f"it reported {fact['what']}: {get('why', '').partition(chr(10))[0]}"
     if fact["hop"] == "ipxe":
         return f"iPXE: {get('file')} failed: {explained(get('why', ''))}"
+    if fact["hop"] == "ignition":
+        return f"Ignition: {get('file')} failed: {get('why') or 'without a message'}"
     if fact["hop"] == "http":
         broken = ", broken off" if get("broken") else ""
         took = f", {get('seconds'):.1f} s" if get("seconds") else ""

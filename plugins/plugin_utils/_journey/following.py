@@ -9,10 +9,12 @@ from typing import Any
 
 from .around import of_host
 from .journey import Machine, journey_of
+from .nics import boots_of
 from .text import line_of
 
 #: A machine's way ends here; one that is being installed restarts, and is followed on.
-_ENDS = ("running", "script")
+_RUNS = "running"
+_ENDS = (_RUNS, "script")
 
 
 class Following:
@@ -27,8 +29,7 @@ class Following:
         if heard is None:
             return
         for machine in self._machines:
-            boots = [boot for mac in machine.macs for boot in heard["boots"].get(mac, ())]
-            boots = sorted(boots, key=lambda boot: boot["last"])[-1:]
+            boots = boots_of(machine.macs, heard["boots"])[-1:]
             around = of_host({"put_aside": {}, **heard}, machine.address)
             journey = journey_of(machine, boots, around, heard["now"])
             line = line_of(journey)
@@ -43,7 +44,7 @@ class Following:
 
 
 def _is_done(journey: Mapping[str, Any]) -> bool:
-    return journey["state"] == "fine" and journey["hop"] in _ENDS
+    return journey["hop"] == _RUNS or (journey["state"] == "fine" and journey["hop"] in _ENDS)
 
 
 __all__ = ("Following",)

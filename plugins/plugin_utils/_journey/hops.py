@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import functools
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any
 
@@ -21,7 +21,7 @@ ANYTHING = ".*"
 
 @dataclass(frozen=True)
 class Seen:
-    """A pattern of facts: the regular expressions that the named values have to match as a whole."""
+    """A pattern of facts: one of the hops, and the regular expressions that the named values have to match as a whole."""
 
     hop: str
     what: str = ANYTHING
@@ -37,11 +37,20 @@ class Seen:
     @functools.cached_property
     def _patterns(self) -> tuple[tuple[str, Callable[[str], object]], ...]:
         """Compiled once: a storm's journeys are some millions of comparisons."""
-        given = ((one.name, getattr(self, one.name)) for one in fields(self))
+        given = ((one.name, getattr(self, one.name)) for one in fields(self) if one.name != "hop")
         return tuple((name, re.compile(text, re.DOTALL).fullmatch) for name, text in given if text != ANYTHING)
 
+    @functools.cached_property
+    def _hops(self) -> frozenset[str]:
+        return frozenset(self.hop.split("|"))
+
     def fits(self, fact: Fact) -> bool:
-        return all(matches(str(fact.get(key) or "")) for key, matches in self._patterns)
+        return fact.get("hop") in self._hops and all(
+            matches(str(fact.get(key) or "")) for key, matches in self._patterns
+        )
+
+    def last_of(self, facts: Sequence[Fact]) -> Fact | None:
+        return next((fact for fact in reversed(facts) if self.fits(fact)), None)
 
     def among(self, facts: Iterable[Fact]) -> list[Fact]:
         return [fact for fact in facts if self.fits(fact)]
@@ -111,6 +120,7 @@ WAYS: Mapping[str, tuple[str, ...]] = {
 
 #: What shows on which way a machine is, whatever it should do; the first row that fits counts.
 _SHOWN = (
+    ("disk", Seen("http", script="over")),
     ("install", Seen("http", script="ordered|installer")),
     ("install", Seen("http", file=ORDERED, status=OK)),
     ("ram", Seen("http", file=f"{KERNEL}|{INITRD}")),

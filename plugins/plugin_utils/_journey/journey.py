@@ -8,6 +8,7 @@ Everything that was seen comes from others: it is evidence, and no more. Times a
 from __future__ import annotations
 
 import ipaddress
+import itertools
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -17,12 +18,13 @@ from ansible_collections.kindling.flatcar.plugins.module_utils._routes import ro
 from .evidence import described, size_in_words
 from .hops import BY_NAME, NAMES, NOWHERE, WAYS, Fact, Hop, reached_by, way_of
 from .ipxe_errors import explained
+from .nics import begun
 from .rules import RULES, Rule
 
-#: How a boot is: as it should be, under way, stopped, right but not as the inventory says, not by the network, or never seen.
+#: How a boot is: as it should be, under way, stopped, at its end but not as it should be, not by the network, or never seen.
 STATES = ("fine", "under way", "stopped", "wrong", "not booting", "never seen")
 
-#: A machine that is sent to its disk so often, within so many seconds, does not start from it.
+#: A machine that comes back from its disk so often, within so many seconds, does not start from it.
 _AGAIN, _WITHIN = 3, 1800
 
 
@@ -36,6 +38,8 @@ class Machine:
     mode: str | None = None
     network: str = ""
     boot_host: str = ""
+    login: bool = True
+    """Whether its config lets anybody log in."""
 
 
 def journey_of(
@@ -51,7 +55,8 @@ def journey_of(
     """
     boot = boots[-1] if boots else None
     events = boot["events"] if boot else []
-    facts = [*events, *around, *_again(boots, now), *_elsewhere(events, machine.address)]
+    own = () if machine.login else ({"hop": "now", "what": "no login"},)
+    facts = [*events, *around, *own, *_again(boots, now), *_elsewhere(events, machine.address)]
     hops = reached_by(events)
     last = hops[-1][0].name if hops else NOWHERE
     way = way_of(events, machine.mode)
@@ -111,10 +116,15 @@ def _cause(rule: Rule, last: str, facts: Sequence[Fact], machine: Machine) -> tu
     """With the facts that speak for it, if the rule applies."""
     if rule.after and last not in rule.after:
         return None
-    if any(seen.among(facts) for seen in rule.unseen):
+    matched = []
+    for seen in rule.seen:
+        found = seen.last_of(facts)
+        if found is None:
+            return None
+        matched.append(found)
+    if any(seen.last_of(facts) for seen in rule.unseen):
         return None
-    matched = [seen.among(facts) for seen in rule.seen]
-    return (rule, [found[-1] for found in matched]) if all(matched) else None
+    return rule, matched
 
 
 class _Words(dict):
@@ -139,6 +149,8 @@ def _told(rule: Rule, evidence: list[Fact], machine: Machine) -> dict[str, Any]:
             values["their"] = fact["address"]
         if fact.get("why"):
             values |= {"why": fact["why"].splitlines()[0], "error": explained(fact["why"])}
+        if fact.get("hop") == "ignition":
+            values["said"] = fact.get("why") or "it gave no reason"
         if fact.get("hop") == "http":
             values["size"] = size_in_words(fact.get("size", 0))
     missing = [rule.missing.format_map(values)] if rule.missing else []
@@ -168,11 +180,6 @@ def _timeline(hops: Sequence[tuple[Hop, Fact]]) -> Iterable[dict[str, Any]]:
         before = at
 
 
-def begun(boot: Mapping[str, Any]) -> float:
-    """When the last one of identical boots began: the events are that one's."""
-    return max((boot["begun"], *boot.get("again", ())))
-
-
 def _outline(boot: Mapping[str, Any], mode: str | None) -> dict[str, Any]:
     hops = reached_by(boot["events"])
     return {
@@ -184,11 +191,19 @@ def _outline(boot: Mapping[str, Any], mode: str | None) -> dict[str, Any]:
 
 
 def _again(boots: Sequence[Mapping[str, Any]], now: float) -> Iterable[Fact]:
-    starts = [when for boot in boots for when in (boot["begun"], *boot.get("again", ()))]
-    lately = [when for when in starts if now - when <= _WITHIN]
-    if len(lately) >= _AGAIN:
-        minutes = max(1, round((now - min(lately)) / 60))
-        yield {"hop": "now", "what": "again", "why": f"it has booted {len(lately)} times in {minutes} minutes"}
+    """Boots that have ended at its disk, after which it came back. What becomes of the last one is not known yet, and those before
+    it ran do not count: a machine that was installed restarts, too."""
+    vain = itertools.takewhile(_ends_at_its_disk, reversed(boots))
+    starts = [when for boot in vain for when in (boot["begun"], *boot.get("again", ()))]
+    before = [when for when in sorted(starts)[:-1] if now - when <= _WITHIN]
+    if len(before) >= _AGAIN:
+        minutes = max(1, round((now - before[0]) / 60))
+        yield {"hop": "now", "what": "again", "why": f"it has come back {len(before)} times in {minutes} minutes"}
+
+
+def _ends_at_its_disk(boot: Mapping[str, Any]) -> bool:
+    hops = reached_by(boot["events"])
+    return bool(hops) and hops[-1][0].name == WAYS["disk"][-1]
 
 
 def _elsewhere(events: Iterable[Fact], address: str) -> Iterable[Fact]:
@@ -228,4 +243,4 @@ def _changes(good: Mapping[str, Any], boot: Mapping[str, Any] | None) -> list[st
     return [f"{what}: {was}, now {after[what]}" for what, was in before.items() if after.get(what, was) != was]
 
 
-__all__ = ("STATES", "Machine", "begun", "journey_of")
+__all__ = ("STATES", "Machine", "journey_of")

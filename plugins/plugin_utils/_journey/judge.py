@@ -9,7 +9,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from .around import around
-from .journey import Machine, begun, journey_of
+from .journey import Machine, journey_of
+from .nics import begun, boots_of
 
 
 def judged(
@@ -39,12 +40,9 @@ def _last(machine: Machine, heard: Mapping[str, Mapping[str, Any] | str]) -> flo
     return max((boot["last"] for boot in _boots(machine, told)), default=-1 if isinstance(told, str) else 0)
 
 
-def _boots(machine: Machine, told: Mapping[str, Any] | str) -> list[Mapping[str, Any]]:
+def _boots(machine: Machine, told: Mapping[str, Any] | str) -> list[dict[str, Any]]:
     """Of all its NICs, oldest first."""
-    if isinstance(told, str):
-        return []
-    boots = [boot for mac in machine.macs for boot in told["boots"].get(mac, ())]
-    return sorted(boots, key=lambda boot: boot["last"])
+    return [] if isinstance(told, str) else boots_of(machine.macs, told["boots"])
 
 
 def _good(machine: Machine, told: Mapping[str, Any] | str) -> Mapping[str, Any] | None:

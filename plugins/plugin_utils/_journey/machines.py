@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from .._inventory.reader import Fleet
+from .._publish.config import can_be_entered
 from .._publish.places import network_of
 from .journey import Machine
 
@@ -17,6 +18,7 @@ def machines_in(fleets: Mapping[str, Fleet]) -> dict[str, list[Machine]]:
     for host, fleet in fleets.items():
         for node in fleet.nodes:
             network = network_of(node, fleet.networks)
+            config = fleet.configs.get(node.name)
             machine = Machine(
                 name=node.name,
                 macs=tuple(node.mac),
@@ -24,6 +26,7 @@ def machines_in(fleets: Mapping[str, Fleet]) -> dict[str, list[Machine]]:
                 mode=node.boot_mode,
                 network=f"{network.subnet} (rack {node.rack})",
                 boot_host=host,
+                login=config is None or can_be_entered(node, config),
             )
             serving.setdefault(node.name, []).append((network.standby, machine))
     return {

@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from .hops import (
+    CONFIG,
     FIRST_SCRIPT,
     IMAGE,
     INITRD,
@@ -20,6 +21,7 @@ from .hops import (
     OWN_CONFIG,
     PROGRAM,
     SCRIPT,
+    TAKEN,
     Seen,
 )
 
@@ -56,6 +58,13 @@ def _failed(why: str) -> Seen:
     return Seen("report", "failed", why=f".*({why}).*")
 
 
+def _ignition_failed(why: str = "") -> Seen:
+    return Seen("ignition", "failed", why=f".*({why}).*")
+
+
+_MISSING_DISK = "failed to wait on|device unit .* timeout|no such (device|disk)"
+_FETCHED_IN_VAIN = "unable to fetch|failed to fetch|error fetching|resource not found|resource requires"
+_RUNNING = Seen("http", "PUT", file=".*/running", status=TAKEN)
 _EARLY = ("firmware", "address")
 _ANY_DHCP = "firmware|ipxe"
 _PLAY = "ansible-playbook playbooks"
@@ -569,7 +578,7 @@ RULES = (
         "Its disk is half-written, so it is not started: an installation began and did not end",
         f"{_PLAY}/install.yml --limit {{node}} -e install_again=true",
         _INSTALLING,
-        seen=(Seen("http", script="half-written"),),
+        seen=(Seen("http", file=ORDERED, script="half-written"),),
         unseen=(Seen("http", script="installer|over"),),
         final=True,
     ),
@@ -590,7 +599,17 @@ RULES = (
         "another flatcar_local_boot for {node}; or its disk has nothing to start: install it",
         f"{_TROUBLE}#on-the-machines-screen",
         seen=(_now("again"),),
-        unseen=(Seen("dhcp", who="system"),),
+        unseen=(Seen("dhcp", who="system"), Seen("http", script="ordered|installer")),
+        final=True,
+    ),
+    Rule(
+        "first-start-fails",
+        ("system",),
+        "It was installed, its system asks by DHCP, and it does not report that it runs: Ignition failed at its first start, or "
+        "its report does not get through",
+        "look at its console, which says why; `systemctl --failed` if it lets you log in",
+        f"{_TROUBLE}#installing",
+        seen=(_now("installed, not running"), Seen("dhcp", "ack", "system")),
         final=True,
     ),
     Rule(
@@ -750,6 +769,42 @@ RULES = (
         final=True,
     ),
     Rule(
+        "ignition-misses-disk",
+        (),
+        "Ignition waits for a disk that is not in the machine, in its stage {file}: {said}",
+        f"correct the disk in the config of {{node}}: {_PLAY}/explain.yml --limit {{node}} shows where it comes from; then "
+        f"{_PLAY}/site.yml, and restart the machine",
+        f"{_TROUBLE}#on-the-machines-screen",
+        seen=(_ignition_failed(_MISSING_DISK),),
+        unseen=(_RUNNING,),
+        final=True,
+    ),
+    Rule(
+        "ignition-fetches-in-vain",
+        (),
+        "Ignition cannot fetch something that the config names, in its stage {file}: {said}",
+        f"look at the URL in the config of {{node}}: {_PLAY}/explain.yml --limit {{node}}; it has to be reachable from {{network}}",
+        f"{_TROUBLE}#on-the-machines-screen",
+        seen=(_ignition_failed(_FETCHED_IN_VAIN),),
+        unseen=(_RUNNING, Seen("http", file=CONFIG, status="4..")),
+        final=True,
+    ),
+    Rule(
+        "ignition-failed",
+        (),
+        "Ignition failed in its stage {file}, so the config does not fit the machine: {said}",
+        f"correct the config of {{node}}: {_PLAY}/explain.yml --limit {{node}} shows where each line comes from; then "
+        f"{_PLAY}/site.yml, and restart the machine",
+        f"{_TROUBLE}#on-the-machines-screen",
+        seen=(_ignition_failed(),),
+        unseen=(
+            _RUNNING,
+            _ignition_failed(f"{_MISSING_DISK}|{_FETCHED_IN_VAIN}"),
+            Seen("http", file=CONFIG, status="4.."),
+        ),
+        final=True,
+    ),
+    Rule(
         "ignition-blocked",
         ("system",),
         "Ignition cannot reach {boot_host}: its system has a lease of another NIC or server, without a way to {boot_host}",
@@ -782,7 +837,7 @@ RULES = (
         "ignition-refuses",
         ("config",),
         "Silent after its config: Ignition failed, because the config does not fit the machine (a disk that is not there) or "
-        "something that it names cannot be fetched",
+        "something that it names cannot be fetched; LTS 4081 cannot say so",
         f"look at its console, which says which stage and why; {_PLAY}/explain.yml --limit {{node}} shows the config",
         f"{_TROUBLE}#on-the-machines-screen",
         missing="no report after the config",
@@ -819,6 +874,15 @@ RULES = (
         "a machine in RAM: restart it; an installed one: install.yml",
         f"{_TROUBLE}#what-statusyml-says-of-a-machine",
         seen=(_now("drift", why="runs .*"),),
+        final=True,
+    ),
+    Rule(
+        "nobody-logs-in",
+        ("running",),
+        "It runs, and nobody can log in: no user of its config has an SSH key or a password",
+        f"flatcar_authorized_keys for {{node}}, then {_PLAY}/site.yml; a machine in RAM: restart it, an installed one: install.yml",
+        f"{_TROUBLE}#logging-in",
+        seen=(_now("no login"),),
         final=True,
     ),
 )

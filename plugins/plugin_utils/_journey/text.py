@@ -14,7 +14,7 @@ _STATES = {
     "fine": "as it should be",
     "under way": "under way",
     "stopped": "STOPPED",
-    "wrong": "not as the inventory says",
+    "wrong": "not as it should be",
     "not booting": "no boot from the network was seen; it asks as a running system",
     "never seen": "NEVER SEEN",
 }

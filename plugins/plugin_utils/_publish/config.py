@@ -77,6 +77,12 @@ def remarks_on(node: Node, config: Mapping[str, Any], origin_of: OriginOf | None
     return list(zip(problems, (one.placeholder for one in found), strict=True))
 
 
+def can_be_entered(node: Node, config: Mapping[str, Any]) -> bool:
+    """Whether anybody can log in to a machine with this *config*."""
+    configs, _wrong = configs_in(node, config)
+    return remarks.can_be_entered(node, configs, unread=has_unread(configs))
+
+
 def _path_of(path: str, authors_path: Callable[[tuple], tuple] = lambda path: path) -> str:
     """A variable as it is; a path of the final config as the author's, who wrote a tree where there are now files."""
     if path.startswith("flatcar_"):
@@ -133,4 +139,4 @@ def _of_variable(node: Node, path: str, message: str) -> Problem:
     return Problem(node.name, path, message, node.given.get(variable_of(path)) or node.given["flatcar_mac"])
 
 
-__all__ = ("build_config", "check_disks_of_others", "remarks_on", "with_sources")
+__all__ = ("build_config", "can_be_entered", "check_disks_of_others", "remarks_on", "with_sources")

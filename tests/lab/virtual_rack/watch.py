@@ -75,6 +75,8 @@ def read_event(heard: records.Heard) -> Fact | None:
         return read_request(heard.address, event.file, event.status, event.who)
     if event.hop == "ipxe":
         return Fact(None, mac, address, f"iPXE: {event.file} failed with {event.why}", trouble=True)
+    if event.hop == "ignition":
+        return Fact("ignition", mac, address, f"Ignition: {event.file} failed: {event.why}", trouble=True)
     if event.hop == "tftp":
         sent = event.what == "sent"
         detail = f"TFTP: sent {event.file}" if sent else f"TFTP: {event.file} could not be sent"

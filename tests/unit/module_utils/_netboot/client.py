@@ -21,8 +21,8 @@ KINDS = {kind.name: kind for kind in (*firmware.FIRMWARES, firmware.PLAIN)}
 
 
 def question(asked):
-    """A packet: ``message`` is DISCOVER unless it says another, to ``server``, for ``wanted``, or to renew ``client``. A machine
-    says its ``name`` in both ways that there are.
+    """A packet: ``message`` is DISCOVER unless it says another, to ``server``, for ``wanted``, or to renew ``client``; it may have
+    come through a ``relay``. A machine says its ``name`` in both ways that there are.
     """
     kind = KINDS[asked["firmware"]]
     mac = bytes.fromhex(asked["mac"].replace(":", ""))
@@ -36,7 +36,8 @@ def question(asked):
     if "name" in asked:
         options |= {12: asked["name"].encode(), 81: bytes((1, 0, 0)) + asked["name"].encode()}
     client = ipaddress.IPv4Address(asked.get("client", 0))
-    return dataclasses.replace(made, options=options, client=client)
+    relay = ipaddress.IPv4Address(asked.get("relay", 0))
+    return dataclasses.replace(made, options=options, client=client, relay=relay)
 
 
 def told(found, source, after):

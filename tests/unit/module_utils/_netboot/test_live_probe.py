@@ -18,7 +18,7 @@ def boot_host(room):
     return BootHost(room)
 
 
-def probe(room, *names, codes=(0, 7, 9), host="tester", seconds=2, **changes):
+def probe(room, *names, codes=(0, 7, 9), host="tester", seconds=5, **changes):
     nodes = [{"name": name, "mac": MACHINES[name][0], "address": MACHINES[name][1], "codes": codes} for name in names]
     wanted = {"boot_host": "boot", "subnet": "10.9.0.0/24", "nodes": nodes} | changes
     result = room.module("network_probe", host, networks=[wanted], seconds=seconds)

@@ -165,6 +165,51 @@ def test_what_a_script_could_not_do(log, take, boots, mac, address, kept):
         )
 
 
+@pytest.mark.parametrize(
+    ("query", "why"),
+    [
+        ("failed+to+create+files:+/sysroot/a_b:+exists", "failed to create files: /sysroot/a_b: exists"),
+        ("hash+(token)+differs", "hash (token) differs"),
+        ("", None),
+        ("x" * 200, "x" * 200),
+    ],
+)
+def test_what_ignition_says(log, take, boots, query, why):
+    log.get(f"/failures/ignition-files?{query}", status=404, agent="curl/8.12.1")
+    take()
+    (event,) = boots()[0]["events"]
+    assert (event["hop"], event["what"], event["file"], event.get("why")) == ("ignition", "failed", "files", why)
+
+
+@pytest.mark.parametrize(
+    "rest",
+    [
+        "ignition-files",
+        "ignition-FILES?x",
+        "ignition-files?a%20b",
+        "ignition-files?a b",
+        "ignition-?x",
+        f"ignition-x?{'y' * 201}",
+    ],
+)
+def test_what_is_nothing_that_ignition_says_is_a_request(log, take, boots, rest):
+    log.get(f"/failures/{rest}", status=404)
+    take()
+    assert boots()[0]["events"][0]["hop"] == "http"
+
+
+def test_a_nic_whose_own_program_is_ipxe_boots_anew_after_its_script(log, take, boots):
+    for _ in range(2):
+        log.dhcp(NODE, "DISCOVER", vendor=PXE, user="iPXE", tags="known, ipxe, bios, lan0")  # once more: nobody took it
+        log.dhcp(NODE, vendor=PXE, user="iPXE", tags="known, ipxe, bios, lan0")
+        log.get("/boot.ipxe")
+        log.get(f"/ipxe/{NODE.replace(':', '-')}.ipxe")
+        log.dhcp(NODE)
+        log.say("web", f'{ADDRESS} "PUT /reports/(token)/running HTTP/1.1" 201 0 "curl/8"', seconds=60)
+    take()
+    assert sum(boot["boots"] for boot in boots()) == 2
+
+
 def test_a_refused_request_has_the_network_that_it_came_from(log, take, boots):
     log.dhcp(NODE, "DISCOVER", vendor=PXE, why="ignored")
     take()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pathlib
+import re
 
 import pytest
 import yaml
@@ -55,7 +56,7 @@ def journey_of(example, tmp_path):
     arming = {"number": 1, "node": "a01", "reports": reports}
     answer = {"armings": {"a01": [arming]} if reports else {}, "put_aside": {}, "published": None}
     status = {"drift": example.get("drift", []), "stage": next(iter(reports), None)}
-    machine = Machine(**{**vars(MACHINE), "mode": example["mode"]})
+    machine = Machine(**{**vars(MACHINE), "mode": example["mode"], "login": example.get("login", True)})
     return judged([machine], {"boot-a": heard}, {"boot-a": answer}, status)
 
 
@@ -144,6 +145,21 @@ def test_every_rule_has_an_example_in_which_it_ranks_as_it_says(tmp_path):
     left = {rule.name for rule in RULES} - shown
     named = {cause["rule"] for example in FAULTS.values() for cause in journey_of(example, tmp_path)["causes"]}
     assert left - named == NOT_RECORDED
+
+
+def test_the_list_of_faults_names_rules_and_tests_that_exist():
+    tests = HERE.parents[2]
+    text = (tests / "README.md").read_text().partition("## Faults that a journey names")[2].partition("\n## ")[0]
+    rows = [
+        [cell.strip() for cell in row.strip("| ").split(" | ")] for row in text.splitlines() if row.startswith("| ")
+    ][2:]
+    injections = "".join(path.read_text() for path in tests.rglob("test_live_journey.py"))
+    for _fault, rules, where, _rank in rows:
+        assert set(re.findall(r"`([a-z0-9-]+)`", rules)) <= {rule.name for rule in RULES}
+        assert all(list(tests.rglob(f"**/{name}")) for name in re.findall(r"`([a-z_/-]+\.(?:py|yml))`", where)), where
+        named = where.partition("`test_live_journey.py`: ")[2].split(", ")
+        assert all(name in injections for name in named), where
+    assert len(rows) >= 25
 
 
 #: Rules that no example shows: they need more than a boot host's log, or are variants of one that is shown.

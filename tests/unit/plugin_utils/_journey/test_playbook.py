@@ -19,6 +19,7 @@ from test_examples import ADDRESS, MAC, RESERVATION, START, entries_of
 pytestmark = pytest.mark.slow
 
 ROOT = pathlib.Path(__file__).parents[4]
+KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIEtpbmRsaW5nIHRlc3Qga2V5OiBvcGVucyBub3RoaW5n"
 
 
 @pytest.fixture(scope="module")
@@ -39,7 +40,7 @@ def rack(tmp_path_factory):
             }
         },
         "flatcar_nodes": {
-            "vars": {"flatcar_rack": "a", "flatcar_boot_mode": "ram"},
+            "vars": {"flatcar_rack": "a", "flatcar_boot_mode": "ram", "flatcar_authorized_keys": [KEY]},
             "hosts": {
                 "a01": {"flatcar_mac": MAC, "flatcar_address": ADDRESS},
                 "a02": {"flatcar_mac": "52:54:00:12:ff:77", "flatcar_address": "10.10.0.12"},
@@ -89,3 +90,33 @@ def test_machines_are_followed_until_they_run(rack, limit):
     status, said = play(rack, ["runs in ram"], *limit, "-e", "journey_follow=true", "-e", "journey_timeout=0")
     assert status == 0, said
     assert re.search(r"^a01: [0-9:]{8} it reports that it runs \(as it should be\)$", said, re.MULTILINE)
+
+
+def test_a_machine_that_runs_without_a_key_is_named(rack):
+    status, said = play(rack, ["runs in ram"], "--limit", "a01", "-e", '{"flatcar_authorized_keys": []}')
+    assert status == 0, said
+    assert "It runs, and nobody can log in" in said
+
+
+def test_two_boot_hosts_are_followed_at_once(rack, tmp_path):
+    """Each by a task of its own: the second is not asked only once the first is done."""
+    hosts = json.loads((rack / "hosts.yml").read_text())
+    other = json.loads(json.dumps(hosts["boot_hosts"]["hosts"]["boot-a"]))
+    other |= {
+        "fleet_dir": str(rack / "fleet-b"),
+        "kindling_networks": [{"interface": "lan1", "subnet": "10.11.0.0/24", "racks": ["b"]}],
+    }
+    hosts["boot_hosts"]["hosts"]["boot-b"] = other
+    hosts["flatcar_nodes"]["hosts"] = {
+        "a01": {"flatcar_mac": MAC, "flatcar_address": ADDRESS},
+        "b01": {"flatcar_mac": "52:54:00:12:b0:01", "flatcar_address": "10.11.0.11", "flatcar_rack": "b"},
+    }
+    (tmp_path / "hosts.yml").write_text(json.dumps(hosts))
+    (rack / "fleet-b/current/dnsmasq").mkdir(parents=True, exist_ok=True)
+    (rack / "fleet-b/current/dnsmasq/dhcp-hosts").write_text("52:54:00:12:b0:01,id:*,10.11.0.11,b01\n")
+    options = ("-i", str(tmp_path / "hosts.yml"), "-e", "journey_follow=true", "-e", "journey_timeout=0")
+    status, said = play(rack, ["runs in ram"], *options)
+    assert status == 0, said
+    assert re.search(r"^a01: .* \(as it should be\)$", said, re.MULTILINE)
+    assert re.search(r"^b01: nothing was seen \(NEVER SEEN\)", said, re.MULTILINE)
+    assert said.count("TASK [Follow the machines]") == 1

@@ -170,7 +170,7 @@ def test_the_words_that_kindling_sets_are_its_own(word, removed):
 
 def test_all_that_a_script_says_to_the_kernel_is_refused_of_a_node():
     line = next(line for line in script("quiet").splitlines() if line.startswith("kernel"))
-    own = line.partition(" || ")[0].split()[4:]
+    own = line.partition(" || ")[0].split()[5:]
     assert [word.partition("=")[0] for word in own] == ["initrd", "flatcar.first_boot", "ignition.config.url", "quiet"]
     for word in own[:-1]:
         with pytest.raises(ValueError, match="belongs to Kindling"):
@@ -187,7 +187,7 @@ def test_ipxe_gives_the_kernel_what_the_inventory_says(arguments):
         return Fetched(1, script(*arguments).encode() if url.endswith(".ipxe") else b"")
 
     course = follow("http://10.1.0.1/n1.ipxe", {}, fetch)
-    assert course.arguments[3:] == arguments
+    assert course.arguments[4:] == arguments
     assert course.end == f"starts {ipxe.KERNEL}"
 
 

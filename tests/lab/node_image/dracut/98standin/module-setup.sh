@@ -13,11 +13,14 @@ depends() {
 install() {
     local systemd=$initdir/usr/lib/systemd unit
 
-    inst_multiple cat cp grep ip journalctl ln ls mkdir modprobe mount mountpoint poweroff reboot rm sed sleep sync tail umount
+    inst_multiple base64 cat cp curl grep ip journalctl ln ls mkdir modprobe mount mountpoint poweroff reboot rm sed sleep sync tail umount
 
     # Flatcar's kernel arguments instead of upstream's
     cp "$moddir/ignition-generator" "$systemd/system-generators/ignition-generator"
     chmod 755 "$systemd/system-generators/ignition-generator"
+
+    # What the kernel's command line brings for Ignition's units
+    inst_script "$moddir/standin-credentials" /usr/lib/systemd/system-generators/standin-credentials
 
     # The root: RAM or the partition ROOT, with /usr from the squashfs that this initrd came out of
     inst_script "$moddir/standin-root" /usr/sbin/standin-root

@@ -329,7 +329,7 @@ class Machine:
             env={"PATH": f"{self.bin}:/usr/sbin:{os.environ['PATH']}", "MACHINE": str(told)},
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=300,
             check=False,
         )
         self.rows = ast.literal_eval(told.read_text())["rows"]

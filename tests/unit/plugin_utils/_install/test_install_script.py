@@ -297,7 +297,7 @@ def reporter(tmp_path, boot_host):
         lines += [("boot_host", host) for host in hosts or [boot_host.url]]
         (tmp_path / "report.conf").write_text("".join(f"{key}={value}\n" for key, value in lines))
         command = [str(SCRIPTS / "kindling-report.sh"), str(tmp_path / "report.conf")]
-        return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+        return subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
 
     return run
 
